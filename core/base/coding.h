@@ -1,0 +1,84 @@
+// Encoding of fixed-size little-endian numbers and length-prefixed strings, for every file format of ours.
+// ByteWriter appends to a string it owns; ByteReader reads from bytes it does not own and never past their end.
+//
+//   ByteWriter w;  w.U32(7);  w.String("abc");  std::string bytes = std::move(w).Take();
+//   ByteReader r(bytes);  uint32_t n;  std::string s;
+//   if (!r.U32(&n) || !r.String(&s, /*size_max=*/100)) return DataLoss(...);
+//
+// Thread-safety: none. Lifetime: the bytes given to a ByteReader must outlive it.
+#ifndef TRAINYARD_CORE_BASE_CODING_H_
+#define TRAINYARD_CORE_BASE_CODING_H_
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "absl/strings/string_view.h"
+
+namespace trainyard {
+
+static_assert(std::endian::native == std::endian::little, "formats are little-endian; see coding.h");
+
+class ByteWriter {
+ public:
+  void U8(uint8_t v) { Raw(&v, sizeof v); }
+  void U32(uint32_t v) { Raw(&v, sizeof v); }
+  void U64(uint64_t v) { Raw(&v, sizeof v); }
+  void I64(int64_t v) { Raw(&v, sizeof v); }
+  void F64(double v) { Raw(&v, sizeof v); }
+  // u32 length, then the bytes.
+  void String(absl::string_view s) {
+    U32(static_cast<uint32_t>(s.size()));
+    Raw(s.data(), s.size());
+  }
+  void Raw(const void* data, size_t size_bytes) {
+    bytes_.append(static_cast<const char*>(data), size_bytes);
+  }
+  size_t size_bytes() const { return bytes_.size(); }
+  const std::string& bytes() const { return bytes_; }
+  std::string Take() && { return std::move(bytes_); }
+
+ private:
+  std::string bytes_;
+};
+
+class ByteReader {
+ public:
+  explicit ByteReader(absl::string_view bytes) : rest_(bytes) {}
+  // Each returns false, and leaves the reader as it was, when the bytes end too early or a limit is exceeded.
+  bool U8(uint8_t* v) { return Raw(v, sizeof *v); }
+  bool U32(uint32_t* v) { return Raw(v, sizeof *v); }
+  bool U64(uint64_t* v) { return Raw(v, sizeof *v); }
+  bool I64(int64_t* v) { return Raw(v, sizeof *v); }
+  bool F64(double* v) { return Raw(v, sizeof *v); }
+  bool String(std::string* s, size_t size_max) {
+    uint32_t size = 0;
+    const absl::string_view before = rest_;
+    if (!U32(&size) || size > size_max || size > rest_.size()) {
+      rest_ = before;
+      return false;
+    }
+    s->assign(rest_.data(), size);
+    rest_.remove_prefix(size);
+    return true;
+  }
+  bool Raw(void* data, size_t size_bytes) {
+    if (size_bytes > rest_.size()) return false;
+    std::memcpy(data, rest_.data(), size_bytes);
+    rest_.remove_prefix(size_bytes);
+    return true;
+  }
+  size_t remaining() const { return rest_.size(); }
+  bool done() const { return rest_.empty(); }
+
+ private:
+  absl::string_view rest_;
+};
+
+}  // namespace trainyard
+
+#endif  // TRAINYARD_CORE_BASE_CODING_H_

@@ -1,0 +1,92 @@
+// Dataset is a table made ready for training: target and features chosen, rows split, features scaled by what the
+// training rows say, targets encoded. This is D = {(x_i, y_i)} of the lecture, in three parts.
+//
+//   TY_ASSIGN_OR_RETURN(ResolvedData data, ResolveData(config, table));       // all faults at once
+//   TY_ASSIGN_OR_RETURN(Dataset dataset, BuildDataset(table, data, seed));
+//
+// Thread-safety: immutable once built. Ownership: copies what it needs; the table may go.
+#ifndef TRAINYARD_CORE_DATA_DATASET_H_
+#define TRAINYARD_CORE_DATA_DATASET_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/base/error_info.h"
+#include "core/data/preprocessor.h"
+#include "core/data/table.h"
+#include "core/tensor/matrix.h"
+
+namespace trainyard {
+
+// Numbers equal trainyard.v1.Task and are persisted in bundles.
+enum class Task : uint8_t { kUnspecified = 0, kBinary = 1, kMulticlass = 2, kRegression = 3 };
+
+struct SplitConfig {
+  double validation_fraction = 0.15;  // ratio of rows, [0, 1)
+  double test_fraction = 0.15;        // ratio of rows, [0, 1); both together below 1
+  bool stratify = false;              // keep class proportions; not for regression
+};
+
+// What of a table is learned from, as the user said it. See trainyard.v1.TrainingSpec for each field.
+struct DataConfig {
+  std::string target_column;
+  std::vector<std::string> feature_columns;  // empty: every other column
+  std::vector<std::string> exclude_columns;  // not together with feature_columns
+  Task task = Task::kUnspecified;
+  Scaling scaling = Scaling::kStandardize;
+  SplitConfig split;
+};
+
+// What a column looks like without its cells: enough to check a spec against (the server has no cells at hand).
+struct ColumnInfo {
+  std::string name;
+  ColumnType type = ColumnType::kNumeric;
+  int64_t missing_count = 0;
+  int64_t distinct_count = 0;
+  bool integers = false;
+  std::vector<std::string> values;  // the different values when stats list all of them (at most 20)
+};
+struct Schema {
+  int64_t rows = 0;
+  std::vector<ColumnInfo> columns;
+};
+Schema SchemaOf(const Table& table);
+
+// `config` with every choice made: task set, feature_columns full (in table order unless given), exclude_columns
+// empty. Faults go to `violations` with paths in the words of the proto without "spec." ("target_column",
+// "feature_columns[3]", "split.test_fraction"); notes worth telling the user ("task: binary, because …") to `notes`.
+// Errors found: no such column (with the nearest name), text feature, missing cells in a used column, target among
+// the features, a column named twice, one class only, more classes than limits::kClassesMax, task that does not fit the
+// target, fractions out of range, a part of the split that would be empty though its fraction is not 0, stratify with
+// regression or with a class too small to be in each part, no training rows, no features left.
+DataConfig ResolveDataConfig(const DataConfig& config, const Schema& schema,
+                             std::vector<FieldViolation>* violations, std::vector<std::string>* notes);
+
+// Rows of one part, ready for the network.
+struct Part {
+  Matrix features;               // [rows, features], scaled
+  std::vector<float> targets;    // regression: [rows], original unit; binary: [rows] of 0 or 1
+  std::vector<int32_t> classes;  // multiclass: [rows], index into Dataset::classes
+  int64_t rows() const { return features.rows(); }
+};
+
+struct Dataset {
+  DataConfig config;                 // resolved
+  std::vector<std::string> classes;  // classification: sorted (numeric targets by value); empty for regression
+  Preprocessor preprocessor;         // fitted on the training rows
+  Part train, validation, test;
+
+  int64_t feature_count() const { return train.features.cols(); }
+  // 1 for binary and regression, else the number of classes.
+  int64_t output_count() const;
+};
+
+// REQUIRES: `config` came out of ResolveDataConfig without violations for this table's schema.
+// Errors: INVALID_ARGUMENT when the table does not fit `config` after all, RESOURCE_EXHAUSTED when too large.
+absl::StatusOr<Dataset> BuildDataset(const Table& table, const DataConfig& config, uint64_t seed);
+
+}  // namespace trainyard
+
+#endif  // TRAINYARD_CORE_DATA_DATASET_H_

@@ -1,0 +1,48 @@
+// Bundle is a trained model as one file: schema, preprocessing, weights and provenance. It predicts the same on any
+// machine that reads it, up to the rounding of its ISA.
+//
+//   file     := magic:"TYBUNDL1" version:u32(=1) section_count:u32 section*
+//   section  := id:u32 size_bytes:u64 crc32c:u32 payload
+//   ids      := 1 schema, 2 preprocessor, 3 weights, 4 provenance; each once, ascending
+//   (payload grammars stand beside their encoders in bundle.cc)
+//   All numbers little-endian. Do not change existing ids. The same bundle gives the same bytes.
+//
+// Thread-safety: a value.
+#ifndef TRAINYARD_CORE_MODEL_BUNDLE_H_
+#define TRAINYARD_CORE_MODEL_BUNDLE_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "core/data/dataset.h"
+#include "core/data/preprocessor.h"
+#include "core/nn/mlp.h"
+
+namespace trainyard {
+
+struct Bundle {
+  Task task = Task::kUnspecified;
+  std::string target_column;
+  std::vector<std::string> feature_columns;  // in the order that rows are given
+  std::vector<std::string> classes;          // classification, in the order of probabilities; binary: {negative, positive}
+  Preprocessor preprocessor;
+  MlpWeights weights;
+  // What made it, e.g. {"dataset_digest", "sha256:…"}, {"seed", "7"}; sorted by key. No times: the bytes repeat.
+  std::vector<std::pair<std::string, std::string>> provenance;
+
+  int64_t parameter_count() const;
+};
+
+std::string EncodeBundle(const Bundle& bundle);
+
+// Errors: DATA_LOSS (magic, CRC, truncation, shapes that do not fit each other, non-finite weights),
+// FAILED_PRECONDITION (newer version), RESOURCE_EXHAUSTED (over limits.h). Never allocates more than a small multiple of bytes.size().
+absl::StatusOr<Bundle> DecodeBundle(absl::string_view bytes);
+
+}  // namespace trainyard
+
+#endif  // TRAINYARD_CORE_MODEL_BUNDLE_H_

@@ -1,0 +1,74 @@
+// The numbered migrations of the metadata database. Each is applied once, in order, in one transaction; a file that
+// has landed is never edited: add the next number instead.
+#ifndef TRAINYARD_SERVER_STORAGE_MIGRATIONS_H_
+#define TRAINYARD_SERVER_STORAGE_MIGRATIONS_H_
+
+#include <array>
+
+#include "absl/strings/string_view.h"
+
+namespace trainyard {
+
+// kMigrations[i] takes the schema from version i to i + 1 (PRAGMA user_version).
+// `record` columns hold the serialized public proto message; the other columns are what is searched or ordered by.
+// `number` orders lists (newest first) and is the page token.
+inline constexpr std::array<absl::string_view, 1> kMigrations = {R"sql(
+CREATE TABLE datasets (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  owner TEXT NOT NULL,
+  state INTEGER NOT NULL,               -- trainyard.v1.Dataset.State
+  committed_size_bytes INTEGER NOT NULL, -- durable bytes of the upload
+  declared_size_bytes INTEGER NOT NULL,
+  digest TEXT,                          -- of the uploaded bytes, once READY
+  table_digest TEXT,                    -- of the columnar form, once READY
+  record BLOB NOT NULL                  -- trainyard.v1.Dataset
+) STRICT;
+CREATE INDEX datasets_by_digest ON datasets (digest);
+CREATE INDEX datasets_by_table_digest ON datasets (table_digest);
+
+CREATE TABLE jobs (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  owner TEXT NOT NULL,
+  dataset TEXT NOT NULL,                -- datasets/{id}
+  state INTEGER NOT NULL,               -- trainyard.v1.JobState
+  infra_failures INTEGER NOT NULL,      -- in a row
+  last_sequence INTEGER NOT NULL,       -- of the newest row in events
+  record BLOB NOT NULL                  -- trainyard.v1.TrainingJob
+) STRICT;
+CREATE INDEX jobs_by_state ON jobs (state, number);
+CREATE INDEX jobs_by_dataset ON jobs (dataset, state);
+CREATE INDEX jobs_by_owner ON jobs (owner, number);
+
+CREATE TABLE events (
+  job INTEGER NOT NULL,                 -- jobs.number
+  sequence INTEGER NOT NULL,
+  record BLOB NOT NULL,                 -- trainyard.v1.JobEvent
+  PRIMARY KEY (job, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE models (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  owner TEXT NOT NULL,
+  job TEXT NOT NULL,                    -- trainingJobs/{id}
+  digest TEXT NOT NULL,                 -- of the bundle
+  record BLOB NOT NULL                  -- trainyard.v1.Model
+) STRICT;
+CREATE INDEX models_by_digest ON models (digest);
+
+CREATE TABLE requests (
+  owner TEXT NOT NULL,
+  request_id TEXT NOT NULL,
+  method TEXT NOT NULL,
+  body_digest TEXT NOT NULL,            -- sha256 of the request without request_id
+  resource TEXT NOT NULL,               -- name of what the call made
+  PRIMARY KEY (owner, request_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX requests_by_resource ON requests (resource);
+)sql"};
+
+}  // namespace trainyard
+
+#endif  // TRAINYARD_SERVER_STORAGE_MIGRATIONS_H_
