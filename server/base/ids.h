@@ -9,7 +9,8 @@
 
 namespace trainyard {
 
-// A new random id: 12 characters of [a-z0-9], from the system's entropy; starts with a letter. Never repeats in practice.
+// A new random id: 12 characters of [a-z0-9], from the system's entropy; starts with a letter.
+// Never repeats in practice.
 std::string NewId();
 // 32 random bytes as hex, for secrets.
 std::string NewToken();

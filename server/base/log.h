@@ -1,7 +1,9 @@
-// Structured log lines, key=value, one line an event, on stderr through spdlog. Values are quoted when they need it.
+// Structured log lines, key=value, one line an event, on stderr through spdlog. Values are quoted
+// when they need it.
 //
 //   Log::Info("job_finished", {{"job", name}, {"state", "SUCCEEDED"}, {"seconds", 1.25}});
-//   → 2026-01-02T03:04:05.678Z level=info event=job_finished job=trainingJobs/abc state=SUCCEEDED seconds=1.25
+//   → 2026-01-02T03:04:05.678Z level=info event=job_finished job=trainingJobs/abc state=SUCCEEDED
+//   seconds=1.25
 //
 // Never a secret, a cell of a dataset, or a prediction in a log line.
 // Thread-safety: all functions from any thread.
