@@ -44,7 +44,9 @@ class WorkerSession {
  public:
   virtual ~WorkerSession() = default;
   virtual int slot() const = 0;
-  // Queues a message to the worker; never blocks.
+  // What the worker said of itself. REQUIRES: does not change while the session is connected.
+  virtual const v1::Hello& hello() const = 0;
+  // Queues a message to the worker; never blocks, and never calls back into the manager from inside.
   virtual void Send(v1::WorkResponse message) = 0;
 };
 
