@@ -1,10 +1,11 @@
-// Matrix is a dense row-major float32 array of two dimensions, 64-byte aligned, zeroed at creation. Large ones ask for
-// 2 MiB pages.
+// Matrix is a dense row-major float32 array of two dimensions, 64-byte aligned, zeroed at creation.
+// Large ones ask for 2 MiB pages. It is storage only: arithmetic is in kernels.h and vector_ops.h.
 //
 //   Matrix x(rows, cols);           // [rows, cols]
 //   std::span<float> r = x.row(3);  // [cols]
 //
-// Thread-safety: as a value; const methods may run concurrently. Ownership: owns its memory; move-only.
+// Thread-safety: as a value; const methods may run concurrently. Ownership: owns its memory;
+// move-only.
 #ifndef TRAINYARD_CORE_TENSOR_MATRIX_H_
 #define TRAINYARD_CORE_TENSOR_MATRIX_H_
 
@@ -14,11 +15,14 @@
 
 namespace trainyard {
 
-// 64-byte aligned, zeroed; nullptr for 0. Aborts when memory is out, as operator new would.
 struct AlignedFree {
+  bool large = false;  // allocated on a 2 MiB border
   void operator()(float* p) const;
 };
 using AlignedFloats = std::unique_ptr<float[], AlignedFree>;
+
+// `count` zeros, 64-byte aligned; nullptr for 0. Out of memory is std::bad_alloc, as for any
+// container.
 AlignedFloats AllocateFloats(int64_t count);
 
 class Matrix {

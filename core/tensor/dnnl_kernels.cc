@@ -1,0 +1,231 @@
+// The only file that includes dnnl.hpp. oneDNN's matmul primitive on plain row-major arrays: no
+// reorders, bias and activation fused as post-ops, everything built before the first step. Its C++
+// wrappers throw while building; that is caught in CreateLinear. Execution goes through the C
+// functions, which return a code and copy no argument maps.
+#include <array>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/check.h"
+#include "core/base/status_macros.h"
+#include "core/tensor/engine_info.h"
+#include "core/tensor/kernels.h"
+#include "core/tensor/matrix.h"
+#include "core/tensor/vector_ops.h"
+#include "dnnl.hpp"
+
+// From libgomp. clang has no omp.h for it.
+extern "C" void omp_set_num_threads(int threads);
+
+namespace trainyard {
+namespace {
+
+using Dims = dnnl::memory::dims;
+using Desc = dnnl::memory::desc;
+
+Desc RowMajor(int64_t rows, int64_t cols) {
+  return Desc(Dims{rows, cols}, dnnl::memory::data_type::f32, Dims{cols, 1});
+}
+
+// The transpose of a row-major [cols, rows] array, as [rows, cols], without moving it.
+Desc Transposed(int64_t rows, int64_t cols) {
+  return Desc(Dims{rows, cols}, dnnl::memory::data_type::f32, Dims{1, rows});
+}
+
+absl::Status LibraryError(absl::string_view what, dnnl_status_t code) {
+  return absl::InternalError(absl::StrCat("oneDNN cannot ", what, " (status ", code, ")"));
+}
+
+std::optional<dnnl::algorithm> EltwiseOf(Activation activation) {
+  switch (activation) {
+    case Activation::kRelu:
+      return dnnl::algorithm::eltwise_relu;
+    case Activation::kSigmoid:
+      return dnnl::algorithm::eltwise_logistic;
+    case Activation::kTanh:
+      return dnnl::algorithm::eltwise_tanh;
+    default:
+      return std::nullopt;
+  }
+}
+
+struct MatmulDescs {
+  Desc src, weights, dst;
+  std::optional<Desc> bias;
+  std::optional<dnnl::algorithm> activation;
+};
+
+// One prepared matmul. dst = act(src·weights [+ bias]).
+class Matmul {
+ public:
+  // Throws dnnl::error.
+  Matmul(const MatmulDescs& descs, const dnnl::engine& engine) {
+    const dnnl::matmul::primitive_desc plan(Description(descs), Attributes(descs), engine);
+    primitive_ = dnnl::matmul(plan);
+    scratchpad_ = AllocateFloats(static_cast<int64_t>(plan.scratchpad_desc().get_size() + 3) / 4);
+    Add(DNNL_ARG_SRC, descs.src, engine);
+    Add(DNNL_ARG_WEIGHTS, descs.weights, engine);
+    Add(DNNL_ARG_DST, descs.dst, engine);
+    if (descs.bias) Add(DNNL_ARG_BIAS, *descs.bias, engine);
+    Add(DNNL_ARG_SCRATCHPAD, plan.scratchpad_desc(), engine);
+    handles_[count_ - 1] = scratchpad_.get();
+    memories_[count_ - 1].set_data_handle(scratchpad_.get());
+  }
+
+  // `bias` is null where none was described. The const_casts are the C interface's: it writes only
+  // to dst.
+  absl::Status Run(const dnnl::stream& stream, const float* src, const float* weights,
+                   const float* bias, float* dst) {
+    SetHandle(0, const_cast<float*>(src));
+    SetHandle(1, const_cast<float*>(weights));
+    SetHandle(2, dst);
+    if (bias != nullptr) SetHandle(3, const_cast<float*>(bias));
+    const dnnl_status_t code =
+        dnnl_primitive_execute(primitive_.get(), stream.get(), count_, args_.data());
+    return code == dnnl_success ? absl::OkStatus() : LibraryError("run a matmul", code);
+  }
+
+ private:
+  static dnnl::matmul::desc Description(const MatmulDescs& descs) {
+    if (!descs.bias) return dnnl::matmul::desc(descs.src, descs.weights, descs.dst);
+    return dnnl::matmul::desc(descs.src, descs.weights, *descs.bias, descs.dst);
+  }
+
+  static dnnl::primitive_attr Attributes(const MatmulDescs& descs) {
+    dnnl::primitive_attr attributes;
+    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    if (!descs.activation) return attributes;
+    dnnl::post_ops operations;
+    operations.append_eltwise(/*scale=*/1, *descs.activation, /*alpha=*/0, /*beta=*/0);
+    attributes.set_post_ops(operations);
+    return attributes;
+  }
+
+  void Add(int argument, const Desc& desc, const dnnl::engine& engine) {
+    memories_[count_] = dnnl::memory(desc, engine, nullptr);
+    args_[count_] = {argument, memories_[count_].get()};
+    ++count_;
+  }
+
+  // In training the arrays are the same at every step, so this is a comparison.
+  void SetHandle(int index, float* p) {
+    if (handles_[index] == p) return;
+    handles_[index] = p;
+    TY_CHECK(dnnl_memory_set_data_handle(memories_[index].get(), p) == dnnl_success);
+  }
+
+  static constexpr size_t kArgumentsMax = 5;
+  dnnl::matmul primitive_;
+  AlignedFloats scratchpad_;
+  std::array<dnnl::memory, kArgumentsMax> memories_;
+  std::array<dnnl_exec_arg_t, kArgumentsMax> args_{};
+  std::array<float*, kArgumentsMax> handles_{};
+  int count_ = 0;
+};
+
+class DnnlLinear : public LinearKernel {
+ public:
+  // Throws dnnl::error.
+  DnnlLinear(const LinearShape& shape, const dnnl::engine& engine)
+      : shape_(shape),
+        stream_(engine),
+        forward_({.src = RowMajor(shape.batch, shape.in),
+                  .weights = RowMajor(shape.in, shape.out),
+                  .dst = RowMajor(shape.batch, shape.out),
+                  .bias = RowMajor(1, shape.out),
+                  .activation = EltwiseOf(shape.activation)},
+                 engine) {
+    if (!shape.backward) return;
+    weight_gradient_.emplace(MatmulDescs{.src = Transposed(shape.in, shape.batch),
+                                         .weights = RowMajor(shape.batch, shape.out),
+                                         .dst = RowMajor(shape.in, shape.out)},
+                             engine);
+    if (!shape.input_gradient) return;
+    input_gradient_.emplace(MatmulDescs{.src = RowMajor(shape.batch, shape.out),
+                                        .weights = Transposed(shape.out, shape.in),
+                                        .dst = RowMajor(shape.batch, shape.in)},
+                            engine);
+  }
+
+  absl::Status Forward(const float* x, const float* weights, const float* biases,
+                       float* y) override {
+    return forward_.Run(stream_, x, weights, biases, y);
+  }
+
+  absl::Status Backward(const float* x, const float* weights, const float* y, float* dy,
+                        const LinearGradients& gradients) override {
+    TY_CHECK(weight_gradient_.has_value());
+    ApplyActivationGradient(shape_.activation, y, dy, shape_.batch * shape_.out);
+    ColumnSums(dy, shape_.batch, shape_.out, gradients.biases);
+    TY_RETURN_IF_ERROR(weight_gradient_->Run(stream_, x, dy, nullptr, gradients.weights));
+    if (!input_gradient_) return absl::OkStatus();
+    return input_gradient_->Run(stream_, dy, weights, nullptr, gradients.input);
+  }
+
+ private:
+  const LinearShape shape_;
+  dnnl::stream stream_;
+  Matmul forward_;
+  std::optional<Matmul> weight_gradient_;
+  std::optional<Matmul> input_gradient_;
+};
+
+class DnnlKernels : public Kernels {
+ public:
+  absl::StatusOr<std::unique_ptr<LinearKernel>> CreateLinear(
+      const LinearShape& shape) const override {
+    try {
+      return std::make_unique<DnnlLinear>(shape, engine_);
+    } catch (const dnnl::error& error) {
+      if (error.status == dnnl_out_of_memory) throw std::bad_alloc();
+      return LibraryError(absl::StrCat("prepare a layer of batch ", shape.batch, ", in ", shape.in,
+                                       ", out ", shape.out),
+                          error.status);
+    }
+  }
+
+ private:
+  const dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
+};
+
+std::string IsaName() {
+  switch (dnnl_get_effective_cpu_isa()) {
+    case dnnl_cpu_isa_avx512_core_amx:
+      return "avx512_amx";
+    case dnnl_cpu_isa_avx512_core_bf16:
+      return "avx512_bf16";
+    case dnnl_cpu_isa_avx512_core_vnni:
+      return "avx512_vnni";
+    case dnnl_cpu_isa_avx512_core:
+      return "avx512";
+    case dnnl_cpu_isa_avx2_vnni:
+      return "avx2_vnni";
+    case dnnl_cpu_isa_avx2:
+      return "avx2";
+    case dnnl_cpu_isa_avx:
+      return "avx";
+    default:
+      return "sse41";
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Kernels> CreateDnnlKernels() { return std::make_unique<DnnlKernels>(); }
+
+void SetKernelThreads(int64_t threads) {
+  TY_CHECK(threads >= 1);
+  omp_set_num_threads(static_cast<int>(threads));
+}
+
+EngineInfo GetEngineInfo() {
+  const dnnl_version_t* version = dnnl_version();
+  return {.onednn_version = absl::StrCat(version->major, ".", version->minor, ".", version->patch),
+          .isa = IsaName()};
+}
+
+}  // namespace trainyard

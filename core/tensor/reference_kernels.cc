@@ -1,0 +1,115 @@
+// The oracle: the formulas as they stand in a textbook, one loop per symbol, sums in double. Slow
+// on purpose; shares no arithmetic with the kernels it judges.
+#include <cmath>
+#include <memory>
+
+#include "core/base/check.h"
+#include "core/tensor/kernels.h"
+
+namespace trainyard {
+namespace {
+
+double Activate(Activation activation, double z) {
+  switch (activation) {
+    case Activation::kRelu:
+      return z < 0 ? 0 : z;
+    case Activation::kSigmoid:
+      return 1 / (1 + std::exp(-z));
+    case Activation::kTanh:
+      return std::tanh(z);
+    default:
+      return z;
+  }
+}
+
+double ActivationSlope(Activation activation, double y) {
+  switch (activation) {
+    case Activation::kRelu:
+      return y > 0 ? 1 : 0;
+    case Activation::kSigmoid:
+      return y * (1 - y);
+    case Activation::kTanh:
+      return 1 - y * y;
+    default:
+      return 1;
+  }
+}
+
+class ReferenceLinear : public LinearKernel {
+ public:
+  explicit ReferenceLinear(const LinearShape& shape) : shape_(shape) {}
+
+  absl::Status Forward(const float* x, const float* weights, const float* biases,
+                       float* y) override {
+    for (int64_t r = 0; r < shape_.batch; ++r) {
+      for (int64_t o = 0; o < shape_.out; ++o) {
+        const double z = biases[o] + Dot(x + r * shape_.in, 1, weights + o, shape_.out, shape_.in);
+        y[r * shape_.out + o] = static_cast<float>(Activate(shape_.activation, z));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Backward(const float* x, const float* weights, const float* y, float* dy,
+                        const LinearGradients& gradients) override {
+    TY_CHECK(shape_.backward);
+    for (int64_t i = 0; i < shape_.batch * shape_.out; ++i) {
+      dy[i] = static_cast<float>(dy[i] * ActivationSlope(shape_.activation, y[i]));
+    }
+    BiasGradient(dy, gradients.biases);
+    WeightGradient(x, dy, gradients.weights);
+    if (shape_.input_gradient) InputGradient(weights, dy, gradients.input);
+    return absl::OkStatus();
+  }
+
+ private:
+  // Σ a[i·a_stride]·b[i·b_stride]
+  static double Dot(const float* a, int64_t a_stride, const float* b, int64_t b_stride,
+                    int64_t count) {
+    double sum = 0;
+    for (int64_t i = 0; i < count; ++i)
+      sum += static_cast<double>(a[i * a_stride]) * b[i * b_stride];
+    return sum;
+  }
+
+  void BiasGradient(const float* dz, float* biases) const {
+    constexpr float kOne = 1;
+    for (int64_t o = 0; o < shape_.out; ++o) {
+      biases[o] = static_cast<float>(Dot(dz + o, shape_.out, &kOne, 0, shape_.batch));
+    }
+  }
+
+  void WeightGradient(const float* x, const float* dz, float* weights) const {
+    for (int64_t i = 0; i < shape_.in; ++i) {
+      for (int64_t o = 0; o < shape_.out; ++o) {
+        weights[i * shape_.out + o] =
+            static_cast<float>(Dot(x + i, shape_.in, dz + o, shape_.out, shape_.batch));
+      }
+    }
+  }
+
+  void InputGradient(const float* weights, const float* dz, float* input) const {
+    for (int64_t r = 0; r < shape_.batch; ++r) {
+      for (int64_t i = 0; i < shape_.in; ++i) {
+        input[r * shape_.in + i] = static_cast<float>(
+            Dot(dz + r * shape_.out, 1, weights + i * shape_.out, 1, shape_.out));
+      }
+    }
+  }
+
+  const LinearShape shape_;
+};
+
+class ReferenceKernels : public Kernels {
+ public:
+  absl::StatusOr<std::unique_ptr<LinearKernel>> CreateLinear(
+      const LinearShape& shape) const override {
+    return std::make_unique<ReferenceLinear>(shape);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Kernels> CreateReferenceKernels() { return std::make_unique<ReferenceKernels>(); }
+
+}  // namespace trainyard
