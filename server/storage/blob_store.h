@@ -1,11 +1,13 @@
-// BlobStore keeps immutable bytes under their SHA-256: `blobs/ab/abcdef…`. A blob is written to a temp file, synced, renamed
-// into place, and the directory is synced: after OK it survives any crash. The same bytes are stored once.
-// Who refers to a blob stands in SQL; a blob nobody refers to is removed by Remove() or by the sweep at start.
+// BlobStore keeps immutable bytes under their SHA-256: `blobs/ab/abcdef…`. A blob is written to a
+// temp file, synced, renamed into place, and the directory is synced: after OK it survives any
+// crash. The same bytes are stored once. Who refers to a blob stands in SQL; a blob nobody refers
+// to is removed by Remove() or by the sweep at start (blob_references.h).
 //
 // Digests are written `sha256:` and 64 lower-case hex digits everywhere.
 //
 // Thread-safety: all methods from any thread.
-// Errors: RESOURCE_EXHAUSTED/STORAGE_FULL, DATA_LOSS (bytes do not match the digest), NOT_FOUND, INTERNAL.
+// Errors: RESOURCE_EXHAUSTED/STORAGE_FULL, DATA_LOSS (bytes do not match the digest), NOT_FOUND,
+// INTERNAL.
 #ifndef TRAINYARD_SERVER_STORAGE_BLOB_STORE_H_
 #define TRAINYARD_SERVER_STORAGE_BLOB_STORE_H_
 
@@ -17,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "core/base/file_system.h"
 
 namespace trainyard {
 
@@ -32,21 +35,30 @@ class BlobWriter {
 class BlobStore {
  public:
   // Creates `directory` and its `tmp` when needed, and removes what is left in `tmp`.
-  static absl::StatusOr<std::unique_ptr<BlobStore>> Open(const std::string& directory);
+  static absl::StatusOr<std::unique_ptr<BlobStore>> Open(
+      const std::string& directory,
+      std::shared_ptr<FileSystem> files = std::make_shared<PosixFileSystem>());
   virtual ~BlobStore() = default;
 
   virtual absl::StatusOr<std::unique_ptr<BlobWriter>> NewBlob() = 0;
   // Writes all of `bytes`; returns the digest.
   virtual absl::StatusOr<std::string> Put(absl::string_view bytes) = 0;
-  // Takes over a finished file (rename on the same file system), which must hold the bytes of `digest` and is synced here.
+  // Makes a finished file a blob without copying: a second name for it on the same file system,
+  // synced here. `path` stays; the caller removes it once the blob is referred to, so that a crash
+  // between the two loses nothing, and MUST NOT write to it any more. REQUIRES: the file holds the
+  // bytes of `digest`.
   virtual absl::Status Adopt(const std::string& path, absl::string_view digest) = 0;
   // Reads and checks the digest. REQUIRES: size under `size_max_bytes`, else RESOURCE_EXHAUSTED.
-  virtual absl::StatusOr<std::string> Get(absl::string_view digest, int64_t size_max_bytes) const = 0;
-  // Where the blob's file is; for passing to a local worker, or reading piecemeal. NOT_FOUND when there is none.
+  virtual absl::StatusOr<std::string> Get(absl::string_view digest,
+                                          int64_t size_max_bytes) const = 0;
+  // Where the blob's file is; for passing to a local worker, or reading piecemeal. NOT_FOUND when
+  // there is none.
   virtual absl::StatusOr<std::string> Path(absl::string_view digest) const = 0;
+  // OK when there is none.
   virtual absl::Status Remove(absl::string_view digest) = 0;
   // Removes every blob for which `is_referenced` is false; returns how many.
-  virtual absl::StatusOr<int64_t> Sweep(const std::function<bool(const std::string& digest)>& is_referenced) = 0;
+  virtual absl::StatusOr<int64_t> Sweep(
+      const std::function<bool(const std::string& digest)>& is_referenced) = 0;
 };
 
 }  // namespace trainyard

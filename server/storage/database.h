@@ -1,8 +1,9 @@
-// Database is the embedded SQLite file that holds all metadata: WAL, synchronous=FULL, STRICT tables, numbered
-// migrations (migrations.h). It is the only file that includes sqlite3.h.
+// Database is the embedded SQLite file that holds all metadata: WAL, synchronous=FULL, STRICT
+// tables, numbered migrations (migrations.h). It is the only file that includes sqlite3.h.
 //
-// Writes run on one thread, in groups: all bodies that wait are run in one transaction, each in its own savepoint, and one
-// fsync makes them durable together. Reads run on the caller's thread, on a pooled connection.
+// Writes run on one thread, in groups: all bodies that wait are run in one transaction, each in its
+// own savepoint, and one fsync makes them durable together. Reads run on the caller's thread, on a
+// pooled connection.
 //
 //   TY_ASSIGN_OR_RETURN(std::unique_ptr<Database> db, Database::Open(path));
 //   TY_RETURN_IF_ERROR(db->Write([&](Connection& c) {
@@ -10,9 +11,13 @@
 //   }));                                                        // OK: durable
 //   TY_RETURN_IF_ERROR(db->Read([&](Connection& c) { ... }));
 //
-// Thread-safety: all methods of Database from any thread; a Connection only inside the body it was given to.
-// Errors: of the body; INTERNAL for SQLite's own; RESOURCE_EXHAUSTED/STORAGE_FULL when the disk is full; DATA_LOSS when
-// SQLite says the file is damaged; FAILED_PRECONDITION when the file is of a newer version.
+// A body must not call Database (it would wait for itself), and must drop its Statements before it
+// returns.
+//
+// Thread-safety: all methods of Database from any thread; a Connection only inside the body it was
+// given to. Errors: of the body; INTERNAL for SQLite's own; RESOURCE_EXHAUSTED/STORAGE_FULL when
+// the disk is full; DATA_LOSS when SQLite says the file is damaged; FAILED_PRECONDITION when the
+// file is of a newer version.
 #ifndef TRAINYARD_SERVER_STORAGE_DATABASE_H_
 #define TRAINYARD_SERVER_STORAGE_DATABASE_H_
 
@@ -30,30 +35,30 @@ namespace trainyard {
 
 class Connection;
 
-// One prepared statement in use. Returned by Connection::Prepare, reset and given back when destroyed.
+// One prepared statement in use. Returned by Connection::Prepare, reset and given back when
+// destroyed.
 class Statement {
  public:
+  struct Rep;  // database.cc's
+  explicit Statement(std::unique_ptr<Rep> rep);
   Statement(Statement&&) noexcept;
   ~Statement();
-  Statement& Bind(int64_t value);             // the next parameter, in order
+  Statement& Bind(int64_t value);  // the next parameter, in order
   Statement& Bind(int value) { return Bind(int64_t{value}); }
   Statement& Bind(double value);
-  Statement& Bind(absl::string_view text);    // TEXT
+  Statement& Bind(absl::string_view text);  // TEXT
   Statement& Bind(const std::string& text) { return Bind(absl::string_view(text)); }
   Statement& Bind(const char* text) { return Bind(absl::string_view(text)); }
   Statement& BindBlob(absl::string_view bytes);
   Statement& BindNull();
   // True: a row is there. False: no more rows.
   absl::StatusOr<bool> Step();
-  int64_t Int(int column) const;              // 0-based columns
+  int64_t Int(int column) const;  // 0-based columns
   double Real(int column) const;
-  std::string Text(int column) const;         // TEXT or BLOB, copied
+  std::string Text(int column) const;  // TEXT or BLOB, copied
   bool IsNull(int column) const;
 
  private:
-  friend class Connection;
-  struct Rep;
-  explicit Statement(std::unique_ptr<Rep> rep);
   std::unique_ptr<Rep> rep_;
 };
 
@@ -75,25 +80,43 @@ class Connection {
   }
 };
 
+// What metrics want to know. Called from the writer thread; each may be empty.
 struct DatabaseObserver {
-  // Called after each group commit from the writer thread: how long it took, how many bodies it held.
+  // After each group commit: how long it took, how many bodies it held.
   std::function<void(double seconds, int bodies)> on_commit;
+  // After each group commit: bytes of pages that it wrote to the log.
+  std::function<void(int64_t bytes)> on_append;
+  // A group could not be made durable.
+  std::function<void(const absl::Status& error)> on_error;
 };
 
 class Database {
  public:
+  // Bodies that may wait for the writer; beyond it Write and WriteAsync block until there is room.
+  static constexpr int kQueuedBodiesMax = 16'384;
+  // Bodies of one group commit: bounds how long the first of them waits for the last.
+  static constexpr int kGroupBodiesMax = 1'024;
+  // Read connections; beyond it Read blocks until one is free.
+  static constexpr int kReadConnectionsMax = 16;
+  // Prepared statements kept by each connection.
+  static constexpr int kStatementsCachedMax = 128;
+
   using Body = std::function<absl::Status(Connection&)>;
 
   // Opens or creates the file and migrates it. ":memory:" is for tests.
-  static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path, DatabaseObserver observer = {});
+  static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path,
+                                                        DatabaseObserver observer = {});
   // Runs what was queued, then closes.
   virtual ~Database() = default;
 
-  // Runs `body` in the next group and waits until it is durable. A body that fails is rolled back alone.
+  // Runs `body` in the next group and waits until it is durable. A body that fails is rolled back
+  // alone.
   virtual absl::Status Write(absl::FunctionRef<absl::Status(Connection&)> body) = 0;
-  // The same without waiting: `done` is called from the writer thread after the commit, in the order of the calls. It must
-  // be quick and must not call Write().
+  // The same without waiting: `done` is called from the writer thread after the commit, in the
+  // order of the calls. It must be quick and must not call Write() or Read(); WriteAsync() from
+  // `done` never blocks.
   virtual void WriteAsync(Body body, std::function<void(absl::Status)> done) = 0;
+  // Runs `body` on one consistent snapshot of what is durable or about to be. `body` cannot write.
   virtual absl::Status Read(absl::FunctionRef<absl::Status(Connection&)> body) = 0;
 };
 
