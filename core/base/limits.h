@@ -11,6 +11,7 @@ namespace trainyard::limits {
 inline constexpr int64_t kDatasetBytesMax = int64_t{4} << 30;
 inline constexpr int64_t kDatasetRowsMax = 10'000'000;
 inline constexpr int64_t kDatasetColumnsMax = 10'000;
+inline constexpr int64_t kDatasetCellsMax = int64_t{1} << 30;  // rows times columns, missing cells too
 inline constexpr int64_t kRecordBytesMax = int64_t{16} << 20;  // one CSV record
 inline constexpr int64_t kFieldBytesMax = int64_t{1} << 20;    // one CSV field
 inline constexpr int64_t kColumnNameBytesMax = 256;

@@ -1,5 +1,6 @@
-// Dataset is a table made ready for training: target and features chosen, rows split, features scaled by what the
-// training rows say, targets encoded. This is D = {(x_i, y_i)} of the lecture, in three parts.
+// Dataset is a table made ready for training: target and features chosen, rows split, features
+// scaled by what the training rows say, targets encoded. This is D = {(x_i, y_i)} of the lecture,
+// in three parts.
 //
 //   TY_ASSIGN_OR_RETURN(ResolvedData data, ResolveData(config, table));       // all faults at once
 //   TY_ASSIGN_OR_RETURN(Dataset dataset, BuildDataset(table, data, seed));
@@ -9,6 +10,7 @@
 #define TRAINYARD_CORE_DATA_DATASET_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,7 +31,8 @@ struct SplitConfig {
   bool stratify = false;              // keep class proportions; not for regression
 };
 
-// What of a table is learned from, as the user said it. See trainyard.v1.TrainingSpec for each field.
+// What of a table is learned from, as the user said it. See trainyard.v1.TrainingSpec for each
+// field.
 struct DataConfig {
   std::string target_column;
   std::vector<std::string> feature_columns;  // empty: every other column
@@ -39,7 +42,8 @@ struct DataConfig {
   SplitConfig split;
 };
 
-// What a column looks like without its cells: enough to check a spec against (the server has no cells at hand).
+// What a column looks like without its cells: enough to check a spec against (the server has no
+// cells at hand).
 struct ColumnInfo {
   std::string name;
   ColumnType type = ColumnType::kNumeric;
@@ -47,6 +51,9 @@ struct ColumnInfo {
   int64_t distinct_count = 0;
   bool integers = false;
   std::vector<std::string> values;  // the different values when stats list all of them (at most 20)
+  // [values] rows of each, or empty when not known: classes too small to stratify are then found by
+  // BuildDataset.
+  std::vector<int64_t> value_counts;
 };
 struct Schema {
   int64_t rows = 0;
@@ -54,15 +61,18 @@ struct Schema {
 };
 Schema SchemaOf(const Table& table);
 
-// `config` with every choice made: task set, feature_columns full (in table order unless given), exclude_columns
-// empty. Faults go to `violations` with paths in the words of the proto without "spec." ("target_column",
-// "feature_columns[3]", "split.test_fraction"); notes worth telling the user ("task: binary, because …") to `notes`.
-// Errors found: no such column (with the nearest name), text feature, missing cells in a used column, target among
-// the features, a column named twice, one class only, more classes than limits::kClassesMax, task that does not fit the
-// target, fractions out of range, a part of the split that would be empty though its fraction is not 0, stratify with
-// regression or with a class too small to be in each part, no training rows, no features left.
+// `config` with every choice made: task set, feature_columns full (in table order unless given),
+// exclude_columns empty. Faults go to `violations` with paths in the words of the proto without
+// "spec." ("target_column", "feature_columns[3]", "split.test_fraction"); notes worth telling the
+// user ("task: binary, because …") to `notes`. Errors found: no such column (with the nearest
+// name), text feature, missing cells in a used column, target among the features, a column named
+// twice, one class only, more classes than limits::kClassesMax, task that does not fit the target,
+// fractions out of range, a part of the split that would be empty though its fraction is not 0,
+// stratify with regression or with a class too small to be in each part, no training rows, no
+// features left.
 DataConfig ResolveDataConfig(const DataConfig& config, const Schema& schema,
-                             std::vector<FieldViolation>* violations, std::vector<std::string>* notes);
+                             std::vector<FieldViolation>* violations,
+                             std::vector<std::string>* notes);
 
 // Rows of one part, ready for the network.
 struct Part {
@@ -73,9 +83,10 @@ struct Part {
 };
 
 struct Dataset {
-  DataConfig config;                 // resolved
-  std::vector<std::string> classes;  // classification: sorted (numeric targets by value); empty for regression
-  Preprocessor preprocessor;         // fitted on the training rows
+  DataConfig config;  // resolved
+  std::vector<std::string>
+      classes;  // classification: sorted (numeric targets by value); empty for regression
+  Preprocessor preprocessor;  // fitted on the training rows
   Part train, validation, test;
 
   int64_t feature_count() const { return train.features.cols(); }
@@ -83,8 +94,31 @@ struct Dataset {
   int64_t output_count() const;
 };
 
+// Target values of a table as a model learns them. `classes` empty: they are numbers (regression).
+// Numeric cells are classes by their CellText.
+struct Targets {
+  std::vector<float> numbers;    // regression and binary (0 or 1): [rows]
+  std::vector<int32_t> classes;  // classification: [rows], index into the classes
+};
+
+// The different values of a target column in class order: text bytewise, numbers by value.
+std::vector<std::string> ClassesOf(const Column& target);
+
+// Errors: INVALID_ARGUMENT/INVALID_REQUEST for a missing cell, a value that is none of `classes`,
+// text for regression; each names the row (0-based).
+absl::StatusOr<Targets> EncodeTargets(const Column& target, Task task,
+                                      const std::vector<std::string>& classes);
+
+// Cells of `columns` in `rows`, preprocessed: [rows, columns].
+// Errors: INVALID_ARGUMENT/INVALID_REQUEST for a value beyond the range of float32 after scaling
+// (row and column named).
+absl::StatusOr<Matrix> BuildFeatures(std::span<const Column* const> columns,
+                                     std::span<const int64_t> rows,
+                                     const Preprocessor& preprocessor);
+
 // REQUIRES: `config` came out of ResolveDataConfig without violations for this table's schema.
-// Errors: INVALID_ARGUMENT when the table does not fit `config` after all, RESOURCE_EXHAUSTED when too large.
+// Errors: INVALID_ARGUMENT/INVALID_SPEC when the table does not fit `config` after all (a class too
+// small to stratify, a value beyond float32).
 absl::StatusOr<Dataset> BuildDataset(const Table& table, const DataConfig& config, uint64_t seed);
 
 }  // namespace trainyard

@@ -1,22 +1,26 @@
-// ReadCsvTable turns an uploaded file into a Table: reader → types → cells → statistics. Two passes over the file: the
-// first infers types and finds bad records, the second fills the columns.
+// ReadCsvTable turns an uploaded file into a Table: reader → types → cells → statistics. Two passes
+// over the file: the first infers types and finds what is no table at all, the second fills the
+// columns and collects bad records.
 //
 //   FileSource source(path);                                  // or StringSource in tests
 //   TY_ASSIGN_OR_RETURN(IngestResult result, ReadCsvTable(source, {.delimiter = ','}));
 //
-// A column is numeric when at least 90 % of its cells that are not empty are finite decimal numbers (and text
-// otherwise); the other cells are then bad. A record with a wrong number of fields is bad. Bad rows are dropped up to
-// CsvOptions::bad_rows_max, beyond it the table is rejected.
-// Thread-safety: none; one call per source.
+// Spaces and tabs around a cell are not part of it; a cell that is then empty is missing. A column
+// is numeric when at least 90 % of its cells that are not empty are finite decimal numbers
+// (number.h), and text otherwise; the other cells are then bad. A record with a wrong number of
+// fields is bad. Bad rows are dropped up to CsvOptions::bad_rows_max, beyond it the table is
+// rejected. Thread-safety: none; one call per source.
 #ifndef TRAINYARD_CORE_DATA_INGEST_H_
 #define TRAINYARD_CORE_DATA_INGEST_H_
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "core/base/error_info.h"
 #include "core/data/csv_reader.h"
 #include "core/data/table.h"
 
@@ -51,6 +55,13 @@ struct RejectedCell {
   std::string actual;       // at most 100 bytes
 };
 
+// The reject of a cell that should be a number; `cell` is trimmed and in UTF-8.
+RejectedCell NotANumber(const CsvRecord& record, absl::string_view column, absl::string_view cell);
+// The reject of a record of a wrong number of fields.
+RejectedCell WrongFieldCount(const CsvRecord& record, size_t expected);
+// {`line 41, column "age"`, `expected a number, found "n/a"`}.
+FieldViolation ViolationOf(const RejectedCell& rejected);
+
 struct IngestResult {
   Table table;
   CsvOptions csv;  // as used: header is kPresent or kAbsent
@@ -58,9 +69,11 @@ struct IngestResult {
   std::vector<RejectedCell> rejected_cells;  // the first limits::kRejectsKeptMax
 };
 
-// Errors, all with an ErrorInfo: INVALID_ARGUMENT/DATASET_REJECTED with one violation per kept rejected cell (field
-// `line 41, column "age"`), or for what is no table at all (empty, NUL bytes, a quote left open, no rows, one column
-// without a delimiter in sight, not UTF-8, names twice); RESOURCE_EXHAUSTED/TOO_LARGE beyond limits.h.
+// Errors, all with an ErrorInfo: INVALID_ARGUMENT/DATASET_REJECTED with one violation per kept
+// rejected cell (field `line 41, column "age"`), or for what is no table at all (empty, NUL bytes,
+// a quote left open, no rows, one column without a delimiter in sight, not UTF-8, names twice);
+// INVALID_ARGUMENT/INVALID_REQUEST for options out of range; RESOURCE_EXHAUSTED/TOO_LARGE beyond
+// limits.h.
 absl::StatusOr<IngestResult> ReadCsvTable(ByteSource& source, const CsvOptions& options);
 
 }  // namespace trainyard

@@ -1,5 +1,6 @@
-// Table is a frozen table in memory: typed columns, dictionary-coded text, statistics. It is what Finalize makes of an
-// upload and what a worker trains on. It knows nothing of targets or features; see dataset.h.
+// Table is a frozen table in memory: typed columns, dictionary-coded text, statistics. It is what
+// Finalize makes of an upload and what a worker trains on. It knows nothing of targets or features;
+// see dataset.h.
 //
 //   TY_ASSIGN_OR_RETURN(Table table, DecodeTable(bytes));
 //   const Column* target = table.FindColumn("diagnosis");
@@ -25,7 +26,7 @@ enum class ColumnType : uint8_t { kNumeric = 1, kText = 2 };
 // Exact statistics of one column; see trainyard.v1.Column for each field.
 struct ColumnStats {
   int64_t missing_count = 0;
-  int64_t distinct_count = 0;  // stops at limits::kDistinctCountMax
+  int64_t distinct_count = 0;                                 // stops at limits::kDistinctCountMax
   double min = 0, max = 0, mean = 0, standard_deviation = 0;  // numeric columns; divisor N
   bool integers = false;                                      // numeric: every value is an integer
   std::vector<std::pair<std::string, int64_t>> top_values;    // most frequent first, ties by value
@@ -49,7 +50,8 @@ struct Table {
 
   // nullptr when there is none of that name. The pointer is valid while the table lives.
   const Column* FindColumn(absl::string_view name) const;
-  // The cell as text; empty when missing. Numbers print with the fewest digits that read back the same.
+  // The cell as text; empty when missing. Numbers print with the fewest digits that read back the
+  // same.
   std::string CellText(int64_t row, int64_t column) const;
 };
 

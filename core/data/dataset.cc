@@ -1,0 +1,248 @@
+#include "core/data/dataset.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <optional>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/check.h"
+#include "core/base/limits.h"
+#include "core/base/status_macros.h"
+#include "core/data/number.h"
+#include "core/data/split.h"
+
+namespace trainyard {
+namespace {
+
+// Rows gathered at once: 8 doubles are one cache line of a column.
+constexpr int64_t kGatherRows = 8;
+
+absl::Status CellError(const Column& column, int64_t row, absl::string_view what,
+                       absl::string_view hint) {
+  return MakeError(absl::StatusCode::kInvalidArgument,
+                   absl::StrCat("row ", row, ", column \"", column.name, "\": ", what),
+                   {.reason = ErrorReason::kInvalidRequest, .hint = std::string(hint)});
+}
+
+absl::StatusOr<Targets> EncodeNumbers(const Column& target) {
+  if (target.type != ColumnType::kNumeric) {
+    return CellError(target, 0, "the target of a regression is text", "choose a numeric target");
+  }
+  Targets targets;
+  targets.numbers.reserve(target.numbers.size());
+  for (const double number : target.numbers) {
+    const auto row = static_cast<int64_t>(targets.numbers.size());
+    if (std::isnan(number))
+      return CellError(target, row, "the target is missing", "fill the cell or remove the row");
+    const auto value = static_cast<float>(number);
+    if (!std::isfinite(value)) {
+      return CellError(target, row, absl::StrCat(number, " is beyond the range of float32"),
+                       "rescale the target");
+    }
+    targets.numbers.push_back(value);
+  }
+  return targets;
+}
+
+// Class of each category of a text column, -1 for one the model does not know.
+std::vector<int32_t> ClassOfCategory(const Column& target,
+                                     const std::vector<std::string>& classes) {
+  absl::flat_hash_map<absl::string_view, int32_t> index;
+  for (size_t i = 0; i < classes.size(); ++i) index.emplace(classes[i], static_cast<int32_t>(i));
+  std::vector<int32_t> result;
+  result.reserve(target.categories.size());
+  for (const std::string& category : target.categories) {
+    const auto it = index.find(category);
+    result.push_back(it == index.end() ? -1 : it->second);
+  }
+  return result;
+}
+
+// [rows] class of each cell; -1 where it is missing or unknown.
+std::vector<int32_t> ClassOfRows(const Column& target, const std::vector<std::string>& classes) {
+  std::vector<int32_t> result;
+  if (target.type == ColumnType::kText) {
+    const std::vector<int32_t> of_category = ClassOfCategory(target, classes);
+    for (const int32_t code : target.codes) result.push_back(code < 0 ? -1 : of_category[code]);
+    return result;
+  }
+  absl::flat_hash_map<double, int32_t> index;
+  for (size_t i = 0; i < classes.size(); ++i) {
+    const std::optional<double> number = ParseNumber(classes[i]);
+    if (number.has_value()) index.emplace(*number, static_cast<int32_t>(i));
+  }
+  for (const double number : target.numbers) {
+    const auto it = std::isnan(number) ? index.end() : index.find(number);
+    result.push_back(it == index.end() ? -1 : it->second);
+  }
+  return result;
+}
+
+absl::Status UnknownClass(const Column& target, int64_t row) {
+  const bool is_text = target.type == ColumnType::kText;
+  const bool missing = is_text ? target.codes[row] < 0 : std::isnan(target.numbers[row]);
+  if (missing)
+    return CellError(target, row, "the target is missing", "fill the cell or remove the row");
+  const std::string value =
+      is_text ? target.categories[target.codes[row]] : NumberText(target.numbers[row]);
+  return CellError(target, row, absl::StrCat("the model has no class \"", value, "\""),
+                   "use rows of the classes it was trained on");
+}
+
+// The rows of `all` that `rows` names.
+Part TakePart(Matrix features, const Targets& all, Task task, const std::vector<int64_t>& rows) {
+  Part part;
+  part.features = std::move(features);
+  for (const int64_t row : rows) {
+    if (task == Task::kMulticlass) {
+      part.classes.push_back(all.classes[row]);
+    } else {
+      part.targets.push_back(all.numbers[row]);
+    }
+  }
+  return part;
+}
+
+absl::Status CheckStratifies(const Targets& targets, const Dataset& dataset) {
+  std::vector<int64_t> class_rows(dataset.classes.size(), 0);
+  for (const int32_t c : targets.classes) ++class_rows[c];
+  const std::vector<SplitCounts> counts = CountStratifiedSplit(class_rows, dataset.config.split);
+  std::vector<FieldViolation> violations;
+  for (size_t c = 0; c < counts.size(); ++c) {
+    if (!IsClassTooSmall(counts[c], dataset.config.split)) continue;
+    violations.push_back(
+        {"split.stratify", DescribeTooSmallClass(dataset.classes[c], class_rows[c])});
+    if (violations.size() == static_cast<size_t>(limits::kRejectsKeptMax)) break;
+  }
+  if (violations.empty()) return absl::OkStatus();
+  return MakeViolationsError(ErrorReason::kInvalidSpec, std::move(violations));
+}
+
+absl::StatusOr<std::vector<const Column*>> FindFeatures(const Table& table,
+                                                        const DataConfig& config) {
+  std::vector<const Column*> columns;
+  std::vector<FieldViolation> violations;
+  for (size_t i = 0; i < config.feature_columns.size(); ++i) {
+    const Column* column = table.FindColumn(config.feature_columns[i]);
+    const bool usable = column != nullptr && column->type == ColumnType::kNumeric &&
+                        column->stats.missing_count == 0;
+    if (!usable) {
+      violations.push_back({absl::StrCat("feature_columns[", i, "]"),
+                            absl::StrCat("the table has no numeric column \"",
+                                         config.feature_columns[i], "\" without missing cells")});
+    }
+    columns.push_back(column);
+  }
+  if (violations.empty()) return columns;
+  return MakeViolationsError(ErrorReason::kInvalidSpec, std::move(violations));
+}
+
+}  // namespace
+
+Schema SchemaOf(const Table& table) {
+  Schema schema;
+  schema.rows = table.rows;
+  for (const Column& column : table.columns) {
+    ColumnInfo info{column.name, column.type, column.stats.missing_count,
+                    column.stats.distinct_count, column.stats.integers};
+    const bool all_listed =
+        column.stats.distinct_count == static_cast<int64_t>(column.stats.top_values.size());
+    for (const auto& [value, count] : column.stats.top_values) {
+      if (!all_listed) break;
+      info.values.push_back(value);
+      info.value_counts.push_back(count);
+    }
+    schema.columns.push_back(std::move(info));
+  }
+  return schema;
+}
+
+int64_t Dataset::output_count() const {
+  return config.task == Task::kMulticlass ? static_cast<int64_t>(classes.size()) : 1;
+}
+
+std::vector<std::string> ClassesOf(const Column& target) {
+  if (target.type == ColumnType::kText) return target.categories;
+  std::vector<double> values;
+  for (const double number : target.numbers) {
+    if (!std::isnan(number)) values.push_back(number);
+  }
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+  std::vector<std::string> classes;
+  for (const double value : values) classes.push_back(NumberText(value));
+  return classes;
+}
+
+absl::StatusOr<Targets> EncodeTargets(const Column& target, Task task,
+                                      const std::vector<std::string>& classes) {
+  if (task == Task::kRegression) return EncodeNumbers(target);
+  Targets targets;
+  targets.classes = ClassOfRows(target, classes);
+  const auto unknown = std::find(targets.classes.begin(), targets.classes.end(), -1);
+  if (unknown != targets.classes.end())
+    return UnknownClass(target, unknown - targets.classes.begin());
+  if (task == Task::kBinary) {
+    targets.numbers.assign(targets.classes.begin(), targets.classes.end());
+  }
+  return targets;
+}
+
+absl::StatusOr<Matrix> BuildFeatures(std::span<const Column* const> columns,
+                                     std::span<const int64_t> rows,
+                                     const Preprocessor& preprocessor) {
+  const auto row_count = static_cast<int64_t>(rows.size());
+  const auto width = static_cast<int64_t>(columns.size());
+  Matrix features(row_count, width);
+  std::vector<double> raw(kGatherRows * width);  // [kGatherRows, width]
+  for (int64_t begin = 0; begin < row_count; begin += kGatherRows) {
+    const int64_t count = std::min(kGatherRows, row_count - begin);
+    for (int64_t c = 0; c < width; ++c) {
+      const double* const numbers = columns[c]->numbers.data();
+      for (int64_t r = 0; r < count; ++r) raw[r * width + c] = numbers[rows[begin + r]];
+    }
+    for (int64_t r = 0; r < count; ++r) {
+      const std::span<float> out = features.row(begin + r);
+      preprocessor.Apply({raw.data() + r * width, static_cast<size_t>(width)}, out);
+      const auto bad =
+          std::find_if(out.begin(), out.end(), [](float x) { return !std::isfinite(x); });
+      if (bad == out.end()) continue;
+      return CellError(*columns[bad - out.begin()], rows[begin + r],
+                       "the value is beyond the range of float32",
+                       "standardize the features, or rescale the column");
+    }
+  }
+  return features;
+}
+
+absl::StatusOr<Dataset> BuildDataset(const Table& table, const DataConfig& config, uint64_t seed) {
+  const Column* target = table.FindColumn(config.target_column);
+  if (target == nullptr) {
+    return MakeViolationsError(
+        ErrorReason::kInvalidSpec,
+        {{"target_column", absl::StrCat("no column \"", config.target_column, "\"")}});
+  }
+  TY_ASSIGN_OR_RETURN(const std::vector<const Column*> columns, FindFeatures(table, config));
+  Dataset dataset;
+  dataset.config = config;
+  if (config.task != Task::kRegression) dataset.classes = ClassesOf(*target);
+  TY_ASSIGN_OR_RETURN(const Targets targets, EncodeTargets(*target, config.task, dataset.classes));
+  if (config.split.stratify) TY_RETURN_IF_ERROR(CheckStratifies(targets, dataset));
+
+  const RowSplit split = SplitRows(table.rows, config.split, targets.classes, seed);
+  dataset.preprocessor = Preprocessor::Fit(columns, split.train, config.scaling);
+  const auto build = [&](const std::vector<int64_t>& rows, Part* part) -> absl::Status {
+    TY_ASSIGN_OR_RETURN(Matrix features, BuildFeatures(columns, rows, dataset.preprocessor));
+    *part = TakePart(std::move(features), targets, config.task, rows);
+    return absl::OkStatus();
+  };
+  TY_RETURN_IF_ERROR(build(split.train, &dataset.train));
+  TY_RETURN_IF_ERROR(build(split.validation, &dataset.validation));
+  TY_RETURN_IF_ERROR(build(split.test, &dataset.test));
+  return dataset;
+}
+
+}  // namespace trainyard

@@ -1,0 +1,29 @@
+// Numbers as text, one way for the whole engine: what counts as a number in a cell, and how a
+// number is printed.
+//
+// Thread-safety: pure functions.
+#ifndef TRAINYARD_CORE_DATA_NUMBER_H_
+#define TRAINYARD_CORE_DATA_NUMBER_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace trainyard {
+
+// `text` without spaces and tabs around it.
+absl::string_view TrimCell(absl::string_view text);
+
+// The value of a trimmed finite decimal number: [+-] digits [. digits] [e [+-] digits], where the
+// digits before or after the point may be left out. nullopt for anything else: "nan", "inf",
+// "0x10", "1e999", "1,5", "". The nearest double, and never -0.
+std::optional<double> ParseNumber(absl::string_view text);
+
+// The fewest digits that read back as the same double; with an exponent only below 1e-5 and from
+// 1e16 on. REQUIRES: finite.
+std::string NumberText(double value);
+
+}  // namespace trainyard
+
+#endif  // TRAINYARD_CORE_DATA_NUMBER_H_
