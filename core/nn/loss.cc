@@ -93,7 +93,7 @@ double SoftmaxLoss(const float* z, int32_t target, int64_t outputs) {
 
 }  // namespace
 
-double LossAndGradient(LossKind kind, const float* logits, const Targets& targets, int64_t rows,
+double LossAndGradient(LossKind kind, const float* logits, const LossTargets& targets, int64_t rows,
                        int64_t outputs, float* dlogits) {
   const float scale = 1.0f / static_cast<float>(rows);
   switch (kind) {
@@ -116,7 +116,7 @@ double LossAndGradient(LossKind kind, const float* logits, const Targets& target
   return sum / static_cast<double>(rows);
 }
 
-double LossSum(LossKind kind, const float* logits, const Targets& targets, int64_t rows,
+double LossSum(LossKind kind, const float* logits, const LossTargets& targets, int64_t rows,
                int64_t outputs) {
   TY_CHECK(kind != LossKind::kUnspecified);
   if (kind == LossKind::kBinaryCrossEntropy) return BinarySum(logits, targets.values, rows);

@@ -26,12 +26,12 @@ enum class LossKind : uint8_t {
 
 // What the outputs are compared with, row by row. Points into arrays it does not own; one of the
 // two is set.
-struct Targets {
+struct LossTargets {
   const float* values = nullptr;     // binary: [rows] of 0 or 1; regression: [rows]
   const int32_t* classes = nullptr;  // multiclass: [rows], each in [0, outputs)
 
   // The targets from row `row` on.
-  Targets From(int64_t row) const {
+  LossTargets From(int64_t row) const {
     return {values == nullptr ? nullptr : values + row,
             classes == nullptr ? nullptr : classes + row};
   }
@@ -40,11 +40,11 @@ struct Targets {
 // Mean loss over the rows; fills dlogits with the gradient of that mean. logits, dlogits: [rows,
 // outputs]. REQUIRES: rows ≥ 1; outputs is 1 for the binary and the squared loss; `kind` is not
 // kUnspecified.
-double LossAndGradient(LossKind kind, const float* logits, const Targets& targets, int64_t rows,
+double LossAndGradient(LossKind kind, const float* logits, const LossTargets& targets, int64_t rows,
                        int64_t outputs, float* dlogits);
 
 // Sum of the loss over the rows. REQUIRES: as LossAndGradient, but rows may be 0.
-double LossSum(LossKind kind, const float* logits, const Targets& targets, int64_t rows,
+double LossSum(LossKind kind, const float* logits, const LossTargets& targets, int64_t rows,
                int64_t outputs);
 
 // Logits of one row as probabilities of the classes: the binary {1 - p, p} of one logit, or

@@ -10,7 +10,7 @@ EvalMeter::EvalMeter(LossKind kind, int64_t outputs) : kind_(kind), outputs_(out
   TY_CHECK(kind != LossKind::kUnspecified);
 }
 
-void EvalMeter::Add(const float* logits, const Targets& targets, int64_t rows) {
+void EvalMeter::Add(const float* logits, const LossTargets& targets, int64_t rows) {
   loss_sum_ += LossSum(kind_, logits, targets, rows, outputs_);
   if (kind_ == LossKind::kMeanSquaredError) {
     AddErrors(logits, targets.values, rows);
@@ -19,7 +19,7 @@ void EvalMeter::Add(const float* logits, const Targets& targets, int64_t rows) {
   }
 }
 
-void EvalMeter::AddClasses(const float* logits, const Targets& targets, int64_t rows) {
+void EvalMeter::AddClasses(const float* logits, const LossTargets& targets, int64_t rows) {
   for (int64_t r = 0; r < rows; ++r) {
     const int32_t actual =
         targets.classes != nullptr ? targets.classes[r] : static_cast<int32_t>(targets.values[r]);

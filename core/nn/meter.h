@@ -34,12 +34,12 @@ class EvalMeter {
   EvalMeter(LossKind kind, int64_t outputs);
 
   // logits: [rows, outputs].
-  void Add(const float* logits, const Targets& targets, int64_t rows);
+  void Add(const float* logits, const LossTargets& targets, int64_t rows);
 
   EvalResult Result() const;
 
  private:
-  void AddClasses(const float* logits, const Targets& targets, int64_t rows);
+  void AddClasses(const float* logits, const LossTargets& targets, int64_t rows);
   void AddErrors(const float* values, const float* targets, int64_t rows);
   double RSquared() const;
 

@@ -1,9 +1,10 @@
-// TrainObserver is how results leave the training loop. core/ does not log, print, or know about jobs.
+// TrainObserver is how results leave the training loop. core/ does not log, print, or know about
+// jobs.
 //
 // Thread-safety: Trainer calls all methods from the thread that called Run(), never concurrently.
-// Callbacks are on the hot path: OnStep should return in microseconds. They must not call back into the Trainer.
-// Lifetime: records are valid during the call only.
-// Loss values are means over rows, in the unit of the loss (nats for the cross-entropies).
+// Callbacks are on the hot path: OnStep should return in microseconds. They must not call back into
+// the Trainer. Lifetime: records are valid during the call only. Loss values are means over rows,
+// in the unit of the loss (nats for the cross-entropies).
 #ifndef TRAINYARD_CORE_TRAIN_OBSERVER_H_
 #define TRAINYARD_CORE_TRAIN_OBSERVER_H_
 
@@ -14,9 +15,9 @@
 namespace trainyard {
 
 struct StepRecord {
-  int64_t step = 0;  // 0-based, over the whole run
+  int64_t step = 0;   // 0-based, over the whole run
   int64_t epoch = 0;  // 0-based
-  double loss = 0;   // of the step's batch, before the update
+  double loss = 0;    // of the step's batch, before the update
   double learning_rate = 0;
   double gradient_norm = 0;  // Euclidean, over all parameters
   int64_t rows_seen = 0;     // training rows, over the whole run, this step included
@@ -37,7 +38,8 @@ class TrainObserver {
   // Called for the first step and then every TrainConfig::step_event_interval steps.
   virtual void OnStep(const StepRecord& step) = 0;
   virtual void OnEpoch(const EpochRecord& epoch) = 0;
-  // Called after every step, with no values computed for it: for progress counters. Default: nothing.
+  // Called after every step, with no values computed for it: for progress counters. Default:
+  // nothing.
   virtual void OnProgress(int64_t /*steps_done*/, int64_t /*rows_seen*/) {}
 };
 

@@ -1,0 +1,54 @@
+#include "core/data/batcher.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <utility>
+
+#include "core/base/check.h"
+#include "core/base/rng.h"
+
+namespace trainyard {
+
+Batcher::Batcher(const Part& part, int64_t batch_size, uint64_t seed)
+    : part_(part),
+      batch_size_(std::min(batch_size, part.rows())),
+      seed_(seed),
+      order_(static_cast<size_t>(part.rows())),
+      features_(batch_size_, part.features.cols()) {
+  TY_CHECK(batch_size_ >= 1);
+  if (!part.targets.empty()) targets_.resize(static_cast<size_t>(batch_size_));
+  if (!part.classes.empty()) classes_.resize(static_cast<size_t>(batch_size_));
+}
+
+void Batcher::StartEpoch(int64_t epoch) {
+  next_ = 0;
+  std::iota(order_.begin(), order_.end(), 0);
+  Rng rng(seed_, RngStream::kShuffle, static_cast<uint64_t>(epoch));
+  for (size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[rng.Below(i)]);
+}
+
+const Batch* Batcher::Next() {
+  const int64_t rows = std::min(batch_size_, part_.rows() - next_);
+  if (rows == 0) return nullptr;
+  Gather(next_, rows);
+  next_ += rows;
+  batch_ = {.rows = rows,
+            .features = features_.data(),
+            .targets = targets_.empty() ? nullptr : targets_.data(),
+            .classes = classes_.empty() ? nullptr : classes_.data()};
+  return &batch_;
+}
+
+void Batcher::Gather(int64_t begin, int64_t rows) {
+  const int64_t cols = part_.features.cols();
+  const size_t row_bytes = static_cast<size_t>(cols) * sizeof(float);
+  const int32_t* order = order_.data() + begin;
+  for (int64_t i = 0; i < rows; ++i) {
+    std::memcpy(features_.data() + i * cols, part_.features.data() + order[i] * cols, row_bytes);
+  }
+  for (int64_t i = 0; i < rows && !targets_.empty(); ++i) targets_[i] = part_.targets[order[i]];
+  for (int64_t i = 0; i < rows && !classes_.empty(); ++i) classes_[i] = part_.classes[order[i]];
+}
+
+}  // namespace trainyard
