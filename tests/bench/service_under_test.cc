@@ -1,0 +1,240 @@
+#include "tests/bench/service_under_test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <random>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/base/crc32c.h"
+#include "core/base/status_macros.h"
+
+namespace trainyard::bench {
+namespace {
+
+constexpr absl::Duration kStartMax = absl::Seconds(60);
+constexpr absl::Duration kStopMax = absl::Seconds(30);
+
+std::string FirstWord(const std::string& path) {
+  std::string word;
+  std::ifstream(path) >> word;
+  return word;
+}
+
+}  // namespace
+
+absl::Status FromGrpc(const grpc::Status& status) {
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+}
+
+double Percentile(std::vector<double> values, double ratio) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  const auto rank = static_cast<size_t>(std::ceil(ratio * static_cast<double>(values.size())));
+  return values[std::clamp<size_t>(rank, 1, values.size()) - 1];
+}
+
+TempFolder::TempFolder() {
+  std::string pattern = "/tmp/ty-bench-XXXXXX";
+  path_ = mkdtemp(pattern.data()) == nullptr ? "" : pattern;
+}
+
+TempFolder::~TempFolder() {
+  std::error_code ignored;
+  if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+}
+
+std::vector<v1::WriteDatasetRequest> WriteRequests(const std::string& dataset,
+                                                   absl::string_view bytes) {
+  std::vector<v1::WriteDatasetRequest> requests;
+  for (size_t offset = 0; offset < bytes.size(); offset += kChunkBytes) {
+    const absl::string_view chunk = bytes.substr(offset, kChunkBytes);
+    v1::WriteDatasetRequest& request = requests.emplace_back();
+    request.set_name(dataset);
+    request.set_offset(static_cast<int64_t>(offset));
+    request.set_data(chunk.data(), chunk.size());
+    request.set_crc32c(crc32c::Value(chunk));
+  }
+  return requests;
+}
+
+absl::Status Write(v1::DatasetService::StubInterface& stub,
+                   const std::vector<v1::WriteDatasetRequest>& requests) {
+  grpc::ClientContext context;
+  v1::WriteDatasetResponse response;
+  const auto writer = stub.WriteDataset(&context, &response);
+  for (const v1::WriteDatasetRequest& request : requests) {
+    if (!writer->Write(request)) break;  // Finish says why
+  }
+  writer->WritesDone();
+  return FromGrpc(writer->Finish());
+}
+
+std::string RandomTable(int rows, int columns) {
+  std::mt19937 random(7);
+  std::uniform_real_distribution<double> uniform(-1, 1);
+  std::string table;
+  for (int column = 0; column < columns; ++column) absl::StrAppend(&table, "x", column, ",");
+  table += "label\n";
+  for (int row = 0; row < rows; ++row) {
+    double sum = 0;
+    for (int column = 0; column < columns; ++column) {
+      const double value = uniform(random);
+      sum += value;
+      absl::StrAppend(&table, value, ",");
+    }
+    absl::StrAppend(&table, sum > 0 ? "yes\n" : "no\n");
+  }
+  return table;
+}
+
+v1::TrainingSpec SmallSpec(const std::string& target_column) {
+  v1::TrainingSpec spec;
+  spec.set_target_column(target_column);
+  spec.add_layers()->set_units(16);
+  spec.set_epochs(1);
+  return spec;
+}
+
+ChildProcess::ChildProcess(std::vector<std::string> arguments) {
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  if (posix_spawn(&pid_, argv[0], nullptr, nullptr, argv.data(), environ) != 0) pid_ = -1;
+}
+
+ChildProcess::~ChildProcess() {
+  if (pid_ < 0) return;
+  kill(pid_, SIGTERM);
+  const absl::Time deadline = absl::Now() + kStopMax;
+  while (running() && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(5));
+  if (pid_ < 0) return;
+  kill(pid_, SIGKILL);
+  waitpid(pid_, nullptr, 0);
+}
+
+bool ChildProcess::running() {
+  if (pid_ >= 0 && waitpid(pid_, nullptr, WNOHANG) == pid_) pid_ = -1;
+  return pid_ >= 0;
+}
+
+absl::StatusOr<std::string> WaitForAddress(const std::string& path, ChildProcess& process) {
+  const absl::Time deadline = absl::Now() + kStartMax;
+  std::string address = FirstWord(path);
+  for (; address.empty(); address = FirstWord(path)) {
+    if (!process.running())
+      return absl::UnavailableError("the server ended at its start; its log is above");
+    if (absl::Now() > deadline) return absl::DeadlineExceededError("the server is not up");
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  return address;
+}
+
+int64_t ChildProcess::ResidentBytes() const {
+  std::ifstream statm(absl::StrCat("/proc/", pid_, "/statm"));
+  int64_t total_pages = 0, resident_pages = 0;
+  statm >> total_pages >> resident_pages;
+  return resident_pages * sysconf(_SC_PAGESIZE);
+}
+
+absl::StatusOr<std::unique_ptr<ServiceUnderTest>> ServiceUnderTest::Start(
+    const ServiceOptions& options) {
+  std::filesystem::create_directories(options.data_dir);
+  const std::string address_file = absl::StrCat(options.data_dir, ".address");
+  std::filesystem::remove(address_file);
+  std::unique_ptr<ServiceUnderTest> service(new ServiceUnderTest);
+  const absl::Time started = absl::Now();
+  service->process_ = std::make_unique<ChildProcess>(std::vector<std::string>{
+      options.bin + "/trainyard-server", "--listen", "127.0.0.1:0", "--metrics-listen",
+      "127.0.0.1:0", "--data-dir", options.data_dir, "--workers", absl::StrCat(options.workers),
+      "--print-address", address_file, "--log-level", "warn"});
+  TY_RETURN_IF_ERROR(service->Connect(address_file, started));
+  return service;
+}
+
+absl::Status ServiceUnderTest::Connect(const std::string& address_file, absl::Time started) {
+  TY_ASSIGN_OR_RETURN(address_, WaitForAddress(address_file, *process_));
+  const auto channel = grpc::CreateChannel(address_, grpc::InsecureChannelCredentials());
+  datasets_ = v1::DatasetService::NewStub(channel);
+  jobs_ = v1::JobService::NewStub(channel);
+  admin_ = v1::AdminService::NewStub(channel);
+  grpc::ClientContext context;
+  context.set_wait_for_ready(true);
+  v1::ServerInfo info;
+  TY_RETURN_IF_ERROR(FromGrpc(admin_->GetServerInfo(&context, {}, &info)));
+  startup_ = absl::Now() - started;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ServiceUnderTest::CreateUpload() {
+  grpc::ClientContext context;
+  v1::Dataset dataset;
+  TY_RETURN_IF_ERROR(FromGrpc(datasets_->CreateDataset(&context, {}, &dataset)));
+  return dataset.name();
+}
+
+absl::Status ServiceUnderTest::DeleteDataset(const std::string& name) {
+  grpc::ClientContext context;
+  v1::DeleteDatasetRequest request;
+  request.set_name(name);
+  google::protobuf::Empty empty;
+  return FromGrpc(datasets_->DeleteDataset(&context, request, &empty));
+}
+
+absl::StatusOr<std::string> ServiceUnderTest::Upload(absl::string_view table) {
+  TY_ASSIGN_OR_RETURN(const std::string name, CreateUpload());
+  TY_RETURN_IF_ERROR(Write(*datasets_, WriteRequests(name, table)));
+  grpc::ClientContext context;
+  v1::FinalizeDatasetRequest request;
+  request.set_name(name);
+  v1::Dataset dataset;
+  TY_RETURN_IF_ERROR(FromGrpc(datasets_->FinalizeDataset(&context, request, &dataset)));
+  return name;
+}
+
+absl::StatusOr<std::string> ServiceUnderTest::Submit(const std::string& dataset,
+                                                     const v1::TrainingSpec& spec) {
+  grpc::ClientContext context;
+  v1::CreateTrainingJobRequest request;
+  request.mutable_training_job()->set_dataset(dataset);
+  *request.mutable_training_job()->mutable_spec() = spec;
+  v1::TrainingJob job;
+  TY_RETURN_IF_ERROR(FromGrpc(jobs_->CreateTrainingJob(&context, request, &job)));
+  return job.name();
+}
+
+absl::Status ServiceUnderTest::WaitForSuccess(const std::string& job) {
+  grpc::ClientContext context;
+  v1::WaitTrainingJobRequest request;
+  request.set_name(job);
+  request.mutable_timeout()->set_seconds(600);
+  v1::TrainingJob answer;
+  TY_RETURN_IF_ERROR(FromGrpc(jobs_->WaitTrainingJob(&context, request, &answer)));
+  if (answer.state() == v1::JOB_STATE_SUCCEEDED) return absl::OkStatus();
+  return absl::InternalError(
+      absl::StrCat(job, " is ", v1::JobState_Name(answer.state()), ": ", answer.error().message()));
+}
+
+int RunBenchmark(int argc, char** argv,
+                 absl::StatusOr<std::string> (*body)(const std::string& bin)) {
+  const std::string bin =
+      argc > 1 ? argv[1] : std::filesystem::canonical("/proc/self/exe").parent_path().string();
+  const absl::StatusOr<std::string> line = body(bin);
+  if (!line.ok()) {
+    std::cerr << argv[0] << ": " << line.status() << "\n";
+    return 1;
+  }
+  std::cout << *line << std::endl;
+  return 0;
+}
+
+}  // namespace trainyard::bench

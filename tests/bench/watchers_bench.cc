@@ -1,0 +1,161 @@
+// A thousand watchers on one job of about ten events a second: does each get every event, how late,
+// and at what cost in memory? See README.md for the protocol.
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/blocking_counter.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "core/base/status_macros.h"
+#include "tests/bench/service_under_test.h"
+
+namespace trainyard::bench {
+namespace {
+
+constexpr int kWatchers = 1000;
+constexpr int kChannels = 10;
+constexpr int kJobSeconds = 30;
+constexpr int kEventsPerSecond = 10;
+
+// Many steps in an epoch, so that nearly all events are step events, whose rate the spec decides.
+constexpr int kTableRows = 200000;
+
+// Follows one job to its end and keeps what it needs for the verdict.
+class Watcher final : public grpc::ClientReadReactor<v1::WatchTrainingJobResponse> {
+ public:
+  // `*stub` and `*done` must outlive the watch; `done` is decremented at its end.
+  Watcher(v1::JobService::Stub* stub, const std::string& job, absl::BlockingCounter* done)
+      : done_(done) {
+    request_.set_name(job);
+    stub->async()->WatchTrainingJob(&context_, &request_, this);
+    StartRead(&response_);
+    StartCall();
+  }
+  void OnReadDone(bool ok) override {
+    if (!ok) return;
+    if (response_.has_event()) See(response_.event());
+    StartRead(&response_);
+  }
+  void OnDone(const grpc::Status& status) override {
+    status_ = status;
+    done_->DecrementCount();
+  }
+
+  const grpc::Status& status() const { return status_; }
+  int64_t events() const { return next_sequence_ - 1; }
+  bool dense() const { return dense_; }
+  bool ended() const { return ended_; }
+  const std::vector<double>& lateness_ms() const { return lateness_ms_; }
+
+ private:
+  void See(const v1::JobEvent& event) {
+    dense_ = dense_ && event.sequence() == next_sequence_;
+    ++next_sequence_;
+    ended_ = event.state_change().to() == v1::JOB_STATE_SUCCEEDED;
+    if (!event.has_step()) return;
+    const absl::Time durable = absl::FromUnixSeconds(event.create_time().seconds()) +
+                               absl::Nanoseconds(event.create_time().nanos());
+    lateness_ms_.push_back(absl::ToDoubleMilliseconds(absl::Now() - durable));
+  }
+
+  absl::BlockingCounter* done_;
+  grpc::ClientContext context_;
+  v1::WatchTrainingJobRequest request_;
+  v1::WatchTrainingJobResponse response_;
+  grpc::Status status_;
+  int64_t next_sequence_ = 1;
+  bool dense_ = true;
+  bool ended_ = false;
+  std::vector<double> lateness_ms_;
+};
+
+v1::TrainingSpec LongSpec(int seconds) {
+  v1::TrainingSpec spec = SmallSpec("label");
+  spec.set_epochs(100000);
+  spec.mutable_max_runtime()->set_seconds(seconds);
+  return spec;
+}
+
+// Steps between two events for kEventsPerSecond, from a job of two seconds.
+absl::StatusOr<int> EventInterval(ServiceUnderTest& service, const std::string& dataset) {
+  constexpr int kSeconds = 2;
+  v1::TrainingSpec spec = LongSpec(kSeconds);
+  spec.set_step_event_interval(1000);
+  TY_ASSIGN_OR_RETURN(const std::string name, service.Submit(dataset, spec));
+  TY_RETURN_IF_ERROR(service.WaitForSuccess(name));
+  grpc::ClientContext context;
+  v1::GetTrainingJobRequest request;
+  request.set_name(name);
+  v1::TrainingJob job;
+  TY_RETURN_IF_ERROR(FromGrpc(service.jobs().GetTrainingJob(&context, request, &job)));
+  return static_cast<int>(
+      std::max<int64_t>(1, job.progress().steps_done() / kSeconds / kEventsPerSecond));
+}
+
+std::vector<std::unique_ptr<v1::JobService::Stub>> Connect(const std::string& address) {
+  std::vector<std::unique_ptr<v1::JobService::Stub>> stubs;
+  for (int i = 0; i < kChannels; ++i) {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own
+    stubs.push_back(v1::JobService::NewStub(
+        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments)));
+  }
+  return stubs;
+}
+
+absl::StatusOr<std::string> Report(const std::vector<std::unique_ptr<Watcher>>& watchers,
+                                   int64_t resident_bytes_max) {
+  std::vector<double> lateness_ms;
+  int64_t complete = 0;
+  for (const auto& watcher : watchers) {
+    if (!watcher->status().ok()) return FromGrpc(watcher->status());
+    complete += watcher->dense() && watcher->ended() && watcher->events() == watchers[0]->events();
+    lateness_ms.insert(lateness_ms.end(), watcher->lateness_ms().begin(),
+                       watcher->lateness_ms().end());
+  }
+  return absl::StrCat(
+      "{\"bench\": \"watchers\", \"watchers\": ", watchers.size(), ", \"complete\": ", complete,
+      ", \"events_each\": ", watchers[0]->events(),
+      ", \"events_per_second\": ", static_cast<double>(watchers[0]->events()) / kJobSeconds,
+      ", \"lateness_ms_median\": ", Percentile(lateness_ms, 0.5),
+      ", \"lateness_ms_p99\": ", Percentile(lateness_ms, 0.99),
+      ", \"lateness_ms_max\": ", Percentile(lateness_ms, 1),
+      ", \"server_resident_mib_max\": ", resident_bytes_max >> 20, "}");
+}
+
+absl::StatusOr<std::string> Run(const std::string& bin) {
+  const TempFolder folder;
+  TY_ASSIGN_OR_RETURN(const auto service,
+                      ServiceUnderTest::Start({.bin = bin, .data_dir = folder.path() + "/data"}));
+  TY_ASSIGN_OR_RETURN(const std::string dataset, service->Upload(RandomTable(kTableRows, 10)));
+  v1::TrainingSpec spec = LongSpec(kJobSeconds);
+  TY_ASSIGN_OR_RETURN(const int interval, EventInterval(*service, dataset));
+  spec.set_step_event_interval(interval);
+  const auto stubs = Connect(service->address());
+  TY_ASSIGN_OR_RETURN(const std::string job, service->Submit(dataset, spec));
+
+  absl::BlockingCounter done(kWatchers);
+  std::vector<std::unique_ptr<Watcher>> watchers;
+  for (int i = 0; i < kWatchers; ++i) {
+    watchers.push_back(std::make_unique<Watcher>(stubs[i % kChannels].get(), job, &done));
+  }
+  int64_t resident_bytes_max = 0;
+  for (int second = 0; second < kJobSeconds - 2; ++second) {
+    resident_bytes_max = std::max(resident_bytes_max, service->ResidentBytes());
+    absl::SleepFor(absl::Seconds(1));
+  }
+  done.Wait();
+  return Report(watchers, resident_bytes_max);
+}
+
+}  // namespace
+}  // namespace trainyard::bench
+
+int main(int argc, char** argv) {
+  return trainyard::bench::RunBenchmark(argc, argv, trainyard::bench::Run);
+}
