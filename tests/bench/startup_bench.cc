@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "core/base/status_macros.h"
-#include "tests/bench/service_under_test.h"
+#include "tests/bench/live_service.h"
 
 namespace trainyard::bench {
 namespace {
@@ -16,7 +16,7 @@ constexpr int kJobs = 1000;
 constexpr int kStarts = 11;
 
 absl::Status FinishJobs(const ServiceOptions& options) {
-  TY_ASSIGN_OR_RETURN(const auto service, ServiceUnderTest::Start(options));
+  TY_ASSIGN_OR_RETURN(const auto service, LiveService::Start(options));
   TY_ASSIGN_OR_RETURN(const std::string dataset, service->Upload(RandomTable(100, 5)));
   std::vector<std::string> jobs;
   for (int i = 0; i < kJobs; ++i) {
@@ -32,7 +32,7 @@ absl::StatusOr<std::string> Run(const std::string& bin) {
   TY_RETURN_IF_ERROR(FinishJobs(options));
   std::vector<double> starts_ms;
   for (int i = 0; i < kStarts; ++i) {
-    TY_ASSIGN_OR_RETURN(const auto service, ServiceUnderTest::Start(options));
+    TY_ASSIGN_OR_RETURN(const auto service, LiveService::Start(options));
     starts_ms.push_back(absl::ToDoubleMilliseconds(service->startup()));
   }
   return absl::StrCat("{\"bench\": \"startup\", \"finished_jobs\": ", kJobs,

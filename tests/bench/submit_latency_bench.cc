@@ -8,7 +8,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "core/base/status_macros.h"
-#include "tests/bench/service_under_test.h"
+#include "tests/bench/live_service.h"
 
 namespace trainyard::bench {
 namespace {
@@ -24,7 +24,7 @@ struct Latency {
 };
 
 // Blocks until the first step event of `job`.
-absl::Status WaitForFirstStep(ServiceUnderTest& service, const std::string& job) {
+absl::Status WaitForFirstStep(LiveService& service, const std::string& job) {
   grpc::ClientContext context;
   v1::WatchTrainingJobRequest request;
   request.set_name(job);
@@ -38,7 +38,7 @@ absl::Status WaitForFirstStep(ServiceUnderTest& service, const std::string& job)
   return absl::InternalError(absl::StrCat("no step event: ", reader->Finish().error_message()));
 }
 
-absl::StatusOr<Latency> MeasureOnce(ServiceUnderTest& service, const std::string& dataset) {
+absl::StatusOr<Latency> MeasureOnce(LiveService& service, const std::string& dataset) {
   const absl::Time start = absl::Now();
   TY_ASSIGN_OR_RETURN(const std::string job, service.Submit(dataset, SmallSpec("label")));
   const absl::Time created = absl::Now();
@@ -53,7 +53,7 @@ absl::StatusOr<Latency> MeasureOnce(ServiceUnderTest& service, const std::string
 absl::StatusOr<std::string> Run(const std::string& bin) {
   const TempFolder folder;
   TY_ASSIGN_OR_RETURN(const auto service,
-                      ServiceUnderTest::Start({.bin = bin, .data_dir = folder.path() + "/data"}));
+                      LiveService::Start({.bin = bin, .data_dir = folder.path() + "/data"}));
   TY_ASSIGN_OR_RETURN(const std::string dataset, service->Upload(RandomTable(500, 10)));
   std::vector<double> create_ms, first_event_ms;
   for (int i = 0; i < kWarmUps + kRepeats; ++i) {

@@ -12,7 +12,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "core/base/status_macros.h"
-#include "tests/bench/service_under_test.h"
+#include "tests/bench/live_service.h"
 
 namespace trainyard::bench {
 namespace {
@@ -77,7 +77,7 @@ absl::StatusOr<double> Measure(v1::DatasetService::StubInterface& stub,
   return static_cast<double>(kUploadBytes) / 1e6 / absl::ToDoubleSeconds(absl::Now() - start);
 }
 
-absl::StatusOr<double> MeasureService(ServiceUnderTest& service,
+absl::StatusOr<double> MeasureService(LiveService& service,
                                       std::vector<v1::WriteDatasetRequest>* requests) {
   TY_ASSIGN_OR_RETURN(const std::string name, service.CreateUpload());
   for (v1::WriteDatasetRequest& request : *requests) request.set_name(name);
@@ -89,7 +89,7 @@ absl::StatusOr<double> MeasureService(ServiceUnderTest& service,
 absl::StatusOr<std::string> Run(const std::string& bin) {
   const TempFolder folder;
   TY_ASSIGN_OR_RETURN(const auto service,
-                      ServiceUnderTest::Start({.bin = bin, .data_dir = folder.path() + "/data"}));
+                      LiveService::Start({.bin = bin, .data_dir = folder.path() + "/data"}));
   const std::string bare_address_file = folder.path() + "/bare.address";
   ChildProcess bare_process({"/proc/self/exe", kBareFlag, bare_address_file});
   TY_ASSIGN_OR_RETURN(const std::string bare_address,

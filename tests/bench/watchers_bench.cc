@@ -12,7 +12,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "core/base/status_macros.h"
-#include "tests/bench/service_under_test.h"
+#include "tests/bench/live_service.h"
 
 namespace trainyard::bench {
 namespace {
@@ -82,7 +82,7 @@ v1::TrainingSpec LongSpec(int seconds) {
 }
 
 // Steps between two events for kEventsPerSecond, from a job of two seconds.
-absl::StatusOr<int> EventInterval(ServiceUnderTest& service, const std::string& dataset) {
+absl::StatusOr<int> EventInterval(LiveService& service, const std::string& dataset) {
   constexpr int kSeconds = 2;
   v1::TrainingSpec spec = LongSpec(kSeconds);
   spec.set_step_event_interval(1000);
@@ -131,7 +131,7 @@ absl::StatusOr<std::string> Report(const std::vector<std::unique_ptr<Watcher>>& 
 absl::StatusOr<std::string> Run(const std::string& bin) {
   const TempFolder folder;
   TY_ASSIGN_OR_RETURN(const auto service,
-                      ServiceUnderTest::Start({.bin = bin, .data_dir = folder.path() + "/data"}));
+                      LiveService::Start({.bin = bin, .data_dir = folder.path() + "/data"}));
   TY_ASSIGN_OR_RETURN(const std::string dataset, service->Upload(RandomTable(kTableRows, 10)));
   v1::TrainingSpec spec = LongSpec(kJobSeconds);
   TY_ASSIGN_OR_RETURN(const int interval, EventInterval(*service, dataset));

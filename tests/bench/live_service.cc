@@ -1,4 +1,4 @@
-#include "tests/bench/service_under_test.h"
+#include "tests/bench/live_service.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -146,12 +146,11 @@ int64_t ChildProcess::ResidentBytes() const {
   return resident_pages * sysconf(_SC_PAGESIZE);
 }
 
-absl::StatusOr<std::unique_ptr<ServiceUnderTest>> ServiceUnderTest::Start(
-    const ServiceOptions& options) {
+absl::StatusOr<std::unique_ptr<LiveService>> LiveService::Start(const ServiceOptions& options) {
   std::filesystem::create_directories(options.data_dir);
   const std::string address_file = absl::StrCat(options.data_dir, ".address");
   std::filesystem::remove(address_file);
-  std::unique_ptr<ServiceUnderTest> service(new ServiceUnderTest);
+  std::unique_ptr<LiveService> service(new LiveService);
   const absl::Time started = absl::Now();
   service->process_ = std::make_unique<ChildProcess>(std::vector<std::string>{
       options.bin + "/trainyard-server", "--listen", "127.0.0.1:0", "--metrics-listen",
@@ -161,7 +160,7 @@ absl::StatusOr<std::unique_ptr<ServiceUnderTest>> ServiceUnderTest::Start(
   return service;
 }
 
-absl::Status ServiceUnderTest::Connect(const std::string& address_file, absl::Time started) {
+absl::Status LiveService::Connect(const std::string& address_file, absl::Time started) {
   TY_ASSIGN_OR_RETURN(address_, WaitForAddress(address_file, *process_));
   const auto channel = grpc::CreateChannel(address_, grpc::InsecureChannelCredentials());
   datasets_ = v1::DatasetService::NewStub(channel);
@@ -175,14 +174,14 @@ absl::Status ServiceUnderTest::Connect(const std::string& address_file, absl::Ti
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> ServiceUnderTest::CreateUpload() {
+absl::StatusOr<std::string> LiveService::CreateUpload() {
   grpc::ClientContext context;
   v1::Dataset dataset;
   TY_RETURN_IF_ERROR(FromGrpc(datasets_->CreateDataset(&context, {}, &dataset)));
   return dataset.name();
 }
 
-absl::Status ServiceUnderTest::DeleteDataset(const std::string& name) {
+absl::Status LiveService::DeleteDataset(const std::string& name) {
   grpc::ClientContext context;
   v1::DeleteDatasetRequest request;
   request.set_name(name);
@@ -190,7 +189,7 @@ absl::Status ServiceUnderTest::DeleteDataset(const std::string& name) {
   return FromGrpc(datasets_->DeleteDataset(&context, request, &empty));
 }
 
-absl::StatusOr<std::string> ServiceUnderTest::Upload(absl::string_view table) {
+absl::StatusOr<std::string> LiveService::Upload(absl::string_view table) {
   TY_ASSIGN_OR_RETURN(const std::string name, CreateUpload());
   TY_RETURN_IF_ERROR(Write(*datasets_, WriteRequests(name, table)));
   grpc::ClientContext context;
@@ -201,8 +200,8 @@ absl::StatusOr<std::string> ServiceUnderTest::Upload(absl::string_view table) {
   return name;
 }
 
-absl::StatusOr<std::string> ServiceUnderTest::Submit(const std::string& dataset,
-                                                     const v1::TrainingSpec& spec) {
+absl::StatusOr<std::string> LiveService::Submit(const std::string& dataset,
+                                                const v1::TrainingSpec& spec) {
   grpc::ClientContext context;
   v1::CreateTrainingJobRequest request;
   request.mutable_training_job()->set_dataset(dataset);
@@ -212,7 +211,7 @@ absl::StatusOr<std::string> ServiceUnderTest::Submit(const std::string& dataset,
   return job.name();
 }
 
-absl::Status ServiceUnderTest::WaitForSuccess(const std::string& job) {
+absl::Status LiveService::WaitForSuccess(const std::string& job) {
   grpc::ClientContext context;
   v1::WaitTrainingJobRequest request;
   request.set_name(job);

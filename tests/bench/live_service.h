@@ -1,14 +1,14 @@
 // What the benchmarks of the service share: a real server process, its stubs, the calls of the main
 // job, and percentiles.
 //
-//   TY_ASSIGN_OR_RETURN(auto service, ServiceUnderTest::Start({.bin = bin, .data_dir = dir}));
+//   TY_ASSIGN_OR_RETURN(auto service, LiveService::Start({.bin = bin, .data_dir = dir}));
 //   TY_ASSIGN_OR_RETURN(std::string dataset, service->Upload(table));
 //   TY_ASSIGN_OR_RETURN(std::string job, service->Submit(dataset, spec));
 //
 // Thread-safety: the stubs are thread-safe; everything else belongs to one thread.
 // Errors: the status of the failed call, with gRPC's code and message.
-#ifndef TRAINYARD_TESTS_BENCH_SERVICE_UNDER_TEST_H_
-#define TRAINYARD_TESTS_BENCH_SERVICE_UNDER_TEST_H_
+#ifndef TRAINYARD_TESTS_BENCH_LIVE_SERVICE_H_
+#define TRAINYARD_TESTS_BENCH_LIVE_SERVICE_H_
 
 #include <grpcpp/grpcpp.h>
 #include <sys/types.h>
@@ -81,10 +81,10 @@ struct ServiceOptions {
   int workers = 1;
 };
 
-class ServiceUnderTest {
+class LiveService {
  public:
   // Returns when the service answers; startup() is the time from exec to that answer.
-  static absl::StatusOr<std::unique_ptr<ServiceUnderTest>> Start(const ServiceOptions& options);
+  static absl::StatusOr<std::unique_ptr<LiveService>> Start(const ServiceOptions& options);
 
   const std::string& address() const { return address_; }
   absl::Duration startup() const { return startup_; }
@@ -103,7 +103,7 @@ class ServiceUnderTest {
   absl::Status WaitForSuccess(const std::string& job);
 
  private:
-  ServiceUnderTest() = default;
+  LiveService() = default;
   absl::Status Connect(const std::string& address_file, absl::Time started);
 
   std::unique_ptr<ChildProcess> process_;
@@ -121,4 +121,4 @@ int RunBenchmark(int argc, char** argv,
 
 }  // namespace trainyard::bench
 
-#endif  // TRAINYARD_TESTS_BENCH_SERVICE_UNDER_TEST_H_
+#endif  // TRAINYARD_TESTS_BENCH_LIVE_SERVICE_H_
