@@ -42,14 +42,15 @@ absl::Status RemoveUnreferencedBlobs(Database& database, BlobStore& blobs,
 
 absl::StatusOr<int64_t> SweepBlobs(Database& database, BlobStore& blobs) {
   absl::flat_hash_set<std::string> referenced;
-  TY_RETURN_IF_ERROR(database.Read([&](Connection& connection) -> absl::Status {
+  const absl::Status read = database.Read([&](Connection& connection) -> absl::Status {
     TY_ASSIGN_OR_RETURN(Statement rows, connection.Prepare(kReferences));
     while (true) {
       TY_ASSIGN_OR_RETURN(const bool more, rows.Step());
       if (!more) return absl::OkStatus();
       referenced.insert(rows.Text(0));
     }
-  }));
+  });
+  TY_RETURN_IF_ERROR(read);
   return blobs.Sweep([&](const std::string& digest) { return referenced.contains(digest); });
 }
 

@@ -1,0 +1,92 @@
+#include "server/storage/model_store.h"
+
+#include <cstdint>
+#include <limits>
+
+#include "core/base/error_info.h"
+#include "core/base/status_macros.h"
+#include "server/storage/blob_references.h"
+#include "server/storage/blob_store.h"
+#include "server/storage/database.h"
+#include "server/storage/paging.h"
+#include "server/storage/records.h"
+#include "server/wire/names.h"
+
+namespace trainyard {
+namespace {
+
+// Returns the bytes that it adds to the answer.
+absl::StatusOr<int64_t> AddModel(absl::string_view record, v1::ListModelsResponse* response) {
+  TY_RETURN_IF_ERROR(ParseRecord(record, kModels, response->add_models()));
+  return static_cast<int64_t>(record.size());
+}
+
+}  // namespace
+
+absl::Status ModelStore::Insert(Connection& connection, const v1::Model& model) {
+  TY_ASSIGN_OR_RETURN(const std::string id, ParseName(kModels, model.name()));
+  TY_ASSIGN_OR_RETURN(
+      Statement insert,
+      connection.Prepare(
+          "INSERT INTO models (id, owner, job, digest, record) VALUES (?, ?, ?, ?, ?)"));
+  insert.Bind(id).Bind(model.owner()).Bind(model.training_job()).Bind(model.digest());
+  return insert.BindBlob(model.SerializeAsString()).Step().status();
+}
+
+absl::StatusOr<v1::Model> ModelStore::Get(absl::string_view name) const {
+  TY_ASSIGN_OR_RETURN(const std::string id, ParseName(kModels, name));
+  v1::Model model;
+  const absl::Status read = database_->Read([&](Connection& connection) -> absl::Status {
+    TY_ASSIGN_OR_RETURN(Statement find,
+                        connection.Prepare("SELECT record FROM models WHERE id = ?"));
+    TY_ASSIGN_OR_RETURN(const bool found, find.Bind(id).Step());
+    return found ? ParseRecord(find.Text(0), name, &model) : NotFound(name);
+  });
+  TY_RETURN_IF_ERROR(read);
+  return model;
+}
+
+absl::StatusOr<v1::ListModelsResponse> ModelStore::List(
+    const v1::ListModelsRequest& request) const {
+  TY_ASSIGN_OR_RETURN(const PageQuery page, ParsePage(request.page_size(), request.page_token()));
+  v1::ListModelsResponse response;
+  const absl::Status read = database_->Read([&](Connection& connection) -> absl::Status {
+    TY_ASSIGN_OR_RETURN(Statement rows,
+                        connection.Prepare("SELECT number, record FROM models WHERE number < ? "
+                                           "ORDER BY number DESC LIMIT ?"));
+    rows.Bind(page.before_number).Bind(page.size + 1);
+    TY_ASSIGN_OR_RETURN(*response.mutable_next_page_token(),
+                        ReadPage(rows, page.size, [&](absl::string_view record) {
+                          return AddModel(record, &response);
+                        }));
+    return absl::OkStatus();
+  });
+  TY_RETURN_IF_ERROR(read);
+  return response;
+}
+
+absl::Status ModelStore::Delete(absl::string_view name) {
+  TY_ASSIGN_OR_RETURN(const std::string id, ParseName(kModels, name));
+  std::string digest;
+  const absl::Status written = database_->Write([&](Connection& connection) -> absl::Status {
+    TY_ASSIGN_OR_RETURN(Statement remove,
+                        connection.Prepare("DELETE FROM models WHERE id = ? RETURNING digest"));
+    TY_ASSIGN_OR_RETURN(const bool found, remove.Bind(id).Step());
+    if (!found) return NotFound(name);
+    digest = remove.Text(0);
+    return absl::OkStatus();
+  });
+  TY_RETURN_IF_ERROR(written);
+  return RemoveUnreferencedBlobs(*database_, *blobs_, {digest});
+}
+
+absl::StatusOr<std::string> ModelStore::LoadBundle(const v1::Model& model) const {
+  absl::StatusOr<std::string> bytes =
+      blobs_->Get(model.digest(), std::numeric_limits<int64_t>::max());
+  // The row is there, so a missing blob is damage, not a wrong name.
+  if (absl::IsNotFound(bytes.status())) return MissingBlob(model.name(), model.digest());
+  if (!bytes.ok()) return Annotate(bytes.status(), model.name());
+  return bytes;
+}
+
+}  // namespace trainyard
