@@ -27,11 +27,11 @@ absl::Status CellError(const Column& column, int64_t row, absl::string_view what
                    {.reason = ErrorReason::kInvalidRequest, .hint = std::string(hint)});
 }
 
-absl::StatusOr<Targets> EncodeNumbers(const Column& target) {
+absl::StatusOr<EncodedTargets> EncodeNumbers(const Column& target) {
   if (target.type != ColumnType::kNumeric) {
     return CellError(target, 0, "the target of a regression is text", "choose a numeric target");
   }
-  Targets targets;
+  EncodedTargets targets;
   targets.numbers.reserve(target.numbers.size());
   for (const double number : target.numbers) {
     const auto row = static_cast<int64_t>(targets.numbers.size());
@@ -93,7 +93,8 @@ absl::Status UnknownClass(const Column& target, int64_t row) {
 }
 
 // The rows of `all` that `rows` names.
-Part TakePart(Matrix features, const Targets& all, Task task, const std::vector<int64_t>& rows) {
+Part TakePart(Matrix features, const EncodedTargets& all, Task task,
+              const std::vector<int64_t>& rows) {
   Part part;
   part.features = std::move(features);
   for (const int64_t row : rows) {
@@ -106,7 +107,7 @@ Part TakePart(Matrix features, const Targets& all, Task task, const std::vector<
   return part;
 }
 
-absl::Status CheckStratifies(const Targets& targets, const Dataset& dataset) {
+absl::Status CheckStratifies(const EncodedTargets& targets, const Dataset& dataset) {
   std::vector<int64_t> class_rows(dataset.classes.size(), 0);
   for (const int32_t c : targets.classes) ++class_rows[c];
   const std::vector<SplitCounts> counts = CountStratifiedSplit(class_rows, dataset.config.split);
@@ -141,6 +142,20 @@ absl::StatusOr<std::vector<const Column*>> FindFeatures(const Table& table,
 }
 
 }  // namespace
+
+absl::string_view TaskWord(Task task) {
+  switch (task) {
+    case Task::kBinary:
+      return "binary";
+    case Task::kMulticlass:
+      return "multiclass";
+    case Task::kRegression:
+      return "regression";
+    case Task::kUnspecified:
+      return "unspecified";
+  }
+  return "unspecified";
+}
 
 Schema SchemaOf(const Table& table) {
   Schema schema;
@@ -177,10 +192,10 @@ std::vector<std::string> ClassesOf(const Column& target) {
   return classes;
 }
 
-absl::StatusOr<Targets> EncodeTargets(const Column& target, Task task,
-                                      const std::vector<std::string>& classes) {
+absl::StatusOr<EncodedTargets> EncodeTargets(const Column& target, Task task,
+                                             const std::vector<std::string>& classes) {
   if (task == Task::kRegression) return EncodeNumbers(target);
-  Targets targets;
+  EncodedTargets targets;
   targets.classes = ClassOfRows(target, classes);
   const auto unknown = std::find(targets.classes.begin(), targets.classes.end(), -1);
   if (unknown != targets.classes.end())
@@ -229,7 +244,8 @@ absl::StatusOr<Dataset> BuildDataset(const Table& table, const DataConfig& confi
   Dataset dataset;
   dataset.config = config;
   if (config.task != Task::kRegression) dataset.classes = ClassesOf(*target);
-  TY_ASSIGN_OR_RETURN(const Targets targets, EncodeTargets(*target, config.task, dataset.classes));
+  TY_ASSIGN_OR_RETURN(const EncodedTargets targets,
+                      EncodeTargets(*target, config.task, dataset.classes));
   if (config.split.stratify) TY_RETURN_IF_ERROR(CheckStratifies(targets, dataset));
 
   const RowSplit split = SplitRows(table.rows, config.split, targets.classes, seed);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "core/base/error_info.h"
 #include "core/data/preprocessor.h"
 #include "core/data/table.h"
@@ -24,6 +25,9 @@ namespace trainyard {
 
 // Numbers equal trainyard.v1.Task and are persisted in bundles.
 enum class Task : uint8_t { kUnspecified = 0, kBinary = 1, kMulticlass = 2, kRegression = 3 };
+
+// "binary", "multiclass", "regression", "unspecified": as in a spec file.
+absl::string_view TaskWord(Task task);
 
 struct SplitConfig {
   double validation_fraction = 0.15;  // ratio of rows, [0, 1)
@@ -96,7 +100,7 @@ struct Dataset {
 
 // Target values of a table as a model learns them. `classes` empty: they are numbers (regression).
 // Numeric cells are classes by their CellText.
-struct Targets {
+struct EncodedTargets {
   std::vector<float> numbers;    // regression and binary (0 or 1): [rows]
   std::vector<int32_t> classes;  // classification: [rows], index into the classes
 };
@@ -106,8 +110,8 @@ std::vector<std::string> ClassesOf(const Column& target);
 
 // Errors: INVALID_ARGUMENT/INVALID_REQUEST for a missing cell, a value that is none of `classes`,
 // text for regression; each names the row (0-based).
-absl::StatusOr<Targets> EncodeTargets(const Column& target, Task task,
-                                      const std::vector<std::string>& classes);
+absl::StatusOr<EncodedTargets> EncodeTargets(const Column& target, Task task,
+                                             const std::vector<std::string>& classes);
 
 // Cells of `columns` in `rows`, preprocessed: [rows, columns].
 // Errors: INVALID_ARGUMENT/INVALID_REQUEST for a value beyond the range of float32 after scaling

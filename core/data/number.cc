@@ -54,6 +54,17 @@ std::optional<double> ParseAnyDecimal(absl::string_view digits) {
   return value;
 }
 
+template <typename Float>
+std::string FewestDigits(Float value) {
+  const double magnitude = std::fabs(static_cast<double>(value));
+  const bool plain = magnitude == 0 || (magnitude >= 1e-5 && magnitude < 1e16);
+  char text[40];
+  const std::to_chars_result end =
+      std::to_chars(text, text + sizeof text, value,
+                    plain ? std::chars_format::fixed : std::chars_format::scientific);
+  return std::string(text, end.ptr);
+}
+
 }  // namespace
 
 absl::string_view TrimCell(absl::string_view text) {
@@ -73,14 +84,8 @@ std::optional<double> ParseNumber(absl::string_view text) {
   return negative ? 0.0 - *value : *value;  // 0.0 - 0.0 is +0
 }
 
-std::string NumberText(double value) {
-  const double magnitude = std::fabs(value);
-  const bool plain = magnitude == 0 || (magnitude >= 1e-5 && magnitude < 1e16);
-  char text[40];
-  const std::to_chars_result end =
-      std::to_chars(text, text + sizeof text, value,
-                    plain ? std::chars_format::fixed : std::chars_format::scientific);
-  return std::string(text, end.ptr);
-}
+std::string NumberText(double value) { return FewestDigits(value); }
+
+std::string NumberText(float value) { return FewestDigits(value); }
 
 }  // namespace trainyard

@@ -20,9 +20,10 @@ absl::string_view TrimCell(absl::string_view text);
 // "0x10", "1e999", "1,5", "". The nearest double, and never -0.
 std::optional<double> ParseNumber(absl::string_view text);
 
-// The fewest digits that read back as the same double; with an exponent only below 1e-5 and from
-// 1e16 on. REQUIRES: finite.
+// The fewest digits that read back as the same double or float; with an exponent only below 1e-5
+// and from 1e16 on. A JSON number too. REQUIRES: finite.
 std::string NumberText(double value);
+std::string NumberText(float value);
 
 }  // namespace trainyard
 

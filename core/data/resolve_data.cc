@@ -48,20 +48,6 @@ std::string NameList(const std::vector<std::string>& names) {
   return list;
 }
 
-absl::string_view TaskName(Task task) {
-  switch (task) {
-    case Task::kBinary:
-      return "binary";
-    case Task::kMulticlass:
-      return "multiclass";
-    case Task::kRegression:
-      return "regression";
-    case Task::kUnspecified:
-      return "unspecified";
-  }
-  return "unspecified";
-}
-
 bool ClassPrecedes(ColumnType type, const std::string& a, const std::string& b) {
   if (type == ColumnType::kText) return a < b;
   return ParseNumber(a).value_or(0) < ParseNumber(b).value_or(0);
@@ -252,7 +238,7 @@ class Resolver {
     }
     if (target_->distinct_count < 2 && config_.task != Task::kRegression)
       return;  // a fault, not a note
-    notes_.push_back(absl::StrCat("task: ", TaskName(config_.task), ", because ", because));
+    notes_.push_back(absl::StrCat("task: ", TaskWord(config_.task), ", because ", because));
   }
 
   void CheckRegression() {

@@ -1,10 +1,14 @@
-// Bundle is a trained model as one file: schema, preprocessing, weights and provenance. It predicts the same on any
-// machine that reads it, up to the rounding of its ISA.
+// Bundle is a trained model as one file: schema, preprocessing, weights and provenance. It predicts
+// the same on any machine that reads it, up to the rounding of its ISA.
 //
 //   file     := magic:"TYBUNDL1" version:u32(=1) section_count:u32 section*
 //   section  := id:u32 size_bytes:u64 crc32c:u32 payload
 //   ids      := 1 schema, 2 preprocessor, 3 weights, 4 provenance; each once, ascending
-//   (payload grammars stand beside their encoders in bundle.cc)
+//   schema       := task:u8 target:string feature_count:u32 string* class_count:u32 string*
+//   preprocessor := feature_count:u32 offset:f64* scale:f64*
+//   weights      := layer_count:u32 layer*
+//   layer        := in:u32 out:u32 activation:u8 weights:f32[in*out] biases:f32[out]
+//   provenance   := count:u32 (key:string value:string)*, sorted by key
 //   All numbers little-endian. Do not change existing ids. The same bundle gives the same bytes.
 //
 // Thread-safety: a value.
@@ -16,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/data/dataset.h"
@@ -28,19 +33,28 @@ struct Bundle {
   Task task = Task::kUnspecified;
   std::string target_column;
   std::vector<std::string> feature_columns;  // in the order that rows are given
-  std::vector<std::string> classes;          // classification, in the order of probabilities; binary: {negative, positive}
+  std::vector<std::string>
+      classes;  // classification, in the order of probabilities; binary: {negative, positive}
   Preprocessor preprocessor;
   MlpWeights weights;
-  // What made it, e.g. {"dataset_digest", "sha256:…"}, {"seed", "7"}; sorted by key. No times: the bytes repeat.
+  // What made it, e.g. {"dataset_digest", "sha256:…"}, {"seed", "7"}; sorted by key. No times: the
+  // bytes repeat.
   std::vector<std::pair<std::string, std::string>> provenance;
 
   int64_t parameter_count() const;
 };
 
+// Whether the parts fit each other: what EncodeBundle needs and DecodeBundle guarantees.
+// Errors: DATA_LOSS (shapes or counts that do not fit, non-finite numbers, names twice),
+// RESOURCE_EXHAUSTED (over limits.h).
+absl::Status CheckBundle(const Bundle& bundle);
+
+// REQUIRES: CheckBundle(bundle) is OK.
 std::string EncodeBundle(const Bundle& bundle);
 
-// Errors: DATA_LOSS (magic, CRC, truncation, shapes that do not fit each other, non-finite weights),
-// FAILED_PRECONDITION (newer version), RESOURCE_EXHAUSTED (over limits.h). Never allocates more than a small multiple of bytes.size().
+// Errors: DATA_LOSS (magic, CRC, truncation, shapes that do not fit each other, non-finite
+// weights), FAILED_PRECONDITION (newer version), RESOURCE_EXHAUSTED (over limits.h). Never
+// allocates more than a small multiple of bytes.size().
 absl::StatusOr<Bundle> DecodeBundle(absl::string_view bytes);
 
 }  // namespace trainyard

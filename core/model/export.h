@@ -1,9 +1,12 @@
 // Exports of a bundle to formats others read.
 //
-// ONNX (opset 13, IR version 8): input `features` float32 [N, features] in raw units → Sub, Mul (preprocessing) → Gemm and
-// activation per layer → outputs: classification `label` (string or int64 index) and `probabilities` float32 [N, classes];
-// regression `value` float32 [N, 1]. Written with a small protobuf writer of our own: core has no protobuf.
-// JSON: everything in the bundle, numbers with all digits needed to read back the same float.
+// ONNX (opset 13, IR version 8): input `features` float32 [N, features] in raw units → Cast to
+// double, Sub, Mul, Cast back (preprocessing, with the precision it has here) → Gemm and activation
+// per layer → outputs: classification `label` string [N] and `probabilities` float32 [N, classes];
+// regression `value` float32 [N, 1]. metadata_props has task, target column, feature columns and
+// classes (JSON lists) and the provenance. Written with a small protobuf writer of our own: core
+// has no protobuf. JSON: everything in the bundle, numbers with all digits needed to read back the
+// same float.
 //
 // Thread-safety: pure functions.
 #ifndef TRAINYARD_CORE_MODEL_EXPORT_H_
@@ -11,12 +14,23 @@
 
 #include <string>
 
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "core/model/bundle.h"
 
 namespace trainyard {
 
-std::string ExportOnnx(const Bundle& bundle);
+// A protobuf message has at most 2 GiB, of which the weights take 4 bytes each.
+inline constexpr int64_t kOnnxParametersMax = 500'000'000;
+
+// REQUIRES (all): CheckBundle(bundle) is OK.
+// Errors: RESOURCE_EXHAUSTED/TOO_LARGE beyond kOnnxParametersMax.
+absl::StatusOr<std::string> ExportOnnx(const Bundle& bundle);
 std::string ExportJson(const Bundle& bundle);
+
+// `text` as a JSON string, and `texts` as a JSON list of strings.
+std::string JsonText(absl::string_view text);
+std::string JsonTexts(const std::vector<std::string>& texts);
 
 }  // namespace trainyard
 

@@ -1,7 +1,8 @@
 // Predictor runs a bundle on raw rows: the same preprocessing and kernels as training.
 //
-//   TY_ASSIGN_OR_RETURN(std::unique_ptr<Predictor> predictor, Predictor::Create(std::move(bundle)));
-//   TY_ASSIGN_OR_RETURN(std::vector<Prediction> p, predictor->Predict(values));
+//   TY_ASSIGN_OR_RETURN(std::unique_ptr<Predictor> predictor,
+//   Predictor::Create(std::move(bundle))); TY_ASSIGN_OR_RETURN(std::vector<Prediction> p,
+//   predictor->Predict(values));
 //
 // Thread-safety: const methods may run concurrently (each call has its own buffers).
 // Ownership: owns the bundle.
@@ -38,28 +39,34 @@ class Predictor {
   virtual const Bundle& bundle() const = 0;
 
   // `values` is [rows, features] row-major, raw units.
-  // Errors: INVALID_ARGUMENT/INVALID_REQUEST for a size that is no multiple of features or a non-finite value (row and column named).
+  // Errors: INVALID_ARGUMENT/INVALID_REQUEST for a size that is no multiple of features or a
+  // non-finite value (row and column named).
   virtual absl::StatusOr<std::vector<Prediction>> Predict(std::span<const double> values) const = 0;
 
-  // Loss and metrics, as Trainer's evaluation, on all rows of a table with the bundle's feature and target columns.
-  // Errors: INVALID_ARGUMENT/INVALID_REQUEST: every missing or unsuitable column; a class the model does not know.
+  // Loss and metrics, as Trainer's evaluation, on all rows of a table with the bundle's feature and
+  // target columns. Errors: INVALID_ARGUMENT/INVALID_REQUEST: every missing or unsuitable column; a
+  // class the model does not know.
   virtual absl::StatusOr<EvalResult> Evaluate(const Table& table) const = 0;
 };
 
-// Predicts a CSV stream as it comes: Append bytes, take finished output records. Used by ModelService.PredictTable.
-// Output: a header `prediction[,probability_{class}…]`, then one record per row; RFC 4180 quoting.
+// Predicts a CSV stream as it comes: Append bytes, take finished output records. Used by
+// ModelService.PredictTable. Output: a header `prediction[,probability_{class}…]`, then one record
+// per row; RFC 4180 quoting.
 //
 //   TablePredictor t(predictor, csv);
-//   TY_ASSIGN_OR_RETURN(std::string out, t.Append(bytes));  …  TY_ASSIGN_OR_RETURN(std::string rest, t.Finish());
+//   TY_ASSIGN_OR_RETURN(std::string out, t.Append(bytes));  …  TY_ASSIGN_OR_RETURN(std::string
+//   rest, t.Finish());
 //
-// Thread-safety: none. Lifetime: `predictor` must outlive it. Memory: bounded by one chunk and one record.
+// Thread-safety: none. Lifetime: `predictor` must outlive it. Memory: bounded by one chunk and one
+// record.
 class TablePredictor {
  public:
   TablePredictor(const Predictor& predictor, const CsvOptions& options);
   ~TablePredictor();
 
-  // Errors: INVALID_ARGUMENT/INVALID_REQUEST (missing feature columns, all at once), DATASET_REJECTED (a bad cell, with
-  // line and column; rows before it were given out by earlier calls).
+  // Errors: INVALID_ARGUMENT/INVALID_REQUEST (missing feature columns, all at once),
+  // DATASET_REJECTED (a bad cell, with line and column; rows before it were given out by earlier
+  // calls).
   absl::StatusOr<std::string> Append(absl::string_view bytes);
   absl::StatusOr<std::string> Finish();
   int64_t rows_done() const;

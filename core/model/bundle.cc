@@ -1,0 +1,311 @@
+#include "core/model/bundle.h"
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/coding.h"
+#include "core/base/crc32c.h"
+#include "core/base/error_info.h"
+#include "core/base/limits.h"
+#include "core/base/status_macros.h"
+
+namespace trainyard {
+namespace {
+
+constexpr absl::string_view kMagic = "TYBUNDL1";
+constexpr uint32_t kVersion = 1;
+constexpr uint32_t kSectionCount = 4;
+constexpr uint32_t kProvenanceCountMax = 1'000;
+constexpr size_t kProvenanceKeyBytesMax = 256;
+
+enum SectionId : uint32_t { kSchema = 1, kPreprocessor = 2, kWeights = 3, kProvenance = 4 };
+
+absl::Status Damaged(absl::string_view what) {
+  return MakeError(absl::StatusCode::kDataLoss, absl::StrCat("model bundle is damaged: ", what),
+                   {.reason = ErrorReason::kDataLoss,
+                    .hint = "train the model again, or restore it from a backup"});
+}
+
+absl::Status OverLimit(absl::string_view what, int64_t limit) {
+  return MakeError(
+      absl::StatusCode::kResourceExhausted,
+      absl::StrCat("model bundle has more ", what, " than ", limit),
+      {.reason = ErrorReason::kTooLarge, .hint = "it was written by a build with other limits"});
+}
+
+void WriteStrings(const std::vector<std::string>& strings, ByteWriter* w) {
+  w->U32(static_cast<uint32_t>(strings.size()));
+  for (const std::string& s : strings) w->String(s);
+}
+
+bool ReadStrings(ByteReader* r, size_t size_max, std::vector<std::string>* strings) {
+  uint32_t count = 0;
+  // A string takes at least its length: no more memory than the bytes can be worth.
+  if (!r->U32(&count) || count > r->remaining() / sizeof(uint32_t)) return false;
+  strings->resize(count);
+  return std::all_of(strings->begin(), strings->end(),
+                     [&](std::string& s) { return r->String(&s, size_max); });
+}
+
+template <typename Number>
+bool ReadNumbers(ByteReader* r, uint64_t count, std::vector<Number>* numbers) {
+  if (count > r->remaining() / sizeof(Number)) return false;
+  numbers->resize(count);
+  return r->Raw(numbers->data(), count * sizeof(Number));
+}
+
+std::string EncodeSchema(const Bundle& bundle) {
+  ByteWriter w;
+  w.U8(static_cast<uint8_t>(bundle.task));
+  w.String(bundle.target_column);
+  WriteStrings(bundle.feature_columns, &w);
+  WriteStrings(bundle.classes, &w);
+  return std::move(w).Take();
+}
+
+bool DecodeSchema(ByteReader* r, Bundle* bundle) {
+  uint8_t task = 0;
+  if (!r->U8(&task) || !r->String(&bundle->target_column, limits::kColumnNameBytesMax))
+    return false;
+  bundle->task = static_cast<Task>(task);
+  return ReadStrings(r, limits::kColumnNameBytesMax, &bundle->feature_columns) &&
+         ReadStrings(r, limits::kFieldBytesMax, &bundle->classes);
+}
+
+std::string EncodePreprocessor(const Preprocessor& preprocessor) {
+  ByteWriter w;
+  w.U32(static_cast<uint32_t>(preprocessor.feature_count()));
+  for (const double offset : preprocessor.offsets()) w.F64(offset);
+  for (const double scale : preprocessor.scales()) w.F64(scale);
+  return std::move(w).Take();
+}
+
+bool DecodePreprocessor(ByteReader* r, Bundle* bundle) {
+  uint32_t count = 0;
+  std::vector<double> offsets;
+  std::vector<double> scales;
+  if (!r->U32(&count) || !ReadNumbers(r, count, &offsets) || !ReadNumbers(r, count, &scales))
+    return false;
+  bundle->preprocessor = Preprocessor(std::move(offsets), std::move(scales));
+  return true;
+}
+
+std::string EncodeWeights(const MlpWeights& weights) {
+  ByteWriter w;
+  w.U32(static_cast<uint32_t>(weights.size()));
+  for (const LayerWeights& layer : weights) {
+    w.U32(static_cast<uint32_t>(layer.in));
+    w.U32(static_cast<uint32_t>(layer.out));
+    w.U8(static_cast<uint8_t>(layer.activation));
+    w.Raw(layer.weights.data(), layer.weights.size() * sizeof(float));
+    w.Raw(layer.biases.data(), layer.biases.size() * sizeof(float));
+  }
+  return std::move(w).Take();
+}
+
+bool DecodeLayer(ByteReader* r, LayerWeights* layer) {
+  uint32_t in = 0;
+  uint32_t out = 0;
+  uint8_t activation = 0;
+  if (!r->U32(&in) || !r->U32(&out) || !r->U8(&activation)) return false;
+  layer->in = in;
+  layer->out = out;
+  layer->activation = static_cast<Activation>(activation);
+  return ReadNumbers(r, uint64_t{in} * out, &layer->weights) && ReadNumbers(r, out, &layer->biases);
+}
+
+bool DecodeWeights(ByteReader* r, Bundle* bundle) {
+  uint32_t count = 0;
+  if (!r->U32(&count) || count > limits::kLayersMax + 1) return false;
+  bundle->weights.resize(count);
+  return std::all_of(bundle->weights.begin(), bundle->weights.end(),
+                     [r](LayerWeights& layer) { return DecodeLayer(r, &layer); });
+}
+
+std::string EncodeProvenance(std::vector<std::pair<std::string, std::string>> provenance) {
+  std::sort(provenance.begin(), provenance.end());
+  ByteWriter w;
+  w.U32(static_cast<uint32_t>(provenance.size()));
+  for (const auto& [key, value] : provenance) {
+    w.String(key);
+    w.String(value);
+  }
+  return std::move(w).Take();
+}
+
+bool DecodeProvenance(ByteReader* r, Bundle* bundle) {
+  uint32_t count = 0;
+  if (!r->U32(&count) || count > kProvenanceCountMax) return false;
+  for (uint32_t i = 0; i < count; ++i) {
+    std::string key;
+    std::string value;
+    if (!r->String(&key, kProvenanceKeyBytesMax) || !r->String(&value, limits::kSpecBytesMax))
+      return false;
+    if (i > 0 && key <= bundle->provenance.back().first) return false;
+    bundle->provenance.emplace_back(std::move(key), std::move(value));
+  }
+  return true;
+}
+
+void WriteSection(SectionId id, const std::string& payload, ByteWriter* w) {
+  w->U32(id);
+  w->U64(payload.size());
+  w->U32(crc32c::Value(payload));
+  w->Raw(payload.data(), payload.size());
+}
+
+// The payload of section `id`, which must come next in `*rest`.
+absl::StatusOr<absl::string_view> TakeSection(uint32_t id, absl::string_view* rest) {
+  ByteReader r(*rest);
+  uint32_t found_id = 0;
+  uint64_t size = 0;
+  uint32_t crc = 0;
+  if (!r.U32(&found_id) || !r.U64(&size) || !r.U32(&crc)) return Damaged("it ends early");
+  if (found_id != id) return Damaged(absl::StrCat("section ", id, " is not where it should be"));
+  if (size > r.remaining()) return Damaged(absl::StrCat("section ", id, " ends early"));
+  const absl::string_view payload = rest->substr(rest->size() - r.remaining(), size);
+  if (crc32c::Value(payload) != crc) return Damaged(absl::StrCat("checksum of section ", id));
+  rest->remove_prefix(rest->size() - r.remaining() + size);
+  return payload;
+}
+
+absl::Status DecodeSection(uint32_t id, absl::string_view payload, Bundle* bundle) {
+  ByteReader r(payload);
+  bool ok = false;
+  switch (id) {
+    case kSchema:
+      ok = DecodeSchema(&r, bundle);
+      break;
+    case kPreprocessor:
+      ok = DecodePreprocessor(&r, bundle);
+      break;
+    case kWeights:
+      ok = DecodeWeights(&r, bundle);
+      break;
+    case kProvenance:
+      ok = DecodeProvenance(&r, bundle);
+      break;
+  }
+  if (!ok || !r.done()) return Damaged(absl::StrCat("section ", id, " cannot be read"));
+  return absl::OkStatus();
+}
+
+template <typename Number>
+bool AllFinite(const std::vector<Number>& numbers) {
+  return std::all_of(numbers.begin(), numbers.end(), [](Number x) { return std::isfinite(x); });
+}
+
+bool AllDifferent(const std::vector<std::string>& names) {
+  const absl::flat_hash_set<absl::string_view> different(names.begin(), names.end());
+  return different.size() == names.size();
+}
+
+absl::Status CheckSchema(const Bundle& bundle) {
+  if (bundle.feature_columns.size() > static_cast<size_t>(limits::kDatasetColumnsMax)) {
+    return OverLimit("features", limits::kDatasetColumnsMax);
+  }
+  if (bundle.classes.size() > static_cast<size_t>(limits::kClassesMax)) {
+    return OverLimit("classes", limits::kClassesMax);
+  }
+  const bool features_fit =
+      !bundle.feature_columns.empty() && AllDifferent(bundle.feature_columns) &&
+      bundle.preprocessor.feature_count() == static_cast<int64_t>(bundle.feature_columns.size());
+  if (!features_fit) return Damaged("features and preprocessing do not fit each other");
+  if (!AllFinite(bundle.preprocessor.offsets()) || !AllFinite(bundle.preprocessor.scales())) {
+    return Damaged("preprocessing is not finite");
+  }
+  const size_t classes = bundle.classes.size();
+  const bool classes_fit = (bundle.task == Task::kBinary && classes == 2) ||
+                           (bundle.task == Task::kMulticlass && classes >= 2) ||
+                           (bundle.task == Task::kRegression && classes == 0);
+  if (!classes_fit || !AllDifferent(bundle.classes))
+    return Damaged("task and classes do not fit each other");
+  return absl::OkStatus();
+}
+
+absl::Status CheckLayer(const LayerWeights& layer, bool is_output) {
+  const int64_t out_max = is_output ? limits::kClassesMax : limits::kUnitsMax;
+  if (layer.out > out_max) return OverLimit("units in a layer", out_max);
+  const bool sizes_fit = layer.in > 0 && layer.out > 0 &&
+                         static_cast<int64_t>(layer.weights.size()) == layer.in * layer.out &&
+                         static_cast<int64_t>(layer.biases.size()) == layer.out;
+  if (!sizes_fit) return Damaged("a layer's weights do not have its shape");
+  const bool known =
+      layer.activation >= Activation::kIdentity && layer.activation <= Activation::kTanh;
+  if (!known || (is_output && layer.activation != Activation::kIdentity))
+    return Damaged("impossible activation");
+  if (!AllFinite(layer.weights) || !AllFinite(layer.biases))
+    return Damaged("weights are not finite");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+int64_t Bundle::parameter_count() const {
+  int64_t count = 0;
+  for (const LayerWeights& layer : weights) {
+    count += static_cast<int64_t>(layer.weights.size() + layer.biases.size());
+  }
+  return count;
+}
+
+absl::Status CheckBundle(const Bundle& bundle) {
+  TY_RETURN_IF_ERROR(CheckSchema(bundle));
+  if (bundle.weights.empty()) return Damaged("it has no layers");
+  if (bundle.parameter_count() > limits::kParametersMax)
+    return OverLimit("parameters", limits::kParametersMax);
+  int64_t in = bundle.preprocessor.feature_count();
+  for (size_t i = 0; i < bundle.weights.size(); ++i) {
+    const LayerWeights& layer = bundle.weights[i];
+    if (layer.in != in) return Damaged("layers do not fit each other");
+    TY_RETURN_IF_ERROR(CheckLayer(layer, i + 1 == bundle.weights.size()));
+    in = layer.out;
+  }
+  const auto outputs =
+      bundle.task == Task::kMulticlass ? static_cast<int64_t>(bundle.classes.size()) : 1;
+  return in == outputs ? absl::OkStatus() : Damaged("outputs and classes do not fit each other");
+}
+
+std::string EncodeBundle(const Bundle& bundle) {
+  ByteWriter w;
+  w.Raw(kMagic.data(), kMagic.size());
+  w.U32(kVersion);
+  w.U32(kSectionCount);
+  WriteSection(kSchema, EncodeSchema(bundle), &w);
+  WriteSection(kPreprocessor, EncodePreprocessor(bundle.preprocessor), &w);
+  WriteSection(kWeights, EncodeWeights(bundle.weights), &w);
+  WriteSection(kProvenance, EncodeProvenance(bundle.provenance), &w);
+  return std::move(w).Take();
+}
+
+absl::StatusOr<Bundle> DecodeBundle(absl::string_view bytes) {
+  ByteReader r(bytes);
+  std::string magic(kMagic.size(), '\0');
+  uint32_t version = 0;
+  uint32_t section_count = 0;
+  if (!r.Raw(magic.data(), magic.size()) || magic != kMagic)
+    return Damaged("it does not start with TYBUNDL1");
+  if (!r.U32(&version) || version == 0) return Damaged("no version");
+  if (version > kVersion) {
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition,
+        absl::StrCat("model bundle has version ", version, "; this build reads up to ", kVersion),
+        {.reason = ErrorReason::kInvalidState, .hint = "use the newer build that wrote it"});
+  }
+  if (!r.U32(&section_count) || section_count != kSectionCount)
+    return Damaged("wrong number of sections");
+  absl::string_view rest = bytes.substr(bytes.size() - r.remaining());
+  Bundle bundle;
+  for (uint32_t id = kSchema; id <= kSectionCount; ++id) {
+    TY_ASSIGN_OR_RETURN(const absl::string_view payload, TakeSection(id, &rest));
+    TY_RETURN_IF_ERROR(DecodeSection(id, payload, &bundle));
+  }
+  if (!rest.empty()) return Damaged("bytes after the last section");
+  TY_RETURN_IF_ERROR(CheckBundle(bundle));
+  return bundle;
+}
+
+}  // namespace trainyard
