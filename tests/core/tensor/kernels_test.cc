@@ -1,0 +1,174 @@
+#include "core/tensor/kernels.h"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/rng.h"
+#include "core/tensor/matrix.h"
+#include "gtest/gtest.h"
+#include "tests/support/shapes.h"
+#include "tests/support/status_matchers.h"
+
+namespace trainyard {
+namespace {
+
+constexpr Activation kActivations[] = {Activation::kIdentity, Activation::kRelu,
+                                       Activation::kSigmoid, Activation::kTanh};
+
+Matrix Normals(int64_t rows, int64_t cols, uint64_t seed) {
+  Rng rng(seed, RngStream::kAnalysis);
+  Matrix m(rows, cols);
+  for (int64_t i = 0; i < m.size(); ++i) m.data()[i] = static_cast<float>(rng.Normal());
+  return m;
+}
+
+// Everything a layer computes, from inputs that depend on the shape alone. The results are laid
+// over garbage.
+struct LayerRun {
+  LayerRun(const Kernels& kernels, const LinearShape& shape)
+      : x(Normals(shape.batch, shape.in, 1)),
+        w(Normals(shape.in, shape.out, 2)),
+        b(Normals(1, shape.out, 3)),
+        y(Normals(shape.batch, shape.out, 4)),
+        dz(Normals(shape.batch, shape.out, 5)),
+        dw(Normals(shape.in, shape.out, 6)),
+        db(Normals(1, shape.out, 7)),
+        dx(Normals(shape.batch, shape.in, 8)) {
+    auto kernel = kernels.CreateLinear(shape);
+    EXPECT_THAT(kernel, IsOk());
+    if (!kernel.ok()) return;
+    EXPECT_THAT((*kernel)->Forward(x.data(), w.data(), b.data(), y.data()), IsOk());
+    if (!shape.backward) return;
+    EXPECT_THAT((*kernel)->Backward(x.data(), w.data(), y.data(), dz.data(),
+                                    {.weights = dw.data(),
+                                     .biases = db.data(),
+                                     .input = shape.input_gradient ? dx.data() : nullptr}),
+                IsOk());
+  }
+
+  Matrix x, w, b, y, dz, dw, db, dx;
+};
+
+// Rounding of a float sum of `terms` products of standard normals grows like its length in the
+// worst case; 4 units of the sum's own size sqrt(terms) leave room for the order of the sums and
+// for the activation's own error.
+double Tolerance(int64_t terms) {
+  const double epsilon = std::numeric_limits<float>::epsilon();
+  return 4 * epsilon * (static_cast<double>(terms) + 4);
+}
+
+void ExpectNear(const char* what, const Matrix& actual, const Matrix& expected, double tolerance) {
+  ASSERT_EQ(actual.size(), expected.size());
+  for (int64_t i = 0; i < actual.size(); ++i) {
+    ASSERT_NEAR(actual.data()[i], expected.data()[i], tolerance) << what << " element " << i;
+  }
+}
+
+void ExpectSameBits(const Matrix& a, const Matrix& b) {
+  EXPECT_EQ(std::memcmp(a.data(), b.data(), static_cast<size_t>(a.size()) * sizeof(float)), 0);
+}
+
+LinearShape ShapeOf(const LayerCase& c, Activation activation, bool input_gradient) {
+  return {.batch = c.batch,
+          .in = c.in,
+          .out = c.out,
+          .activation = activation,
+          .backward = true,
+          .input_gradient = input_gradient};
+}
+
+class FastAgainstReferenceTest : public testing::TestWithParam<std::unique_ptr<Kernels> (*)()> {};
+
+TEST_P(FastAgainstReferenceTest, EveryShapeAndActivation) {
+  SetKernelThreads(1);
+  const std::unique_ptr<Kernels> fast = GetParam()();
+  const std::unique_ptr<Kernels> reference = CreateReferenceKernels();
+  for (const LayerCase& c : kLayerCases) {
+    for (const Activation activation : kActivations) {
+      SCOPED_TRACE(absl::StrCat("batch ", c.batch, " in ", c.in, " out ", c.out, " activation ",
+                                static_cast<int>(activation)));
+      const LinearShape shape = ShapeOf(c, activation, /*input_gradient=*/true);
+      const LayerRun actual(*fast, shape);
+      LayerRun expected(*reference, shape);
+      ExpectNear("y", actual.y, expected.y, Tolerance(c.in));
+      // The gradients start from outputs that differ by that much already.
+      const double slope = Tolerance(c.in) * 8;
+      ExpectNear("dz", actual.dz, expected.dz, slope);
+      ExpectNear("db", actual.db, expected.db,
+                 Tolerance(c.batch) + slope * static_cast<double>(c.batch));
+      ExpectNear("dw", actual.dw, expected.dw,
+                 Tolerance(c.batch) + slope * static_cast<double>(c.batch));
+      ExpectNear("dx", actual.dx, expected.dx,
+                 Tolerance(c.out) + slope * static_cast<double>(c.out));
+    }
+  }
+}
+
+TEST_P(FastAgainstReferenceTest, TheFirstLayerLeavesTheInputGradientAlone) {
+  const std::unique_ptr<Kernels> fast = GetParam()();
+  const LinearShape shape = ShapeOf({4, 3, 2}, Activation::kRelu, /*input_gradient=*/false);
+  const LayerRun run(*fast, shape);
+  ExpectSameBits(run.dx, Normals(4, 3, 8));
+}
+
+TEST_P(FastAgainstReferenceTest, RunToRunTheBitsAreEqual) {
+  const std::unique_ptr<Kernels> fast = GetParam()();
+  for (const LayerCase& c : kLayerCases) {
+    const LinearShape shape = ShapeOf(c, Activation::kTanh, /*input_gradient=*/true);
+    const LayerRun a(*fast, shape);
+    const LayerRun b(*fast, shape);
+    ExpectSameBits(a.y, b.y);
+    ExpectSameBits(a.dw, b.dw);
+    ExpectSameBits(a.db, b.db);
+    ExpectSameBits(a.dx, b.dx);
+  }
+}
+
+using Factory = std::unique_ptr<Kernels> (*)();
+
+std::string NameOf(const testing::TestParamInfo<Factory>& tested) {
+  constexpr const char* kNames[] = {"Dnnl", "Small", "Fast"};
+  return kNames[tested.index];
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, FastAgainstReferenceTest,
+                         testing::Values(&CreateDnnlKernels, &CreateSmallKernels,
+                                         &CreateFastKernels),
+                         NameOf);
+
+// oneDNN does not document this for matmul; the engine relies on it (core/README.md).
+TEST(DnnlKernelsTest, TheNumberOfThreadsDoesNotChangeTheBits) {
+  const std::unique_ptr<Kernels> dnnl = CreateDnnlKernels();
+  for (const LayerCase& c : {LayerCase{128, 784, 256}, LayerCase{100, 300, 300},
+                             LayerCase{33, 31, 29}, LayerCase{1000, 28, 10}}) {
+    SCOPED_TRACE(absl::StrCat("batch ", c.batch, " in ", c.in, " out ", c.out));
+    const LinearShape shape = ShapeOf(c, Activation::kRelu, /*input_gradient=*/true);
+    SetKernelThreads(1);
+    const LayerRun one(*dnnl, shape);
+    SetKernelThreads(2);
+    const LayerRun two(*dnnl, shape);
+    SetKernelThreads(1);
+    ExpectSameBits(one.y, two.y);
+    ExpectSameBits(one.dw, two.dw);
+    ExpectSameBits(one.dx, two.dx);
+  }
+}
+
+TEST(FastKernelsTest, ALayersBitsDoNotDependOnTheChoiceForOtherBatches) {
+  const std::unique_ptr<Kernels> fast = CreateFastKernels();
+  const std::unique_ptr<Kernels> small = CreateSmallKernels();
+  for (const int64_t batch : {1, 16, 500}) {
+    const LinearShape shape = ShapeOf({batch, 32, 32}, Activation::kRelu, true);
+    const LayerRun a(*fast, shape);
+    const LayerRun b(*small, shape);
+    ExpectSameBits(a.y, b.y);
+  }
+}
+
+}  // namespace
+}  // namespace trainyard
