@@ -1,8 +1,9 @@
-// JobManager owns every job from Create to its end: the one place that changes a job's state. It keeps jobs that are not
-// terminal in memory beside the database, asks the Scheduler who is next, hands assignments to worker sessions, appends to the
-// event log, and makes a model of a result.
+// JobManager owns every job from Create to its end: the one place that changes a job's state. It
+// keeps jobs that are not terminal in memory beside the database, asks the Scheduler who is next,
+// hands assignments to worker sessions, appends to the event log, and makes a model of a result.
 //
-// Requests come in validated by the services (names parsed, spec resolved); rules of state are checked here.
+// Requests come in validated by the services (names parsed, spec resolved); rules of state are
+// checked here.
 //
 // Thread-safety: all methods from any thread; they block until durable (one group commit).
 // Errors: with ErrorInfo, as the proto of each rpc says.
@@ -30,23 +31,25 @@ class Database;
 class Metrics;
 
 struct JobManagerOptions {
-  int worker_slots = 1;                  // slots of the worker pool
-  int64_t queued_jobs_max = 100'000;     // jobs that are not terminal
-  int64_t owner_jobs_max = 1'000;        // the same for one owner
-  int64_t job_memory_bytes_max = 0;      // default and upper bound of max_memory_bytes; 0: no limit
+  int worker_slots = 1;               // slots of the worker pool
+  int64_t queued_jobs_max = 100'000;  // jobs that are not terminal
+  int64_t owner_jobs_max = 1'000;     // the same for one owner
+  int64_t job_memory_bytes_max = 0;   // default and upper bound of max_memory_bytes; 0: no limit
   absl::Duration job_runtime_max = absl::Hours(1);
   absl::Duration cancel_grace = absl::Seconds(10);   // then SIGKILL
   absl::Duration runtime_grace = absl::Seconds(10);  // beyond max_runtime, then SIGKILL
 };
 
-// What JobManager needs of a connected worker. Implemented by the WorkerService reactor (and by a fake in tests).
+// What JobManager needs of a connected worker. Implemented by the WorkerService reactor (and by a
+// fake in tests).
 class WorkerSession {
  public:
   virtual ~WorkerSession() = default;
   virtual int slot() const = 0;
   // What the worker said of itself. REQUIRES: does not change while the session is connected.
   virtual const v1::Hello& hello() const = 0;
-  // Queues a message to the worker; never blocks, and never calls back into the manager from inside.
+  // Queues a message to the worker; never blocks, and never calls back into the manager from
+  // inside.
   virtual void Send(v1::WorkResponse message) = 0;
 };
 
@@ -67,23 +70,25 @@ struct LiveJob {
 
 class JobManager {
  public:
-  // Loads jobs that are not terminal: RUNNING and CANCELLING ones of the last process are recovered (back to PENDING, or
-  // CANCELLED). `kill_worker` SIGKILLs the process of a slot. REQUIRES: pointers outlive the manager.
-  static absl::StatusOr<std::unique_ptr<JobManager>> Create(const JobManagerOptions& options, Database* database,
-                                                            BlobStore* blobs, Metrics* metrics,
-                                                            std::function<void(int slot)> kill_worker);
+  // Loads jobs that are not terminal: RUNNING and CANCELLING ones of the last process are recovered
+  // (back to PENDING, or CANCELLED). `kill_worker` SIGKILLs the process of a slot. REQUIRES:
+  // pointers outlive the manager.
+  static absl::StatusOr<std::unique_ptr<JobManager>> Create(
+      const JobManagerOptions& options, Database* database, BlobStore* blobs, Metrics* metrics,
+      std::function<void(int slot)> kill_worker);
   // REQUIRES: no session is connected any more.
   virtual ~JobManager() = default;
 
-  // `job` has owner, display_name, dataset, spec, resolved_spec, warnings, and receipt.{dataset_digest, spec_digest, seed,
-  // threads} filled in; `table_digest` is what a worker trains on. The rest is set here. `request_id` may be empty;
-  // `body_digest` is the sha256 of the request without it.
+  // `job` has owner, display_name, dataset, spec, resolved_spec, warnings, and
+  // receipt.{dataset_digest, spec_digest, seed, threads} filled in; `table_digest` is what a worker
+  // trains on. The rest is set here. `request_id` may be empty; `body_digest` is the sha256 of the
+  // request without it.
   virtual absl::StatusOr<v1::TrainingJob> Submit(v1::TrainingJob job, absl::string_view request_id,
                                                  absl::string_view body_digest) = 0;
   virtual absl::StatusOr<v1::TrainingJob> Get(absl::string_view name) = 0;
   struct ListQuery {
     int64_t page_size = 50;
-    int64_t before_number = 0;  // page token; 0: from the newest
+    int64_t before_number = 0;                       // page token; 0: from the newest
     v1::JobState state = v1::JOB_STATE_UNSPECIFIED;  // UNSPECIFIED: any
     std::string dataset, owner;                      // empty: any
   };
@@ -101,15 +106,17 @@ class JobManager {
 
   virtual EventLog& events() = 0;
 
-  // From the worker side. A session is connected from Connect to Disconnect; after Disconnect returns the manager does not
-  // touch it. A disconnect with an assignment open is an INFRA failure of that attempt, unless the worker was killed for a
-  // limit. `killed_for` says why the supervisor killed the process (UNSPECIFIED: it did not).
+  // From the worker side. A session is connected from Connect to Disconnect; after Disconnect
+  // returns the manager does not touch it. A disconnect with an assignment open is an INFRA failure
+  // of that attempt, unless the worker was killed for a limit. `killed_for` says why the supervisor
+  // killed the process (UNSPECIFIED: it did not).
   virtual void Connect(WorkerSession* session) = 0;
   virtual void OnEvents(WorkerSession* session, const v1::EventBatch& batch) = 0;
   virtual void OnOutcome(WorkerSession* session, const v1::JobOutcome& outcome) = 0;
   virtual void Disconnect(WorkerSession* session, v1::ErrorReason killed_for) = 0;
 
-  // The pool reports a worker's resident size, about every 100 ms; over the limit of its job it is killed.
+  // The pool reports a worker's resident size, about every 100 ms; over the limit of its job it is
+  // killed.
   virtual void OnWorkerMemory(int slot, int64_t resident_bytes) = 0;
 
   // No new assignments from here on; Submit answers UNAVAILABLE/DRAINING.

@@ -1,9 +1,12 @@
-// WorkerPool supervises the local workers: one child process per slot, each started with a secret token and the path of the
-// workers' socket; respawned with back-off when it ends; killed on request; watched for memory. It knows nothing of jobs.
+// WorkerPool supervises the local workers: one child process per slot, each started with a secret
+// token and the path of the workers' socket; respawned with back-off when it ends; killed on
+// request; watched for memory. It knows nothing of jobs.
 //
-//   WorkerPool pool(options, callbacks);  pool.Start();  …  pool.Stop(deadline);   // SIGTERM, then SIGKILL
+//   WorkerPool pool(options, callbacks);  pool.Start();  …  pool.Stop(deadline);   // SIGTERM, then
+//   SIGKILL
 //
-// Children die with the server (PR_SET_PDEATHSIG). Thread-safety: all methods from any thread. Owns one thread "ty-pool".
+// Children die with the server (PR_SET_PDEATHSIG). Thread-safety: all methods from any thread. Owns
+// one thread "ty-pool".
 #ifndef TRAINYARD_SERVER_JOBS_WORKER_POOL_H_
 #define TRAINYARD_SERVER_JOBS_WORKER_POOL_H_
 
@@ -21,9 +24,9 @@
 namespace trainyard {
 
 struct WorkerPoolOptions {
-  std::string binary;        // path of trainyard-worker
-  std::string socket_path;   // Unix socket that serves WorkerService
-  std::string token;         // secret, passed in the environment (TRAINYARD_WORKER_TOKEN)
+  std::string binary;       // path of trainyard-worker
+  std::string socket_path;  // Unix socket that serves WorkerService
+  std::string token;        // secret, passed in the environment (TRAINYARD_WORKER_TOKEN)
   std::string log_level = "info";
   int slots = 1;
   absl::Duration respawn_delay_min = absl::Milliseconds(50);
@@ -33,7 +36,8 @@ struct WorkerPoolOptions {
 
 class WorkerPool {
  public:
-  WorkerPool(WorkerPoolOptions options, std::function<void(int slot, int64_t resident_bytes)> on_memory);
+  WorkerPool(WorkerPoolOptions options,
+             std::function<void(int slot, int64_t resident_bytes)> on_memory);
   ~WorkerPool();  // Stop(now)
 
   absl::Status Start();

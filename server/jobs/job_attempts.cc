@@ -1,0 +1,466 @@
+// JobManager's side of the workers: dispatch, what attempts send, how they end, and the clock that
+// kills them.
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "core/base/check.h"
+#include "core/base/limits.h"
+#include "server/base/ids.h"
+#include "server/base/log.h"
+#include "server/jobs/job.h"
+#include "server/jobs/job_manager_impl.h"
+#include "server/metrics/metrics.h"
+#include "server/storage/blob_store.h"
+#include "server/wire/convert.h"
+#include "server/wire/names.h"
+
+namespace trainyard {
+namespace {
+
+// A finished job's series stay this long, so that Prometheus sees their last values (two scrapes at
+// least).
+constexpr absl::Duration kSeriesTtl = absl::Minutes(5);
+constexpr size_t kRecentSeriesMax = 200;
+
+std::string ReasonLabel(v1::ErrorReason reason) {
+  return absl::AsciiStrToLower(ErrorReasonName(static_cast<ErrorReason>(reason)));
+}
+
+v1::JobError MakeJobError(v1::ErrorReason reason, absl::string_view message, absl::string_view hint,
+                          absl::string_view in_force) {
+  v1::JobError error;
+  error.set_reason(reason);
+  error.set_category(CategoryOf(reason));
+  error.set_message(std::string(message));
+  error.set_hint(std::string(hint));
+  error.set_in_force(std::string(in_force));
+  return error;
+}
+
+double SecondsBetween(const google::protobuf::Timestamp& from,
+                      const google::protobuf::Timestamp& to) {
+  return absl::ToDoubleSeconds(FromTimestamp(to) - FromTimestamp(from));
+}
+
+void UpdateSeries(const v1::JobEvent& event, LiveJob* series) {
+  if (event.has_step()) {
+    series->learning_rate = event.step().learning_rate();
+    series->epoch = event.step().epoch();
+  }
+  if (event.has_epoch()) {
+    series->learning_rate = event.epoch().learning_rate();
+    series->epoch = event.epoch().epoch();
+  }
+}
+
+// What a record says, into the series.
+void CopyToSeries(const v1::TrainingJob& job, LiveJob* series) {
+  const auto train = FindMetric(job.latest_metrics(), "train_loss");
+  const auto validation = FindMetric(job.latest_metrics(), "validation_loss");
+  series->has_train_loss = train.has_value();
+  series->train_loss = train.value_or(0);
+  series->has_validation_loss = validation.has_value();
+  series->validation_loss = validation.value_or(0);
+  const v1::JobProgress& progress = job.progress();
+  if (progress.steps_total() == 0) return;
+  series->progress_ratio =
+      static_cast<double>(progress.steps_done()) / static_cast<double>(progress.steps_total());
+}
+
+bool IsTrainingEvent(const v1::JobEvent& event) {
+  return event.has_step() || event.has_epoch() || event.has_checkpoint() || event.has_note() ||
+         event.has_test();
+}
+
+v1::Model MakeModel(const v1::TrainingJob& job, const v1::JobOutcome::Succeeded& result) {
+  v1::Model model;
+  model.set_name(job.model());
+  model.set_training_job(job.name());
+  model.set_display_name(job.display_name());
+  model.set_owner(job.owner());
+  *model.mutable_create_time() = ToTimestamp(absl::Now());
+  model.set_task(job.resolved_spec().task());
+  *model.mutable_feature_columns() = result.feature_columns();
+  model.set_target_column(job.resolved_spec().target_column());
+  *model.mutable_classes() = result.classes();
+  model.set_parameter_count(result.parameter_count());
+  model.set_size_bytes(result.bundle_size_bytes());
+  model.set_digest(result.bundle_digest());
+  *model.mutable_test_metrics() = result.test_metrics();
+  *model.mutable_receipt() = job.receipt();
+  *model.mutable_spec() = job.resolved_spec();
+  return model;
+}
+
+}  // namespace
+
+void JobManagerImpl::Connect(WorkerSession* session) {
+  Log::Info("worker_connected", {{"slot", session->slot()}, {"pid", session->hello().pid()}});
+  absl::MutexLock lock(&mu_);
+  workers_[session] = Worker();
+  Dispatch();
+}
+
+void JobManagerImpl::Dispatch() {
+  while (!draining_) {
+    WorkerSession* session = IdleWorker();
+    if (session == nullptr) return;
+    const int free_slots = static_cast<int>(workers_.size()) - slots_in_use_;
+    const std::optional<Scheduler::Entry> next = scheduler_.Take(free_slots);
+    if (!next.has_value()) return;
+    Start(*by_number_.at(next->job), session);
+  }
+}
+
+// The one with the lowest slot, so that the same few workers stay warm on a quiet server.
+WorkerSession* JobManagerImpl::IdleWorker() const {
+  WorkerSession* best = nullptr;
+  for (const auto& [session, worker] : workers_) {
+    if (worker.job != nullptr || worker.killed_for != v1::ERROR_REASON_UNSPECIFIED) continue;
+    if (best == nullptr || session->slot() < best->slot()) best = session;
+  }
+  return best;
+}
+
+// A job admitted when the server had more slots takes all there are now.
+int JobManagerImpl::SlotsOf(const Job& job) const {
+  return std::clamp(job.decided().resolved_spec().threads(), 1, std::max(1, options_.worker_slots));
+}
+
+void JobManagerImpl::Start(Job& job, WorkerSession* session) {
+  const absl::StatusOr<std::string> table_path = blobs_->Path(job.table_digest);
+  if (job.table_digest.empty() || absl::IsNotFound(table_path.status()))
+    return FailLostDataset(job);
+
+  v1::TrainingJob& record = job.Mutable();
+  record.set_attempt(record.attempt() + 1);
+  ResetProgress(&record);
+  record.mutable_receipt()->set_build(session->hello().build());
+  record.mutable_receipt()->set_onednn_version(session->hello().onednn_version());
+  record.mutable_receipt()->set_isa(session->hello().isa());
+
+  std::unique_ptr<Commit> commit = NewCommit(job);
+  Change(job, v1::JOB_STATE_RUNNING, absl::StrCat("worker ", session->slot(), " took it"),
+         commit.get());
+  job.attempt = std::make_unique<Attempt>();
+  job.attempt->session = session;
+  if (record.attempt() > 1) job.attempt->replay = std::make_shared<AttemptReplay>();
+  job.attempt->series.job_id =
+      std::string(absl::StripPrefix(record.name(), absl::StrCat(kTrainingJobs, "/")));
+  job.attempt->series.owner = record.owner();
+  job.attempt->series.display_name = record.display_name();
+  job.attempt->series.last_update = absl::Now();
+  workers_[session].job = &job;
+  slots_in_use_ += SlotsOf(job);
+  KillAt(job, absl::Now() + RuntimeLimit(record) + options_.runtime_grace,
+         v1::ERROR_REASON_RUNTIME_LIMIT);
+  metrics_->JobAttempt();
+  if (record.attempt() == 1)
+    metrics_->JobQueueWait(SecondsBetween(record.create_time(), record.start_time()));
+
+  v1::WorkResponse message;
+  v1::Assignment& assignment = *message.mutable_assignment();
+  assignment.set_job(record.name());
+  assignment.set_attempt(record.attempt());
+  *assignment.mutable_resolved_spec() = record.resolved_spec();
+  assignment.set_table_digest(job.table_digest);
+  if (table_path.ok()) assignment.set_table_path(*table_path);
+  assignment.set_dataset_digest(record.receipt().dataset_digest());
+  assignment.set_spec_digest(record.receipt().spec_digest());
+  session->Send(std::move(message));
+  Enqueue(job, std::move(commit));
+}
+
+void JobManagerImpl::FailLostDataset(Job& job) {
+  const std::string& dataset = job.decided().dataset();
+  Fail(job,
+       MakeJobError(v1::ERROR_REASON_DATA_LOSS,
+                    absl::StrCat("the frozen table of ", dataset, " is gone"),
+                    "upload the dataset again and submit the job anew",
+                    absl::StrCat("table_digest \"", job.table_digest, "\"")),
+       NewCommit(job));
+}
+
+void JobManagerImpl::SendStop(const Job& job) {
+  v1::WorkResponse message;
+  message.mutable_stop()->set_job(job.decided().name());
+  message.mutable_stop()->set_attempt(job.decided().attempt());
+  job.attempt->session->Send(std::move(message));
+}
+
+void JobManagerImpl::KillAt(Job& job, absl::Time time, v1::ErrorReason reason) {
+  if (time >= job.attempt->kill_at) return;
+  job.attempt->kill_at = time;
+  job.attempt->kill_reason = reason;
+  timers_changed_.Signal();
+}
+
+JobManagerImpl::Job* JobManagerImpl::Assigned(WorkerSession* session, absl::string_view name,
+                                              int32_t attempt) {
+  const auto found = workers_.find(session);
+  if (found == workers_.end() || found->second.job == nullptr) return nullptr;
+  Job* job = found->second.job;
+  return job->decided().name() == name && job->decided().attempt() == attempt ? job : nullptr;
+}
+
+void JobManagerImpl::OnEvents(WorkerSession* session, const v1::EventBatch& batch) {
+  commits_->WaitForRoom();
+  absl::MutexLock lock(&mu_);
+  Job* job = Assigned(session, batch.job(), batch.attempt());
+  if (job == nullptr) return;
+  std::unique_ptr<Commit> commit = NewCommit(*job);
+  v1::TrainingJob& record = job->Mutable();
+  LiveJob& series = job->attempt->series;
+  for (const v1::JobEvent& event : batch.events()) {
+    if (!IsTrainingEvent(event)) continue;
+    ApplyEvent(event, &record);
+    UpdateSeries(event, &series);
+    v1::JobEvent& produced = commit->produced.emplace_back(event);
+    produced.clear_sequence();
+    produced.set_attempt(batch.attempt());
+  }
+  const AttemptCounters::Increment added =
+      job->attempt->counters.Add(batch, record.mutable_progress());
+  metrics_->TrainingProgress(added.rows, added.steps, added.busy_seconds);
+  CopyToSeries(record, &series);
+  series.last_update = absl::Now();
+  Enqueue(*job, std::move(commit));
+}
+
+void JobManagerImpl::OnOutcome(WorkerSession* session, const v1::JobOutcome& outcome) {
+  const bool has_bundle =
+      outcome.has_succeeded() && blobs_->Path(outcome.succeeded().bundle_digest()).ok();
+  absl::MutexLock lock(&mu_);
+  Job* job = Assigned(session, outcome.job(), outcome.attempt());
+  if (job == nullptr) return;
+  if (outcome.has_succeeded() && has_bundle) {
+    Succeed(*job, outcome.succeeded());
+  } else if (outcome.has_succeeded()) {
+    FailOrRetry(
+        *job,
+        MakeJobError(v1::ERROR_REASON_INTERNAL, "the worker reported a model it had not stored",
+                     "submit the job again, and report this with the server's log",
+                     absl::StrCat("bundle_digest ", outcome.succeeded().bundle_digest())));
+  } else if (outcome.has_failed()) {
+    FailOrRetry(*job, outcome.failed());
+  } else {
+    Stopped(*job, v1::ERROR_REASON_UNSPECIFIED);
+  }
+  Dispatch();
+}
+
+void JobManagerImpl::Succeed(Job& job, const v1::JobOutcome::Succeeded& result) {
+  std::unique_ptr<Commit> commit = NewCommit(job);
+  commit->attempt_over = true;
+  v1::TrainingJob& record = job.Mutable();
+  record.set_stop_reason(result.stop_reason());
+  record.mutable_receipt()->set_result_digest(result.bundle_digest());
+  *record.mutable_test_metrics() = result.test_metrics();
+  record.mutable_progress()->clear_eta();
+  record.set_model(MakeName(kModels, NewId()));
+  Change(job, v1::JOB_STATE_SUCCEEDED, "its model is stored", commit.get());
+  commit->model = MakeModel(record, result);
+  metrics_->JobFinished();
+  CountTerminal(record);
+  Enqueue(job, std::move(commit));
+  EndAttempt(job);
+}
+
+void JobManagerImpl::FailOrRetry(Job& job, const v1::JobError& error) {
+  const bool infra = error.category() == v1::FAILURE_CATEGORY_INFRA;
+  const bool unwanted =
+      job.decided().state() == v1::JOB_STATE_CANCELLING || !job.attempt->pause_by.empty();
+  if (infra && unwanted) return Stopped(job, v1::ERROR_REASON_UNSPECIFIED);
+  const bool retry = infra && ++job.infra_failures < limits::kInfraFailuresMax;
+  std::unique_ptr<Commit> commit = NewCommit(job);
+  if (!retry) {
+    // Only an error of the run itself says where the run ends; an attempt that was cut off says
+    // nothing.
+    commit->attempt_over = error.reason() == v1::ERROR_REASON_NON_FINITE_LOSS;
+    Fail(job, error, std::move(commit));
+    return EndAttempt(job);
+  }
+  Change(job, v1::JOB_STATE_PENDING,
+         absl::StrCat("attempt ", job.decided().attempt(), " failed, not by the job's fault (",
+                      error.message(), "); queued again, failure ", job.infra_failures, " of ",
+                      limits::kInfraFailuresMax),
+         commit.get());
+  Enqueue(job, std::move(commit));
+  EndAttempt(job);
+  Queue(job);
+}
+
+void JobManagerImpl::Stopped(Job& job, v1::ErrorReason killed_for) {
+  std::unique_ptr<Commit> commit = NewCommit(job);
+  if (job.decided().state() == v1::JOB_STATE_CANCELLING) {
+    Change(job, v1::JOB_STATE_CANCELLED, "the worker has stopped", commit.get());
+    metrics_->JobCancelLatency(absl::ToDoubleSeconds(absl::Now() - job.attempt->cancel_time));
+    CountTerminal(job.decided());
+    Enqueue(job, std::move(commit));
+    return EndAttempt(job);
+  }
+  if (!job.attempt->pause_by.empty()) {
+    job.infra_failures = 0;
+    Change(job, v1::JOB_STATE_PAUSED, absl::StrCat("paused by ", job.attempt->pause_by),
+           commit.get());
+    Enqueue(job, std::move(commit));
+    return EndAttempt(job);
+  }
+  if (killed_for == v1::ERROR_REASON_OUT_OF_MEMORY ||
+      killed_for == v1::ERROR_REASON_RUNTIME_LIMIT) {
+    Fail(job, KilledError(job, killed_for), std::move(commit));
+    return EndAttempt(job);
+  }
+  if (!draining_) return FailOrRetry(job, LostError(job));
+  // Workers go because the server goes: nobody's failure.
+  Change(job, v1::JOB_STATE_PENDING, "the server is stopping; the next one runs it", commit.get());
+  Enqueue(job, std::move(commit));
+  EndAttempt(job);
+  Queue(job);
+}
+
+void JobManagerImpl::Fail(Job& job, const v1::JobError& error, std::unique_ptr<Commit> commit) {
+  *job.Mutable().mutable_error() = error;
+  Change(job, v1::JOB_STATE_FAILED, error.message(), commit.get());
+  metrics_->JobFailed(ReasonLabel(error.reason()));
+  if (error.reason() == v1::ERROR_REASON_NON_FINITE_LOSS) metrics_->TrainingNonFinite();
+  CountTerminal(job.decided());
+  Enqueue(job, std::move(commit));
+}
+
+void JobManagerImpl::CountTerminal(const v1::TrainingJob& job) {
+  if (job.state() == v1::JOB_STATE_CANCELLED) metrics_->JobCancelled();
+  if (job.has_start_time())
+    metrics_->JobRunDuration(SecondsBetween(job.start_time(), job.end_time()));
+}
+
+v1::JobError JobManagerImpl::KilledError(const Job& job, v1::ErrorReason reason) const {
+  if (reason == v1::ERROR_REASON_OUT_OF_MEMORY) {
+    return MakeJobError(reason, "the worker passed the job's memory limit and was killed",
+                        "use a smaller model or batch_size, or raise max_memory_bytes",
+                        absl::StrCat("max_memory_bytes ", MemoryLimit(job.decided())));
+  }
+  return MakeJobError(
+      reason, "the job passed its runtime limit, did not stop by itself, and was killed",
+      "raise max_runtime, or use fewer epochs or a smaller model",
+      absl::StrCat("max_runtime ", absl::FormatDuration(RuntimeLimit(job.decided())), ", grace ",
+                   absl::FormatDuration(options_.runtime_grace)));
+}
+
+v1::JobError JobManagerImpl::LostError(const Job& job) const {
+  return MakeJobError(
+      v1::ERROR_REASON_WORKER_LOST,
+      absl::StrCat("the process of worker ", job.attempt->session->slot(), " went away"),
+      "submit the job again; look for the cause in the server's log and in the machine's (out of "
+      "memory?)",
+      absl::StrCat("attempts in a row that may fail so: ", limits::kInfraFailuresMax));
+}
+
+int64_t JobManagerImpl::MemoryLimit(const v1::TrainingJob& job) const {
+  const v1::TrainingSpec& spec = job.resolved_spec();
+  return spec.has_max_memory_bytes() ? spec.max_memory_bytes() : options_.job_memory_bytes_max;
+}
+
+absl::Duration JobManagerImpl::RuntimeLimit(const v1::TrainingJob& job) const {
+  const v1::TrainingSpec& spec = job.resolved_spec();
+  if (!spec.has_max_runtime()) return options_.job_runtime_max;
+  return absl::Seconds(spec.max_runtime().seconds()) +
+         absl::Nanoseconds(spec.max_runtime().nanos());
+}
+
+void JobManagerImpl::EndAttempt(Job& job) {
+  workers_[job.attempt->session].job = nullptr;
+  slots_in_use_ -= SlotsOf(job);
+  if (IsTerminal(job.decided().state())) {
+    recent_.push_back({std::move(job.attempt->series), absl::Now() + kSeriesTtl});
+    if (recent_.size() > kRecentSeriesMax) recent_.pop_front();
+  }
+  job.attempt.reset();
+}
+
+void JobManagerImpl::Disconnect(WorkerSession* session, v1::ErrorReason killed_for) {
+  Log::Info("worker_disconnected", {{"slot", session->slot()}});
+  absl::MutexLock lock(&mu_);
+  const auto found = workers_.find(session);
+  if (found == workers_.end()) return;
+  const Worker worker = found->second;
+  if (killed_for == v1::ERROR_REASON_UNSPECIFIED) killed_for = worker.killed_for;
+  if (worker.job != nullptr) Stopped(*worker.job, killed_for);
+  workers_.erase(session);
+  Dispatch();
+}
+
+void JobManagerImpl::OnWorkerMemory(int slot, int64_t resident_bytes) {
+  bool kill = false;
+  {
+    absl::MutexLock lock(&mu_);
+    for (auto& [session, worker] : workers_) {
+      if (session->slot() != slot || worker.job == nullptr) continue;
+      const int64_t limit = MemoryLimit(worker.job->decided());
+      kill =
+          limit > 0 && resident_bytes > limit && worker.killed_for == v1::ERROR_REASON_UNSPECIFIED;
+      if (kill) worker.killed_for = v1::ERROR_REASON_OUT_OF_MEMORY;
+    }
+  }
+  if (!kill) return;
+  Log::Warning("worker_killed",
+               {{"slot", slot}, {"why", "memory limit"}, {"resident_bytes", resident_bytes}});
+  kill_worker_(slot);
+}
+
+absl::Time JobManagerImpl::NextKill() const {
+  absl::Time next = absl::InfiniteFuture();
+  for (const auto& [session, worker] : workers_) {
+    if (worker.job != nullptr) next = std::min(next, worker.job->attempt->kill_at);
+  }
+  return next;
+}
+
+std::vector<int> JobManagerImpl::DueKills(absl::Time now) {
+  std::vector<int> slots;
+  for (auto& [session, worker] : workers_) {
+    if (worker.job == nullptr || worker.job->attempt->kill_at > now) continue;
+    worker.job->attempt->kill_at = absl::InfiniteFuture();
+    worker.killed_for = worker.job->attempt->kill_reason;
+    slots.push_back(session->slot());
+  }
+  return slots;
+}
+
+void JobManagerImpl::RunTimers() {
+  pthread_setname_np(pthread_self(), "ty-jobs");
+  while (true) {
+    std::vector<int> slots;
+    {
+      absl::MutexLock lock(&mu_);
+      if (stopping_) return;
+      slots = DueKills(absl::Now());
+      if (slots.empty()) timers_changed_.WaitWithDeadline(&mu_, NextKill());
+    }
+    for (const int slot : slots) {
+      Log::Warning("worker_killed", {{"slot", slot}, {"why", "did not stop in time"}});
+      kill_worker_(slot);
+    }
+  }
+}
+
+std::vector<LiveJob> JobManagerImpl::LiveJobs() const {
+  absl::MutexLock lock(&mu_);
+  const absl::Time now = absl::Now();
+  std::vector<LiveJob> live;
+  for (const auto& [session, worker] : workers_) {
+    if (worker.job != nullptr) live.push_back(worker.job->attempt->series);
+  }
+  for (auto recent = recent_.rbegin(); recent != recent_.rend() && recent->expires > now;
+       ++recent) {
+    live.push_back(recent->series);
+  }
+  return live;
+}
+
+}  // namespace trainyard

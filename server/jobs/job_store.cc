@@ -1,0 +1,145 @@
+#include "server/jobs/job_store.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/error_info.h"
+#include "core/base/status_macros.h"
+#include "server/jobs/job.h"
+#include "server/storage/database.h"
+#include "server/storage/requests.h"
+#include "server/wire/names.h"
+#include "trainyard/v1/dataset.pb.h"
+
+namespace trainyard {
+namespace {
+
+template <typename Message>
+absl::StatusOr<Message> ParseRecord(const std::string& bytes, absl::string_view what) {
+  Message message;
+  if (message.ParseFromString(bytes)) return message;
+  return MakeError(absl::StatusCode::kDataLoss,
+                   absl::StrCat("the stored record of ", what, " cannot be read"),
+                   {.reason = ErrorReason::kDataLoss,
+                    .hint = "restore the data directory from a backup",
+                    .in_force = absl::StrCat("record of ", bytes.size(), " bytes")});
+}
+
+}  // namespace
+
+absl::StatusOr<int64_t> InsertJob(Connection& connection, const v1::TrainingJob& record) {
+  TY_ASSIGN_OR_RETURN(const std::string id, ParseName(kTrainingJobs, record.name()));
+  TY_ASSIGN_OR_RETURN(
+      Statement insert,
+      connection.Prepare(
+          "INSERT INTO jobs (id, owner, dataset, state, infra_failures, last_sequence, "
+          "record) VALUES (?, ?, ?, ?, 0, 0, ?)"));
+  insert.Bind(id)
+      .Bind(record.owner())
+      .Bind(record.dataset())
+      .Bind(static_cast<int64_t>(record.state()));
+  insert.BindBlob(record.SerializeAsString());
+  TY_RETURN_IF_ERROR(insert.Step().status());
+  return connection.last_insert_rowid();
+}
+
+absl::Status UpdateJob(Connection& connection, int64_t number, int infra_failures,
+                       const v1::TrainingJob& record) {
+  TY_ASSIGN_OR_RETURN(
+      Statement update,
+      connection.Prepare(
+          "UPDATE jobs SET state = ?, infra_failures = ?, record = ? WHERE number = ?"));
+  update.Bind(static_cast<int64_t>(record.state())).Bind(infra_failures);
+  update.BindBlob(record.SerializeAsString()).Bind(number);
+  return update.Step().status();
+}
+
+absl::StatusOr<v1::TrainingJob> FindJob(Connection& connection, absl::string_view name) {
+  TY_ASSIGN_OR_RETURN(const std::string id, ParseName(kTrainingJobs, name));
+  TY_ASSIGN_OR_RETURN(Statement query, connection.Prepare("SELECT record FROM jobs WHERE id = ?"));
+  query.Bind(id);
+  TY_ASSIGN_OR_RETURN(const bool found, query.Step());
+  if (!found) return NotFound(name);
+  return ParseRecord<v1::TrainingJob>(query.Text(0), name);
+}
+
+absl::StatusOr<JobManager::JobPage> ListJobs(Connection& connection,
+                                             const JobManager::ListQuery& query) {
+  std::string sql = "SELECT number, id, record FROM jobs WHERE number < ?";
+  if (query.state != v1::JOB_STATE_UNSPECIFIED) absl::StrAppend(&sql, " AND state = ?");
+  if (!query.dataset.empty()) absl::StrAppend(&sql, " AND dataset = ?");
+  if (!query.owner.empty()) absl::StrAppend(&sql, " AND owner = ?");
+  absl::StrAppend(&sql, " ORDER BY number DESC LIMIT ?");
+  TY_ASSIGN_OR_RETURN(Statement select, connection.Prepare(sql));
+  select.Bind(query.before_number > 0 ? query.before_number : INT64_MAX);
+  if (query.state != v1::JOB_STATE_UNSPECIFIED) select.Bind(static_cast<int64_t>(query.state));
+  if (!query.dataset.empty()) select.Bind(query.dataset);
+  if (!query.owner.empty()) select.Bind(query.owner);
+  select.Bind(query.page_size + 1);  // one more tells whether there is a next page
+
+  JobManager::JobPage page;
+  int64_t last_number = 0;
+  while (true) {
+    TY_ASSIGN_OR_RETURN(const bool found, select.Step());
+    if (!found) return page;
+    if (static_cast<int64_t>(page.jobs.size()) == query.page_size) {
+      page.next_before_number = last_number;
+      return page;
+    }
+    last_number = select.Int(0);
+    TY_ASSIGN_OR_RETURN(v1::TrainingJob job,
+                        ParseRecord<v1::TrainingJob>(select.Text(2), select.Text(1)));
+    page.jobs.push_back(std::move(job));
+  }
+}
+
+absl::StatusOr<std::vector<StoredJob>> LoadUnfinishedJobs(Connection& connection) {
+  static_assert(v1::JOB_STATE_PENDING == 1 && v1::JOB_STATE_CANCELLING == 4,
+                "the states that are not terminal");
+  // jobs.dataset is `datasets/{id}`: the id starts at its 10th character.
+  TY_ASSIGN_OR_RETURN(
+      Statement query,
+      connection.Prepare(
+          "SELECT j.number, j.infra_failures, d.table_digest, j.record, j.id FROM jobs AS j "
+          "LEFT JOIN datasets AS d ON d.id = substr(j.dataset, 10) "
+          "WHERE j.state IN (1, 2, 3, 4) ORDER BY j.number"));
+  std::vector<StoredJob> jobs;
+  while (true) {
+    TY_ASSIGN_OR_RETURN(const bool found, query.Step());
+    if (!found) return jobs;
+    StoredJob job{.number = query.Int(0), .infra_failures = static_cast<int>(query.Int(1))};
+    if (!query.IsNull(2)) job.table_digest = query.Text(2);
+    TY_ASSIGN_OR_RETURN(job.record, ParseRecord<v1::TrainingJob>(query.Text(3), query.Text(4)));
+    jobs.push_back(std::move(job));
+  }
+}
+
+absl::Status DeleteJob(Connection& connection, absl::string_view name) {
+  TY_ASSIGN_OR_RETURN(const v1::TrainingJob job, FindJob(connection, name));
+  if (!IsTerminal(job.state()))
+    return InvalidState(job, "deleted", "cancel it first, and wait until it is terminal");
+  TY_ASSIGN_OR_RETURN(const std::string id, ParseName(kTrainingJobs, name));
+  TY_RETURN_IF_ERROR(
+      connection.Run("DELETE FROM events WHERE job = (SELECT number FROM jobs WHERE id = ?)", id));
+  TY_RETURN_IF_ERROR(DeleteRequests(connection, name));
+  return connection.Run("DELETE FROM jobs WHERE id = ?", id);
+}
+
+absl::StatusOr<DatasetFacts> FindDatasetFacts(Connection& connection, absl::string_view dataset) {
+  TY_ASSIGN_OR_RETURN(const std::string id, ParseName(kDatasets, dataset));
+  TY_ASSIGN_OR_RETURN(Statement query,
+                      connection.Prepare("SELECT table_digest, record FROM datasets WHERE id = ?"));
+  query.Bind(id);
+  TY_ASSIGN_OR_RETURN(const bool found, query.Step());
+  if (!found) return NotFound(dataset);
+  if (query.IsNull(0)) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, absl::StrCat(dataset, " is not READY"),
+                     {.reason = ErrorReason::kInvalidState,
+                      .hint = "finalize the dataset first",
+                      .in_force = "state UPLOADING"});
+  }
+  TY_ASSIGN_OR_RETURN(const v1::Dataset record, ParseRecord<v1::Dataset>(query.Text(1), dataset));
+  return DatasetFacts{.table_digest = query.Text(0), .row_count = record.row_count()};
+}
+
+}  // namespace trainyard

@@ -1,0 +1,55 @@
+// The SQL of jobs: rows of the table `jobs`, inside transactions of the caller's. It knows no rules
+// of state.
+//
+// Thread-safety: free functions over a Connection.
+// Errors: NOT_FOUND with ErrorInfo; DATA_LOSS when a stored record cannot be read; those of
+// Database.
+#ifndef TRAINYARD_SERVER_JOBS_JOB_STORE_H_
+#define TRAINYARD_SERVER_JOBS_JOB_STORE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "server/jobs/job_manager.h"
+#include "trainyard/v1/job.pb.h"
+
+namespace trainyard {
+
+class Connection;
+
+struct StoredJob {
+  int64_t number = 0;  // jobs.number
+  int infra_failures = 0;
+  std::string table_digest;  // of its dataset; empty when that is gone
+  v1::TrainingJob record;
+};
+
+// What a job needs to know of its dataset.
+struct DatasetFacts {
+  std::string table_digest;
+  int64_t row_count = 0;
+};
+
+// Returns the new job's number.
+absl::StatusOr<int64_t> InsertJob(Connection& connection, const v1::TrainingJob& record);
+// Writes the searched columns and the record; last_sequence belongs to the event log.
+absl::Status UpdateJob(Connection& connection, int64_t number, int infra_failures,
+                       const v1::TrainingJob& record);
+absl::StatusOr<v1::TrainingJob> FindJob(Connection& connection, absl::string_view name);
+absl::StatusOr<JobManager::JobPage> ListJobs(Connection& connection,
+                                             const JobManager::ListQuery& query);
+// Jobs that are not terminal, oldest first.
+absl::StatusOr<std::vector<StoredJob>> LoadUnfinishedJobs(Connection& connection);
+// Removes a terminal job with its events and the memory of its request.
+// FAILED_PRECONDITION/INVALID_STATE when it is not.
+absl::Status DeleteJob(Connection& connection, absl::string_view name);
+// FAILED_PRECONDITION/INVALID_STATE when the dataset is not READY.
+absl::StatusOr<DatasetFacts> FindDatasetFacts(Connection& connection, absl::string_view dataset);
+
+}  // namespace trainyard
+
+#endif  // TRAINYARD_SERVER_JOBS_JOB_STORE_H_

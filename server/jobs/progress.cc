@@ -1,0 +1,99 @@
+#include "server/jobs/progress.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace trainyard {
+namespace {
+
+using Metrics = google::protobuf::RepeatedPtrField<v1::Metric>;
+
+constexpr absl::string_view kValidationLoss = "validation_loss";
+
+void SetMetric(absl::string_view name, double value, Metrics* metrics) {
+  for (v1::Metric& metric : *metrics) {
+    if (metric.name() != name) continue;
+    metric.set_value(value);
+    return;
+  }
+  v1::Metric& metric = *metrics->Add();
+  metric.set_name(std::string(name));
+  metric.set_value(value);
+}
+
+void ApplyEpoch(const v1::EpochMetrics& epoch, v1::TrainingJob* job) {
+  Metrics& latest = *job->mutable_latest_metrics();
+  SetMetric("train_loss", epoch.train_loss(), &latest);
+  for (const v1::Metric& metric : epoch.validation()) {
+    SetMetric(absl::StrCat("validation_", metric.name()), metric.value(), &latest);
+  }
+  job->mutable_progress()->set_epochs_done(epoch.epoch() + 1);
+
+  const std::optional<double> loss = FindMetric(latest, kValidationLoss);
+  if (!loss.has_value() || std::isnan(*loss)) return;
+  const std::optional<double> best = FindMetric(job->best_metrics(), kValidationLoss);
+  if (best.has_value() && *best <= *loss) return;
+  *job->mutable_best_metrics() = latest;
+  SetMetric("epoch", epoch.epoch(), job->mutable_best_metrics());
+}
+
+google::protobuf::Duration ToDuration(double seconds) {
+  google::protobuf::Duration duration;
+  duration.set_seconds(static_cast<int64_t>(seconds));
+  duration.set_nanos(static_cast<int32_t>((seconds - std::floor(seconds)) * 1e9));
+  return duration;
+}
+
+}  // namespace
+
+std::optional<double> FindMetric(const Metrics& metrics, absl::string_view name) {
+  for (const v1::Metric& metric : metrics) {
+    if (metric.name() == name) return metric.value();
+  }
+  return std::nullopt;
+}
+
+void ResetProgress(v1::TrainingJob* job) {
+  job->clear_latest_metrics();
+  job->clear_best_metrics();
+  job->clear_test_metrics();
+  v1::JobProgress& progress = *job->mutable_progress();
+  progress.set_epochs_done(0);
+  progress.set_steps_done(0);
+  progress.set_rows_per_second(0);
+  progress.clear_eta();
+}
+
+void ApplyEvent(const v1::JobEvent& event, v1::TrainingJob* job) {
+  if (event.has_step()) SetMetric("train_loss", event.step().loss(), job->mutable_latest_metrics());
+  if (event.has_epoch()) ApplyEpoch(event.epoch(), job);
+  if (event.has_test()) *job->mutable_test_metrics() = event.test().metrics();
+}
+
+AttemptCounters::Increment AttemptCounters::Add(const v1::EventBatch& batch,
+                                                v1::JobProgress* progress) {
+  const Sample before = now_;
+  now_.steps = std::max(before.steps, batch.steps_done());
+  now_.rows = std::max(before.rows, batch.rows_done());
+  now_.busy_seconds = std::max(before.busy_seconds, batch.busy_seconds());
+  if (now_.busy_seconds - next_window_start_.busy_seconds >= kWindowSeconds) {
+    window_start_ = std::exchange(next_window_start_, now_);
+  }
+  progress->set_steps_done(now_.steps);
+  const double seconds = now_.busy_seconds - window_start_.busy_seconds;
+  const double steps = static_cast<double>(now_.steps - window_start_.steps);
+  if (seconds > 0 && steps > 0) {
+    progress->set_rows_per_second(static_cast<double>(now_.rows - window_start_.rows) / seconds);
+    const auto steps_left =
+        static_cast<double>(std::max<int64_t>(0, progress->steps_total() - now_.steps));
+    *progress->mutable_eta() = ToDuration(steps_left * seconds / steps);
+  }
+  return {now_.steps - before.steps, now_.rows - before.rows,
+          now_.busy_seconds - before.busy_seconds};
+}
+
+}  // namespace trainyard

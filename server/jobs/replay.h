@@ -1,0 +1,67 @@
+// Replay checks a repeated attempt against the log. An attempt after the first trains from the
+// start again; what it produces must equal what is stored. Equal events are not appended a second
+// time, and the log goes on after the last stored one. At the first difference (another CPU) a
+// Rewind is appended, and everything from there on: nothing is overwritten.
+//
+//   Replay replay;
+//   for (const v1::JobEvent& event : stored) replay.AddStored(event);   // the whole log, in order
+//   for (v1::JobEvent& event : produced) replay.Produce(std::move(event), &to_append);
+//   replay.Finish(&to_append);                                         // when the attempt has come
+//   to its end
+//
+// Compared are step, epoch and test events, without sequence, create_time and attempt. Notes and
+// checkpoints of the repeated stretch are dropped: they stand in the log already. Stored events
+// that an earlier Rewind made void are not compared.
+//
+// Memory: the stored events' bytes; at most limits::kTrainingEventsMax of them, given back as they
+// are matched. Thread-safety: none.
+#ifndef TRAINYARD_SERVER_JOBS_REPLAY_H_
+#define TRAINYARD_SERVER_JOBS_REPLAY_H_
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "trainyard/v1/job.pb.h"
+
+namespace trainyard {
+
+class Replay {
+ public:
+  // The next event of the log, of any kind. REQUIRES: before the first Produce.
+  void AddStored(const v1::JobEvent& event);
+  // An event the repeated attempt produced; appends to `to_append` what has to go into the log
+  // because of it.
+  void Produce(v1::JobEvent event, std::vector<v1::JobEvent>* to_append);
+  // The attempt reached its end: stored events that did not come again are made void.
+  void Finish(std::vector<v1::JobEvent>* to_append);
+
+  // Whether everything stored was produced again (or replaced), so that Produce lets all events
+  // pass.
+  bool caught_up() const { return stored_.empty(); }
+
+ private:
+  struct Entry {
+    int64_t steps_done = 0;  // how far training was when it was produced
+    std::string content;     // serialized, without what may differ
+    v1::JobEvent ToEvent(int32_t attempt) const;
+  };
+
+  // How far training is at `event`, given that it was at `before`.
+  static int64_t StepsDone(const v1::JobEvent& event, int64_t before);
+  static std::string Content(const v1::JobEvent& event);
+  void Match();
+  void Rewind(int64_t to_step, absl::string_view why, int32_t attempt,
+              std::vector<v1::JobEvent>* to_append);
+
+  std::deque<Entry> stored_;      // not produced again yet
+  std::vector<Entry> last_step_;  // matched entries with the newest steps_done
+  int64_t steps_done_ = 0;        // of the newest matched entry
+  int32_t attempt_ = 0;           // of the newest produced event
+};
+
+}  // namespace trainyard
+
+#endif  // TRAINYARD_SERVER_JOBS_REPLAY_H_

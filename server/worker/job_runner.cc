@@ -1,0 +1,211 @@
+#include "server/worker/job_runner.h"
+
+#include <malloc.h>
+
+#include <fstream>
+#include <iterator>
+#include <new>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/base/error_info.h"
+#include "core/base/status_macros.h"
+#include "core/data/table_codec.h"
+#include "core/model/bundle.h"
+#include "core/train/train_config.h"
+#include "server/base/ids.h"
+#include "server/base/log.h"
+#include "server/base/version.h"
+#include "server/wire/convert.h"
+
+namespace trainyard {
+namespace {
+
+// Share of a job's memory limit that tables of earlier jobs may keep.
+constexpr int64_t kCacheShare = 4;
+
+// Observer → Reporter: core's records become events.
+class ReportingObserver : public TrainObserver {
+ public:
+  explicit ReportingObserver(Reporter* reporter) : reporter_(reporter) {}
+  void OnStep(const StepRecord& step) override { reporter_->Add(StepToProto(step)); }
+  void OnEpoch(const EpochRecord& epoch) override { reporter_->Add(EpochToProto(epoch)); }
+  void OnProgress(int64_t steps_done, int64_t rows_seen) override {
+    reporter_->SetProgress(steps_done, rows_seen);
+  }
+
+ private:
+  Reporter* const reporter_;
+};
+
+absl::Status OutOfMemory(const v1::TrainingSpec& spec) {
+  return MakeError(absl::StatusCode::kResourceExhausted,
+                   "the worker could not get the memory the job needs",
+                   {.reason = ErrorReason::kOutOfMemory,
+                    .hint = "use a smaller model or batch_size, or raise max_memory_bytes",
+                    .in_force = absl::StrCat("max_memory_bytes ", spec.max_memory_bytes(),
+                                             ", batch_size ", spec.batch_size())});
+}
+
+absl::Status SpecError(std::vector<FieldViolation> violations) {
+  return MakeViolationsError(ErrorReason::kInvalidSpec, std::move(violations));
+}
+
+absl::Duration MaxRuntime(const v1::TrainingSpec& spec) {
+  if (!spec.has_max_runtime()) return absl::Seconds(limits::kRuntimeSecondsMax);
+  return absl::Seconds(spec.max_runtime().seconds()) +
+         absl::Nanoseconds(spec.max_runtime().nanos());
+}
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+}
+
+// x and y = x: enough to build every kernel once.
+Table TinyTable() {
+  constexpr int64_t kRows = 64;
+  Table table{.rows = kRows};
+  for (const char* name : {"x", "y"}) {
+    Column column{.name = name};
+    for (int64_t row = 0; row < kRows; ++row)
+      column.numbers.push_back(static_cast<double>(row) + 0.5);
+    column.stats.distinct_count = kRows;
+    table.columns.push_back(std::move(column));
+  }
+  return table;
+}
+
+class NullObserver : public TrainObserver {
+ public:
+  void OnStep(const StepRecord&) override {}
+  void OnEpoch(const EpochRecord&) override {}
+};
+
+}  // namespace
+
+JobRunner::JobRunner(BlobClient* blobs) : blobs_(blobs), engine_(GetEngineInfo()) {}
+
+void JobRunner::WarmUp() {
+  const Table table = TinyTable();
+  TrainConfig config{.layers = {{.units = 16}}, .epochs = 1};
+  config.data.target_column = "y";
+  std::vector<FieldViolation> violations;
+  std::vector<std::string> notes;
+  config = ResolveTrainConfig(config, SchemaOf(table), &violations, &notes);
+  if (!violations.empty())
+    return Log::Warning("warm_up_failed", {{"why", violations.front().description}});
+  const absl::StatusOr<Dataset> dataset = BuildDataset(table, config.data, config.seed);
+  if (!dataset.ok()) return Log::Warning("warm_up_failed", {{"why", dataset.status().ToString()}});
+  absl::StatusOr<std::unique_ptr<Trainer>> trainer = Trainer::Create(config, *dataset);
+  if (!trainer.ok()) return Log::Warning("warm_up_failed", {{"why", trainer.status().ToString()}});
+  NullObserver observer;
+  const absl::StatusOr<TrainResult> result = (*trainer)->Run(observer, StopFlag());
+  if (!result.ok()) Log::Warning("warm_up_failed", {{"why", result.status().ToString()}});
+}
+
+v1::JobOutcome JobRunner::Run(const v1::Assignment& assignment, StopFlag* stop, EventSink* sink) {
+  const v1::TrainingSpec& spec = assignment.resolved_spec();
+  Reporter reporter({.job = assignment.job(),
+                     .attempt = assignment.attempt(),
+                     .stop_at = absl::Now() + MaxRuntime(spec)},
+                    sink, stop);
+  absl::StatusOr<v1::JobOutcome::Succeeded> result;
+  // The one place where an exception is expected: the standard library's, from deep inside, when
+  // memory is short.
+  try {
+    result = Train(assignment, *stop, &reporter);
+  } catch (const std::bad_alloc&) {
+    result = OutOfMemory(spec);
+  }
+  reporter.Finish();
+
+  v1::JobOutcome outcome;
+  outcome.set_job(assignment.job());
+  outcome.set_attempt(assignment.attempt());
+  if (result.ok()) {
+    *outcome.mutable_succeeded() = *std::move(result);
+  } else if (absl::IsCancelled(result.status()) && stop->cause() == StopCause::kCancelled) {
+    outcome.mutable_stopped();
+  } else {
+    *outcome.mutable_failed() = JobErrorFromStatus(result.status());
+  }
+  return outcome;
+}
+
+absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Train(const v1::Assignment& assignment,
+                                                           const StopFlag& stop,
+                                                           Reporter* reporter) {
+  std::vector<FieldViolation> violations;
+  const TrainConfig config = TrainConfigFromProto(assignment.resolved_spec(), &violations);
+  if (!violations.empty()) return SpecError(std::move(violations));
+  TY_ASSIGN_OR_RETURN(const std::shared_ptr<const Table> table, LoadTable(assignment));
+  TY_ASSIGN_OR_RETURN(const Dataset dataset, BuildDataset(*table, config.data, config.seed));
+  TY_ASSIGN_OR_RETURN(const std::unique_ptr<Trainer> trainer, Trainer::Create(config, dataset));
+  ReportingObserver observer(reporter);
+  TY_ASSIGN_OR_RETURN(TrainResult result, trainer->Run(observer, stop));
+  if (result.test.rows > 0) reporter->Add(TestToProto(result.test));
+  return Store(assignment, dataset, std::move(result));
+}
+
+absl::StatusOr<std::shared_ptr<const Table>> JobRunner::LoadTable(
+    const v1::Assignment& assignment) {
+  std::shared_ptr<const Table> table = tables_.Find(assignment.table_digest());
+  const int64_t memory_bytes_max = assignment.resolved_spec().max_memory_bytes();
+  if (memory_bytes_max > 0 && tables_.size_bytes() > memory_bytes_max / kCacheShare) {
+    tables_.Shrink(memory_bytes_max / kCacheShare);
+    malloc_trim(0);  // what earlier jobs freed counts against this one's resident size otherwise
+  }
+  if (table != nullptr) return table;
+  TY_ASSIGN_OR_RETURN(const std::string bytes, LoadTableBytes(assignment));
+  TY_ASSIGN_OR_RETURN(Table decoded, DecodeTable(bytes));
+  table = std::make_shared<const Table>(std::move(decoded));
+  tables_.Insert(assignment.table_digest(), table);
+  return table;
+}
+
+absl::StatusOr<std::string> JobRunner::LoadTableBytes(const v1::Assignment& assignment) {
+  if (!assignment.table_path().empty()) {
+    std::string bytes = ReadFile(assignment.table_path());
+    if (!bytes.empty()) return bytes;
+  }
+  return blobs_->ReadBlob(assignment.table_digest());
+}
+
+absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Store(const v1::Assignment& assignment,
+                                                           const Dataset& dataset,
+                                                           TrainResult result) {
+  const v1::TrainingSpec& spec = assignment.resolved_spec();
+  Bundle bundle{.task = dataset.config.task,
+                .target_column = dataset.config.target_column,
+                .feature_columns = dataset.config.feature_columns,
+                .classes = dataset.classes,
+                .preprocessor = dataset.preprocessor,
+                .weights = std::move(result.weights),
+                .provenance = {{"build", BuildString()},
+                               {"dataset_digest", assignment.dataset_digest()},
+                               {"isa", engine_.isa},
+                               {"onednn_version", engine_.onednn_version},
+                               {"seed", absl::StrCat(spec.seed())},
+                               {"spec_digest", assignment.spec_digest()},
+                               {"threads", absl::StrCat(spec.threads())}}};
+  const std::string bytes = EncodeBundle(bundle);
+  const std::string digest = Sha256Digest(bytes);
+  TY_RETURN_IF_ERROR(blobs_->WriteBlob(bytes, digest));
+
+  v1::JobOutcome::Succeeded succeeded;
+  succeeded.set_bundle_digest(digest);
+  succeeded.set_bundle_size_bytes(static_cast<int64_t>(bytes.size()));
+  succeeded.set_stop_reason(static_cast<v1::StopReason>(result.stop_reason));
+  MetricsToProto(result.test, succeeded.mutable_test_metrics());
+  succeeded.set_parameter_count(bundle.parameter_count());
+  *succeeded.mutable_feature_columns() = {bundle.feature_columns.begin(),
+                                          bundle.feature_columns.end()};
+  *succeeded.mutable_classes() = {bundle.classes.begin(), bundle.classes.end()};
+  return succeeded;
+}
+
+}  // namespace trainyard

@@ -1,0 +1,75 @@
+#include "server/worker/reporter.h"
+
+#include <pthread.h>
+
+#include <utility>
+
+namespace trainyard {
+
+Reporter::Reporter(ReporterOptions options, EventSink* sink, StopFlag* stop)
+    : options_(std::move(options)),
+      sink_(sink),
+      stop_(stop),
+      started_(absl::Now()),
+      thread_([this] { Run(); }) {}
+
+Reporter::~Reporter() { Finish(); }
+
+void Reporter::Add(v1::JobEvent event) {
+  const auto has_room = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return buffer_.size() < kBufferedEventsMax;
+  };
+  absl::MutexLock lock(&mu_);
+  mu_.Await(absl::Condition(&has_room));
+  buffer_.push_back(std::move(event));
+}
+
+void Reporter::Finish() {
+  {
+    absl::MutexLock lock(&mu_);
+    finished_ = true;
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Reporter::Run() {
+  pthread_setname_np(pthread_self(), "ty-report");
+  const auto is_due = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return finished_ || BatchIsDue(); };
+  while (true) {
+    v1::WorkRequest request;
+    {
+      absl::MutexLock lock(&mu_);
+      const bool due = mu_.AwaitWithTimeout(absl::Condition(&is_due), kBatchInterval);
+      const absl::Time now = absl::Now();
+      if (now >= options_.stop_at) stop_->Request(StopCause::kRuntimeLimit);
+      if (!due && buffer_.empty() && now - last_sent_ < kProgressInterval) continue;
+      // The last message goes out even without events: it has the final counters.
+      if (finished_ && last_sent_ == absl::InfiniteFuture()) return;
+      request = TakeBatch();
+      last_sent_ = finished_ && buffer_.empty() ? absl::InfiniteFuture() : now;
+    }
+    sink_->Send(request);
+  }
+}
+
+bool Reporter::BatchIsDue() const {
+  if (buffer_.empty()) return false;
+  return buffer_.size() >= kBatchEventsMax || absl::Now() - last_sent_ >= kBatchInterval;
+}
+
+v1::WorkRequest Reporter::TakeBatch() {
+  v1::WorkRequest request;
+  v1::EventBatch& batch = *request.mutable_events();
+  batch.set_job(options_.job);
+  batch.set_attempt(options_.attempt);
+  while (!buffer_.empty() && batch.events_size() < static_cast<int>(kBatchEventsMax)) {
+    *batch.add_events() = std::move(buffer_.front());
+    buffer_.pop_front();
+  }
+  batch.set_steps_done(steps_done_.load(std::memory_order_relaxed));
+  batch.set_rows_done(rows_done_.load(std::memory_order_relaxed));
+  batch.set_busy_seconds(absl::ToDoubleSeconds(absl::Now() - started_));
+  return request;
+}
+
+}  // namespace trainyard
