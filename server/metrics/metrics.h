@@ -1,7 +1,9 @@
-// Metrics is every number an operator sees (METRICS.md section 2), behind plain methods: prometheus-cpp stays in metrics.cc.
-// Gauges that mirror live state are not set but collected: give a snapshot function with SetSnapshot.
+// Metrics is every number an operator sees (METRICS.md section 2), behind plain methods:
+// prometheus-cpp stays in metrics.cc. Gauges that mirror live state are not set but collected: give
+// a snapshot function with SetSnapshot.
 //
-// Thread-safety: all methods from any thread; each costs well under a microsecond once a label set was seen.
+// Thread-safety: all methods from any thread; each costs well under a microsecond once a label set
+// was seen.
 #ifndef TRAINYARD_SERVER_METRICS_METRICS_H_
 #define TRAINYARD_SERVER_METRICS_METRICS_H_
 
@@ -26,13 +28,13 @@ class Metrics {
   void JobSubmitted();
   void JobSubmitDuplicate();
   void JobRejected(absl::string_view reason);
-  void JobFinished();                          // SUCCEEDED
+  void JobFinished();  // SUCCEEDED
   void JobFailed(absl::string_view reason);
   void JobCancelled();
   void JobAttempt();
   void JobsRecovered(int64_t count);
-  void JobQueueWait(double seconds);           // submit to first start
-  void JobRunDuration(double seconds);         // start to end
+  void JobQueueWait(double seconds);    // submit to first start
+  void JobRunDuration(double seconds);  // start to end
   void JobCancelLatency(double seconds);
   void TrainingProgress(int64_t samples, int64_t steps, double busy_seconds);  // increments
   void TrainingNonFinite();
@@ -56,10 +58,12 @@ class Metrics {
   void WatchCoalesced(int64_t count);
   void PredictedRows(int64_t count);
 
-  // gRPC, with go-grpc-prometheus's names. `method` is "/trainyard.v1.JobService/GetTrainingJob"; `grpc_type` is "unary",
-  // "client_stream", "server_stream" or "bidi_stream"; `code` is "OK", "NotFound", ….
+  // gRPC, with go-grpc-prometheus's names. `method` is "/trainyard.v1.JobService/GetTrainingJob";
+  // `grpc_type` is "unary", "client_stream", "server_stream" or "bidi_stream"; `code` is "OK",
+  // "NotFound", ….
   void RpcStarted(absl::string_view method, absl::string_view grpc_type);
-  void RpcHandled(absl::string_view method, absl::string_view grpc_type, absl::string_view code, double seconds);
+  void RpcHandled(absl::string_view method, absl::string_view grpc_type, absl::string_view code,
+                  double seconds);
   void RpcMessageReceived(absl::string_view method, absl::string_view grpc_type);
   void RpcMessageSent(absl::string_view method, absl::string_view grpc_type);
 
@@ -78,14 +82,16 @@ class Metrics {
   struct JobSeries {
     std::string job_id, owner, display_name;
     bool has_train_loss = false, has_validation_loss = false;
-    double train_loss = 0, validation_loss = 0, learning_rate = 0, progress_ratio = 0, last_update_seconds = 0;
+    double train_loss = 0, validation_loss = 0, learning_rate = 0, progress_ratio = 0,
+           last_update_seconds = 0;
     int64_t epoch = 0;
   };
   void SetJobSeries(std::function<std::vector<JobSeries>()> series);
-  void SetBuildInfo(absl::string_view version, absl::string_view revision, absl::string_view onednn_version,
-                    absl::string_view isa);
+  void SetBuildInfo(absl::string_view version, absl::string_view revision,
+                    absl::string_view onednn_version, absl::string_view isa);
 
-  // Serves /metrics and /metrics/jobs on "host:port" (port 0 picks one). Returns INVALID_ARGUMENT when it cannot.
+  // Serves /metrics and /metrics/jobs on "host:port" (port 0 picks one). Returns INVALID_ARGUMENT
+  // when it cannot.
   absl::Status Listen(const std::string& address);
   int port() const;
   // No callback runs after this returns.
