@@ -383,15 +383,17 @@ v1::FailureCategory CategoryOf(v1::ErrorReason reason) {
   }
 }
 
-std::string SpecDigest(const v1::TrainingSpec& resolved) {
+std::string MessageDigest(const Message& message) {
   std::string bytes;
   {
     google::protobuf::io::StringOutputStream stream(&bytes);
     google::protobuf::io::CodedOutputStream coded(&stream);
     coded.SetSerializationDeterministic(true);
-    resolved.SerializeToCodedStream(&coded);
+    message.SerializeToCodedStream(&coded);
   }
   return Sha256Digest(bytes);
 }
+
+std::string SpecDigest(const v1::TrainingSpec& resolved) { return MessageDigest(resolved); }
 
 }  // namespace trainyard

@@ -1,0 +1,105 @@
+#include "server/services/dataset_service.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/error_info.h"
+#include "core/base/status_macros.h"
+#include "server/rpc/read_stream.h"
+#include "server/rpc/serve.h"
+#include "server/services/preview.h"
+#include "server/services/request_checks.h"
+#include "server/services/upload_sink.h"
+#include "server/wire/convert.h"
+
+namespace trainyard {
+
+grpc::ServerUnaryReactor* DatasetService::CreateDataset(grpc::CallbackServerContext* call,
+                                                        const v1::CreateDatasetRequest* request,
+                                                        v1::Dataset* response) {
+  return Serve(rpc_, call, "/trainyard.v1.DatasetService/CreateDataset", rpc_.quick, response,
+               [=, this](const Principal& principal) {
+                 return Store(Create(*request, principal), response);
+               });
+}
+
+absl::StatusOr<v1::Dataset> DatasetService::Create(const v1::CreateDatasetRequest& request,
+                                                   const Principal& principal) {
+  std::vector<FieldViolation> violations;
+  CheckRequestId(request.request_id(), &violations);
+  TY_RETURN_IF_ERROR(InvalidRequest(std::move(violations)));
+  v1::CreateDatasetRequest body = request;
+  body.clear_request_id();
+  return datasets_->Create(request, principal.owner, MessageDigest(body));
+}
+
+grpc::ServerReadReactor<v1::WriteDatasetRequest>* DatasetService::WriteDataset(
+    grpc::CallbackServerContext* call, v1::WriteDatasetResponse* response) {
+  return UploadStream::Start(rpc_, call, "/trainyard.v1.DatasetService/WriteDataset", response,
+                             rpc_.heavy, std::make_unique<UploadSink>(datasets_));
+}
+
+grpc::ServerUnaryReactor* DatasetService::GetUploadStatus(grpc::CallbackServerContext* call,
+                                                          const v1::GetUploadStatusRequest* request,
+                                                          v1::UploadStatus* response) {
+  return Serve(rpc_, call, "/trainyard.v1.DatasetService/GetUploadStatus", rpc_.quick, response,
+               [=, this](const Principal&) {
+                 return Store(datasets_->GetUploadStatus(request->name()), response);
+               });
+}
+
+grpc::ServerUnaryReactor* DatasetService::FinalizeDataset(grpc::CallbackServerContext* call,
+                                                          const v1::FinalizeDatasetRequest* request,
+                                                          v1::Dataset* response) {
+  return Serve(
+      rpc_, call, "/trainyard.v1.DatasetService/FinalizeDataset", rpc_.heavy, response,
+      [=, this](const Principal&) { return Store(datasets_->Finalize(*request), response); });
+}
+
+grpc::ServerUnaryReactor* DatasetService::GetDataset(grpc::CallbackServerContext* call,
+                                                     const v1::GetDatasetRequest* request,
+                                                     v1::Dataset* response) {
+  return Serve(
+      rpc_, call, "/trainyard.v1.DatasetService/GetDataset", rpc_.quick, response,
+      [=, this](const Principal&) { return Store(datasets_->Get(request->name()), response); });
+}
+
+grpc::ServerUnaryReactor* DatasetService::ListDatasets(grpc::CallbackServerContext* call,
+                                                       const v1::ListDatasetsRequest* request,
+                                                       v1::ListDatasetsResponse* response) {
+  return Serve(rpc_, call, "/trainyard.v1.DatasetService/ListDatasets", rpc_.quick, response,
+               [=, this](const Principal&) { return Store(datasets_->List(*request), response); });
+}
+
+grpc::ServerUnaryReactor* DatasetService::PreviewDataset(grpc::CallbackServerContext* call,
+                                                         const v1::PreviewDatasetRequest* request,
+                                                         v1::PreviewDatasetResponse* response) {
+  return Serve(rpc_, call, "/trainyard.v1.DatasetService/PreviewDataset", rpc_.heavy, response,
+               [=, this](const Principal&) -> absl::Status {
+                 TY_ASSIGN_OR_RETURN(const v1::Dataset dataset, datasets_->Get(request->name()));
+                 return Store(Preview(dataset, request->row_count(), *blobs_, *files_), response);
+               });
+}
+
+grpc::ServerUnaryReactor* DatasetService::DeleteDataset(grpc::CallbackServerContext* call,
+                                                        const v1::DeleteDatasetRequest* request,
+                                                        google::protobuf::Empty* response) {
+  return Serve(rpc_, call, "/trainyard.v1.DatasetService/DeleteDataset", rpc_.quick, response,
+               [=, this](const Principal&) { return Delete(request->name()); });
+}
+
+absl::Status DatasetService::Delete(const std::string& name) {
+  TY_RETURN_IF_ERROR(datasets_->Get(name).status());
+  if (!jobs_->DatasetInUse(name)) return datasets_->Delete(name);
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition,
+      absl::StrCat(name, " is used by a job that is not finished"),
+      {.reason = ErrorReason::kInvalidState,
+       .hint = absl::StrCat("wait for the job or cancel it; list with filter dataset = ", name),
+       .metadata = {{"resource", name}}});
+}
+
+}  // namespace trainyard

@@ -1,0 +1,225 @@
+#include "server/services/job_service.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/error_info.h"
+#include "core/base/limits.h"
+#include "core/base/status_macros.h"
+#include "server/services/job_filter.h"
+#include "server/services/job_spec.h"
+#include "server/services/request_checks.h"
+#include "server/services/wait_reactor.h"
+#include "server/storage/paging.h"
+#include "server/wire/convert.h"
+#include "server/wire/error_detail.h"
+#include "server/wire/names.h"
+
+namespace trainyard {
+namespace {
+
+constexpr int64_t kEventsPageDefault = 1'000;
+constexpr int64_t kEventsPageMax = 10'000;
+// Room for what an answer has around its entries.
+constexpr size_t kListBytesMax = static_cast<size_t>(limits::kAnswerBytesMax) - 65'536;
+
+absl::Status CheckCreate(const v1::CreateTrainingJobRequest& request) {
+  std::vector<FieldViolation> violations;
+  CheckDisplayName("training_job.display_name", request.training_job().display_name(), &violations);
+  CheckRequestId(request.request_id(), &violations);
+  if (!ParseName(kDatasets, request.training_job().dataset()).ok()) {
+    violations.push_back({"training_job.dataset",
+                          absl::StrCat("\"", request.training_job().dataset().substr(0, 100),
+                                       "\" is no dataset; give datasets/{id} of a READY one")});
+  }
+  return InvalidRequest(std::move(violations));
+}
+
+v1::TrainingJob NewJob(const v1::CreateTrainingJobRequest& request, const v1::Dataset& dataset,
+                       JobSpec spec, const Principal& principal) {
+  v1::TrainingJob job;
+  job.set_owner(principal.owner);
+  job.set_display_name(request.training_job().display_name());
+  job.set_dataset(dataset.name());
+  *job.mutable_spec() = request.training_job().spec();
+  *job.mutable_resolved_spec() = std::move(spec.resolved);
+  for (std::string& warning : spec.warnings) job.add_warnings(std::move(warning));
+  v1::JobReceipt& receipt = *job.mutable_receipt();
+  receipt.set_dataset_digest(dataset.digest());
+  receipt.set_spec_digest(SpecDigest(job.resolved_spec()));
+  receipt.set_seed(job.resolved_spec().seed());
+  receipt.set_threads(job.resolved_spec().threads());
+  return job;
+}
+
+std::string DigestOf(v1::CreateTrainingJobRequest request) {
+  request.clear_request_id();
+  return MessageDigest(request);
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* JobService::CreateTrainingJob(grpc::CallbackServerContext* call,
+                                                        const v1::CreateTrainingJobRequest* request,
+                                                        v1::TrainingJob* response) {
+  return Serve(rpc_, call, "/trainyard.v1.JobService/CreateTrainingJob", rpc_.quick, response,
+               [=, this](const Principal& principal) {
+                 return Store(Create(*request, principal), response);
+               });
+}
+
+absl::StatusOr<v1::TrainingJob> JobService::Create(const v1::CreateTrainingJobRequest& request,
+                                                   const Principal& principal) {
+  absl::StatusOr<v1::TrainingJob> job = Prepare(request, principal);
+  if (!job.ok()) {
+    // JobManager counts what it refuses itself.
+    rpc_.metrics->JobRejected(
+        absl::AsciiStrToLower(ErrorReasonName(ErrorInfoOf(job.status()).reason)));
+  }
+  if (!job.ok() || request.validate_only()) return job;
+  return jobs_->Submit(*std::move(job), request.request_id(), DigestOf(request));
+}
+
+absl::StatusOr<v1::TrainingJob> JobService::Prepare(const v1::CreateTrainingJobRequest& request,
+                                                    const Principal& principal) {
+  TY_RETURN_IF_ERROR(CheckCreate(request));
+  TY_ASSIGN_OR_RETURN(const v1::Dataset dataset, datasets_->Get(request.training_job().dataset()));
+  TY_RETURN_IF_ERROR(CheckReady(dataset));
+  TY_ASSIGN_OR_RETURN(JobSpec spec,
+                      ResolveJobSpec(request.training_job().spec(), dataset, limits_));
+  return NewJob(request, dataset, std::move(spec), principal);
+}
+
+grpc::ServerUnaryReactor* JobService::OnJob(grpc::CallbackServerContext* call, const char* method,
+                                            const std::string& name,
+                                            const google::protobuf::Message* response,
+                                            UnaryBody body) {
+  return Serve(rpc_, call, method, rpc_.quick, response,
+               [name, body = std::move(body)](const Principal& principal) {
+                 const absl::Status valid = ParseName(kTrainingJobs, name).status();
+                 return valid.ok() ? body(principal) : valid;
+               });
+}
+
+grpc::ServerUnaryReactor* JobService::GetTrainingJob(grpc::CallbackServerContext* call,
+                                                     const v1::GetTrainingJobRequest* request,
+                                                     v1::TrainingJob* response) {
+  return OnJob(
+      call, "/trainyard.v1.JobService/GetTrainingJob", request->name(), response,
+      [=, this](const Principal&) { return Store(jobs_->Get(request->name()), response); });
+}
+
+grpc::ServerUnaryReactor* JobService::ListTrainingJobs(grpc::CallbackServerContext* call,
+                                                       const v1::ListTrainingJobsRequest* request,
+                                                       v1::ListTrainingJobsResponse* response) {
+  return Serve(rpc_, call, "/trainyard.v1.JobService/ListTrainingJobs", rpc_.quick, response,
+               [=, this](const Principal&) { return Store(List(*request), response); });
+}
+
+absl::StatusOr<v1::ListTrainingJobsResponse> JobService::List(
+    const v1::ListTrainingJobsRequest& request) {
+  JobManager::ListQuery query;
+  TY_ASSIGN_OR_RETURN(const PageQuery page_query,
+                      ParsePage(request.page_size(), request.page_token()));
+  query.page_size = page_query.size;
+  query.before_number = page_query.before_number;
+  TY_RETURN_IF_ERROR(ParseJobFilter(request.filter(), &query));
+  while (true) {
+    TY_ASSIGN_OR_RETURN(JobManager::JobPage page, jobs_->List(query));
+    v1::ListTrainingJobsResponse response;
+    for (v1::TrainingJob& job : page.jobs) *response.add_training_jobs() = std::move(job);
+    if (page.next_before_number > 0) {
+      response.set_next_page_token(absl::StrCat(page.next_before_number));
+    }
+    // Jobs with specs of many columns may not fit into one answer: a shorter page is an answer too.
+    if (response.ByteSizeLong() <= kListBytesMax || query.page_size == 1) return response;
+    query.page_size = std::max<int64_t>(query.page_size / 4, 1);
+  }
+}
+
+grpc::ServerUnaryReactor* JobService::CancelTrainingJob(grpc::CallbackServerContext* call,
+                                                        const v1::CancelTrainingJobRequest* request,
+                                                        v1::TrainingJob* response) {
+  return OnJob(call, "/trainyard.v1.JobService/CancelTrainingJob", request->name(), response,
+               [=, this](const Principal& principal) {
+                 return Store(jobs_->Cancel(request->name(), principal.owner), response);
+               });
+}
+
+grpc::ServerUnaryReactor* JobService::PauseTrainingJob(grpc::CallbackServerContext* call,
+                                                       const v1::PauseTrainingJobRequest* request,
+                                                       v1::TrainingJob* response) {
+  return OnJob(call, "/trainyard.v1.JobService/PauseTrainingJob", request->name(), response,
+               [=, this](const Principal& principal) {
+                 return Store(jobs_->Pause(request->name(), principal.owner), response);
+               });
+}
+
+grpc::ServerUnaryReactor* JobService::ResumeTrainingJob(grpc::CallbackServerContext* call,
+                                                        const v1::ResumeTrainingJobRequest* request,
+                                                        v1::TrainingJob* response) {
+  return OnJob(call, "/trainyard.v1.JobService/ResumeTrainingJob", request->name(), response,
+               [=, this](const Principal& principal) {
+                 return Store(jobs_->Resume(request->name(), principal.owner), response);
+               });
+}
+
+grpc::ServerUnaryReactor* JobService::DeleteTrainingJob(grpc::CallbackServerContext* call,
+                                                        const v1::DeleteTrainingJobRequest* request,
+                                                        google::protobuf::Empty* response) {
+  return OnJob(call, "/trainyard.v1.JobService/DeleteTrainingJob", request->name(), response,
+               [=, this](const Principal&) { return jobs_->Delete(request->name()); });
+}
+
+grpc::ServerWriteReactor<v1::WatchTrainingJobResponse>* JobService::WatchTrainingJob(
+    grpc::CallbackServerContext* call, const v1::WatchTrainingJobRequest* request) {
+  return WatchReactor::Start(rpc_, watch_, jobs_, &watchers_, call, request);
+}
+
+grpc::ServerUnaryReactor* JobService::ListJobEvents(grpc::CallbackServerContext* call,
+                                                    const v1::ListJobEventsRequest* request,
+                                                    v1::ListJobEventsResponse* response) {
+  return Serve(rpc_, call, "/trainyard.v1.JobService/ListJobEvents", rpc_.quick, response,
+               [=, this](const Principal&) { return Store(ListEvents(*request), response); });
+}
+
+absl::StatusOr<v1::ListJobEventsResponse> JobService::ListEvents(
+    const v1::ListJobEventsRequest& request) {
+  TY_RETURN_IF_ERROR(ParseName(kTrainingJobs, request.name()).status());
+  std::vector<FieldViolation> violations;
+  if (request.page_size() < 0) violations.push_back({"page_size", "is negative; give 0 for 1000"});
+  if (request.start_sequence() < 0) {
+    violations.push_back({"start_sequence", "is negative; give 0 or 1 to start at the beginning"});
+  }
+  TY_RETURN_IF_ERROR(InvalidRequest(std::move(violations)));
+  const int64_t count = request.page_size() == 0
+                            ? kEventsPageDefault
+                            : std::min<int64_t>(request.page_size(), kEventsPageMax);
+  const int64_t start = std::max<int64_t>(request.start_sequence(), 1);
+  // One more tells whether there is a next page.
+  TY_ASSIGN_OR_RETURN(const std::vector<SharedEvent> events,
+                      jobs_->events().Read(request.name(), start, count + 1));
+  v1::ListJobEventsResponse response;
+  size_t bytes = 0;
+  for (const SharedEvent& event : events) {
+    bytes += event->ByteSizeLong() + 8;
+    if (response.events_size() == count || bytes > kListBytesMax) {
+      response.set_next_sequence(event->sequence());
+      break;
+    }
+    *response.add_events() = *event;
+  }
+  return response;
+}
+
+grpc::ServerUnaryReactor* JobService::WaitTrainingJob(grpc::CallbackServerContext* call,
+                                                      const v1::WaitTrainingJobRequest* request,
+                                                      v1::TrainingJob* response) {
+  return WaitReactor::Start(rpc_, jobs_, call, request, response);
+}
+
+}  // namespace trainyard

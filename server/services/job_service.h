@@ -1,0 +1,79 @@
+// JobService: the rpcs of trainyard.v1.JobService. Checks requests and hands them to JobManager.
+// Thread-safety: all methods from any thread. REQUIRES: what it is given outlives it.
+#ifndef TRAINYARD_SERVER_SERVICES_JOB_SERVICE_H_
+#define TRAINYARD_SERVER_SERVICES_JOB_SERVICE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "server/jobs/job_manager.h"
+#include "server/rpc/call_scope.h"
+#include "server/rpc/serve.h"
+#include "server/services/service_limits.h"
+#include "server/services/watch_reactor.h"
+#include "server/storage/dataset_store.h"
+#include "trainyard/v1/job.grpc.pb.h"
+
+namespace trainyard {
+
+class JobService final : public v1::JobService::CallbackService {
+ public:
+  JobService(const RpcContext& rpc, const ServiceLimits& limits, const WatchOptions& watch,
+             JobManager* jobs, DatasetStore* datasets)
+      : rpc_(rpc), limits_(limits), watch_(watch), jobs_(jobs), datasets_(datasets) {}
+
+  grpc::ServerUnaryReactor* CreateTrainingJob(grpc::CallbackServerContext* call,
+                                              const v1::CreateTrainingJobRequest* request,
+                                              v1::TrainingJob* response) override;
+  grpc::ServerUnaryReactor* GetTrainingJob(grpc::CallbackServerContext* call,
+                                           const v1::GetTrainingJobRequest* request,
+                                           v1::TrainingJob* response) override;
+  grpc::ServerUnaryReactor* ListTrainingJobs(grpc::CallbackServerContext* call,
+                                             const v1::ListTrainingJobsRequest* request,
+                                             v1::ListTrainingJobsResponse* response) override;
+  grpc::ServerUnaryReactor* CancelTrainingJob(grpc::CallbackServerContext* call,
+                                              const v1::CancelTrainingJobRequest* request,
+                                              v1::TrainingJob* response) override;
+  grpc::ServerUnaryReactor* PauseTrainingJob(grpc::CallbackServerContext* call,
+                                             const v1::PauseTrainingJobRequest* request,
+                                             v1::TrainingJob* response) override;
+  grpc::ServerUnaryReactor* ResumeTrainingJob(grpc::CallbackServerContext* call,
+                                              const v1::ResumeTrainingJobRequest* request,
+                                              v1::TrainingJob* response) override;
+  grpc::ServerUnaryReactor* DeleteTrainingJob(grpc::CallbackServerContext* call,
+                                              const v1::DeleteTrainingJobRequest* request,
+                                              google::protobuf::Empty* response) override;
+  grpc::ServerWriteReactor<v1::WatchTrainingJobResponse>* WatchTrainingJob(
+      grpc::CallbackServerContext* call, const v1::WatchTrainingJobRequest* request) override;
+  grpc::ServerUnaryReactor* ListJobEvents(grpc::CallbackServerContext* call,
+                                          const v1::ListJobEventsRequest* request,
+                                          v1::ListJobEventsResponse* response) override;
+  grpc::ServerUnaryReactor* WaitTrainingJob(grpc::CallbackServerContext* call,
+                                            const v1::WaitTrainingJobRequest* request,
+                                            v1::TrainingJob* response) override;
+
+ private:
+  absl::StatusOr<v1::TrainingJob> Create(const v1::CreateTrainingJobRequest& request,
+                                         const Principal& principal);
+  // The job as it will be submitted: checked, resolved.
+  absl::StatusOr<v1::TrainingJob> Prepare(const v1::CreateTrainingJobRequest& request,
+                                          const Principal& principal);
+  // A call about the job `name`, whose form is checked first.
+  grpc::ServerUnaryReactor* OnJob(grpc::CallbackServerContext* call, const char* method,
+                                  const std::string& name,
+                                  const google::protobuf::Message* response, UnaryBody body);
+  absl::StatusOr<v1::ListTrainingJobsResponse> List(const v1::ListTrainingJobsRequest& request);
+  absl::StatusOr<v1::ListJobEventsResponse> ListEvents(const v1::ListJobEventsRequest& request);
+
+  const RpcContext rpc_;
+  const ServiceLimits limits_;
+  const WatchOptions watch_;
+  JobManager* const jobs_;
+  DatasetStore* const datasets_;
+  std::atomic<int64_t> watchers_{0};
+};
+
+}  // namespace trainyard
+
+#endif  // TRAINYARD_SERVER_SERVICES_JOB_SERVICE_H_

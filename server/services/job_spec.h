@@ -1,0 +1,31 @@
+// ResolveJobSpec turns what a client wrote into what a worker runs: every default and inferred
+// choice filled in, every fault found.
+//
+// Thread-safety: pure.
+#ifndef TRAINYARD_SERVER_SERVICES_JOB_SPEC_H_
+#define TRAINYARD_SERVER_SERVICES_JOB_SPEC_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/services/service_limits.h"
+#include "trainyard/v1/dataset.pb.h"
+#include "trainyard/v1/job.pb.h"
+#include "trainyard/v1/spec.pb.h"
+
+namespace trainyard {
+
+struct JobSpec {
+  v1::TrainingSpec resolved;
+  std::vector<std::string> warnings;  // things worth knowing that are no fault
+};
+
+// Errors: INVALID_ARGUMENT/INVALID_SPEC with every fault at once, paths from "spec.";
+// RESOURCE_EXHAUSTED/TOO_LARGE for a spec over limits::kSpecBytesMax. REQUIRES: `dataset` is READY.
+absl::StatusOr<JobSpec> ResolveJobSpec(const v1::TrainingSpec& spec, const v1::Dataset& dataset,
+                                       const ServiceLimits& limits);
+
+}  // namespace trainyard
+
+#endif  // TRAINYARD_SERVER_SERVICES_JOB_SPEC_H_

@@ -1,0 +1,61 @@
+#include "server/services/request_checks.h"
+
+#include <cctype>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/limits.h"
+
+namespace trainyard {
+namespace {
+
+constexpr absl::string_view kUuidForm = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+
+bool IsUuid(absl::string_view text) {
+  if (text.size() != kUuidForm.size()) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool fits = kUuidForm[i] == '-' ? text[i] == '-'
+                                          : std::isxdigit(static_cast<unsigned char>(text[i])) != 0;
+    if (!fits) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+void CheckDisplayName(absl::string_view field, absl::string_view name,
+                      std::vector<FieldViolation>* violations) {
+  if (static_cast<int64_t>(name.size()) <= limits::kDisplayNameBytesMax) return;
+  violations->push_back(
+      {std::string(field), absl::StrCat("has ", name.size(), " bytes; shorten it to at most ",
+                                        limits::kDisplayNameBytesMax)});
+}
+
+void CheckRequestId(absl::string_view request_id, std::vector<FieldViolation>* violations) {
+  if (request_id.empty() || IsUuid(request_id)) return;
+  violations->push_back(
+      {"request_id", absl::StrCat("\"", request_id.substr(0, 50), "\" is no UUID (", kUuidForm,
+                                  "); make a new one for each new request")});
+}
+
+absl::Status InvalidRequest(std::vector<FieldViolation> violations) {
+  if (violations.empty()) return absl::OkStatus();
+  return MakeViolationsError(ErrorReason::kInvalidRequest, std::move(violations));
+}
+
+absl::Status InvalidRequest(absl::string_view field, absl::string_view description) {
+  return InvalidRequest({{std::string(field), std::string(description)}});
+}
+
+absl::Status CheckReady(const v1::Dataset& dataset) {
+  if (dataset.state() == v1::Dataset::READY) return absl::OkStatus();
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition,
+      absl::StrCat(dataset.name(), " is still being uploaded"),
+      {.reason = ErrorReason::kInvalidState,
+       .hint = "upload the rest and finalize it first",
+       .in_force = absl::StrCat("state UPLOADING, ", dataset.size_bytes(), " bytes so far"),
+       .metadata = {{"resource", dataset.name()}}});
+}
+
+}  // namespace trainyard
