@@ -1,0 +1,98 @@
+#include "client/cli.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "CLI/CLI.hpp"
+#include "client/command.h"
+#include "client/proto_text.h"
+
+namespace trainyard {
+namespace {
+
+constexpr char kServerDefault[] = "127.0.0.1:7070";
+
+struct GlobalOptions {
+  RemoteOptions remote{.server = kServerDefault};
+  std::string format = "text";
+  bool no_color = false;
+};
+
+void SetTimeout(const std::string& text, RemoteOptions* remote) {
+  remote->timeout = ParseSpan(text);
+  if (!remote->timeout.has_value() || *remote->timeout <= absl::ZeroDuration()) {
+    throw CLI::ValidationError("--timeout",
+                               "expected a duration such as 5s or 2m, found \"" + text + "\"");
+  }
+}
+
+void AddGlobalOptions(CLI::App* app, GlobalOptions* options) {
+  app->add_option("--server", options->remote.server, "host:port of the server")
+      ->envname("TRAINYARD_SERVER")
+      ->type_name("ADDRESS")
+      ->capture_default_str();
+  app->add_option("-o,--output", options->format,
+                  "text, or json: the messages of the contract; errors as {\"error\": ...}")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->type_name("FORMAT")
+      ->capture_default_str();
+  app->add_flag("--no-color", options->no_color, "No colours on a terminal")->envname("NO_COLOR");
+  app->add_option_function<std::string>(
+         "--timeout", [options](const std::string& text) { SetTimeout(text, &options->remote); },
+         "Of one call, e.g. 5s; 30s, and none for uploads, watches and other long calls")
+      ->type_name("DURATION");
+}
+
+// Parses into `*options` and `*chosen`. The app lives only as long as this function; commands own
+// their options. An exit code when there is nothing to run: help was asked for, or the usage is
+// wrong.
+std::optional<ExitCode> Parse(std::vector<std::string> arguments, const Streams& streams,
+                              GlobalOptions* options, Command* chosen) {
+  CLI::App app("Trains multilayer perceptrons on tables, on a Trainyard server.", "trainyard");
+  app.fallthrough();  // global options may come after the command
+  app.require_subcommand(1);
+  app.footer(std::string(ExitCodeHelp()));
+  AddGlobalOptions(&app, options);
+  AddDatasetCommands(&app, chosen);
+  AddTrainCommand(&app, chosen);
+  AddJobCommands(&app, chosen);
+  AddModelCommands(&app, chosen);
+  AddServerCommands(&app, chosen);
+  std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants a vector
+  try {
+    app.parse(std::move(arguments));
+  } catch (const CLI::ParseError& e) {
+    const bool is_help = app.exit(e, streams.out, streams.err) == 0;
+    return is_help ? ExitCode::kOk : ExitCode::kUsage;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+ExitCode RunCli(std::vector<std::string> arguments, const Streams& streams, Interrupt* interrupt,
+                const RetryPolicy& retry) {
+  GlobalOptions options;
+  options.remote.retry = retry;
+  Command command;
+  const std::optional<ExitCode> parsed = Parse(std::move(arguments), streams, &options, &command);
+  if (parsed.has_value()) return *parsed;
+  Screen screen(streams, {.json = options.format == "json", .color = !options.no_color});
+  Remote remote(options.remote, interrupt);
+  Session session{remote, screen};
+  ExitOr result = command(session);
+  if (interrupt->raised()) {
+    screen.Note("interrupted");
+    return ExitCode::kInterrupted;
+  }
+  if (result.ok()) {
+    const absl::Status written = screen.Finish();
+    if (!written.ok()) result = written;
+  }
+  if (result.ok()) return *result;
+  screen.ShowError(result.status());
+  return ExitCodeOf(result.status());
+}
+
+}  // namespace trainyard

@@ -1,0 +1,189 @@
+#include <array>
+
+#include "absl/strings/str_cat.h"
+#include "client/command.h"
+#include "client/describe.h"
+#include "client/progress.h"
+#include "client/render.h"
+#include "client/watch_view.h"
+#include "core/base/error_info.h"
+#include "core/base/status_macros.h"
+
+namespace trainyard {
+namespace {
+
+using Stub = v1::JobService::Stub;
+
+constexpr char kCollection[] = "trainingJobs";
+// What one Wait call asks for; the server allows up to an hour, but a proxy between may not.
+constexpr absl::Duration kWaitStep = absl::Seconds(20);
+
+struct WatchCommandOptions {
+  std::string name;
+  int64_t start_sequence = 1;
+};
+
+struct EventsOptions {
+  std::string name;
+  int64_t start_sequence = 1;
+  int32_t limit = 1000;
+};
+
+ExitOr RunGet(Session& session, const NameOptions& options) {
+  v1::GetTrainingJobRequest request;
+  request.set_name(FullName(kCollection, options.name));
+  TY_ASSIGN_OR_RETURN(const v1::TrainingJob job,
+                      session.remote.Call(session.remote.jobs(), &Stub::GetTrainingJob, request));
+  session.screen.Show(job, DescribeJob(job));
+  return ExitCode::kOk;
+}
+
+ExitOr RunList(Session& session, const ListOptions& options) {
+  v1::ListTrainingJobsRequest request;
+  request.set_filter(options.filter);
+  TY_ASSIGN_OR_RETURN(
+      const v1::ListTrainingJobsResponse list,
+      ListAll(session.remote, session.remote.jobs(), &Stub::ListTrainingJobs, request,
+              &v1::ListTrainingJobsResponse::mutable_training_jobs, options.limit));
+  session.screen.Show(list, DescribeJobs(list));
+  return ExitCode::kOk;
+}
+
+ExitOr RunWatch(Session& session, const WatchCommandOptions& options) {
+  return Follow(session.remote, session.screen, FullName(kCollection, options.name),
+                options.start_sequence);
+}
+
+// Cancel, pause and resume: the job as it is afterwards.
+template <typename Request>
+ExitOr RunTransition(Session& session, const NameOptions& options,
+                     grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                  v1::TrainingJob*)) {
+  Request request;
+  request.set_name(FullName(kCollection, options.name));
+  TY_ASSIGN_OR_RETURN(const v1::TrainingJob job,
+                      session.remote.Call(session.remote.jobs(), method, request));
+  session.screen.Show(job, absl::StrCat(job.name(), " ", StateWord(job.state()), "\n"));
+  return ExitCode::kOk;
+}
+
+ExitOr RunCancel(Session& session, const NameOptions& options) {
+  return RunTransition(session, options, &Stub::CancelTrainingJob);
+}
+ExitOr RunPause(Session& session, const NameOptions& options) {
+  return RunTransition(session, options, &Stub::PauseTrainingJob);
+}
+ExitOr RunResume(Session& session, const NameOptions& options) {
+  return RunTransition(session, options, &Stub::ResumeTrainingJob);
+}
+
+ExitOr RunDelete(Session& session, const NameOptions& options) {
+  v1::DeleteTrainingJobRequest request;
+  request.set_name(FullName(kCollection, options.name));
+  TY_ASSIGN_OR_RETURN(
+      const google::protobuf::Empty empty,
+      session.remote.Call(session.remote.jobs(), &Stub::DeleteTrainingJob, request));
+  session.screen.Show(empty, absl::StrCat("deleted ", request.name(), "\n"));
+  return ExitCode::kOk;
+}
+
+ExitOr RunWait(Session& session, const NameOptions& options) {
+  v1::WaitTrainingJobRequest request;
+  request.set_name(FullName(kCollection, options.name));
+  request.mutable_timeout()->set_seconds(absl::ToInt64Seconds(kWaitStep));
+  while (true) {
+    TY_ASSIGN_OR_RETURN(
+        const v1::TrainingJob job,
+        session.remote.Call(session.remote.jobs(), &Stub::WaitTrainingJob, request));
+    if (!IsTerminal(job.state())) continue;
+    session.screen.Show(job, DescribeOutcome(job));
+    return ExitCodeOf(job);
+  }
+}
+
+// Every event on a line; those that are not worth one in a watch, by their numbers.
+std::string EventText(const v1::JobEvent& event, const ProgressState& state) {
+  std::string line = EventLine(event, state);
+  if (event.has_step()) {
+    line = absl::StrCat("step ", event.step().step(), "  loss ", FormatNumber(event.step().loss()),
+                        "  gradient norm ", FormatNumber(event.step().gradient_norm()));
+  } else if (event.has_checkpoint()) {
+    line = absl::StrCat("checkpoint after step ", event.checkpoint().step(), "  ",
+                        FormatBytes(event.checkpoint().size_bytes()));
+  }
+  return absl::StrCat(event.sequence(), "  ", TimeText(EventTime(event)), "  ", line, "\n");
+}
+
+std::string EventsText(const v1::ListJobEventsResponse& events) {
+  ProgressTracker tracker;
+  std::string text;
+  for (const v1::JobEvent& event : events.events()) {
+    tracker.OnEvent(event);
+    absl::StrAppend(&text, EventText(event, tracker.state()));
+  }
+  if (events.next_sequence() == 0) return text;
+  return absl::StrCat(text, "there is more: --from ", events.next_sequence(), "\n");
+}
+
+ExitOr RunEvents(Session& session, const EventsOptions& options) {
+  v1::ListJobEventsRequest request;
+  request.set_name(FullName(kCollection, options.name));
+  request.set_start_sequence(options.start_sequence);
+  request.set_page_size(options.limit);
+  TY_ASSIGN_OR_RETURN(const v1::ListJobEventsResponse events,
+                      session.remote.Call(session.remote.jobs(), &Stub::ListJobEvents, request));
+  session.screen.Show(events, EventsText(events));
+  return ExitCode::kOk;
+}
+
+void AddNameCommands(CLI::App* group, Command* chosen) {
+  struct NameCommand {
+    const char* name;
+    const char* help;
+    ExitOr (*run)(Session&, const NameOptions&);
+  };
+  const std::array<NameCommand, 6> commands = {{
+      {"get", "Show a job", &RunGet},
+      {"cancel", "Cancel a job", &RunCancel},
+      {"pause", "Take a job off its worker or the queue, until resumed", &RunPause},
+      {"resume", "Queue a paused job again; it goes on from its last checkpoint", &RunResume},
+      {"delete", "Delete a finished job and its events; its model stays", &RunDelete},
+      {"wait", "Wait for the end without showing progress; exits like watch", &RunWait},
+  }};
+  for (const NameCommand& command : commands) {
+    auto options = std::make_shared<NameOptions>();
+    AddCommand(group, command.name, command.help, options, command.run, chosen)
+        ->add_option("JOB", options->name, "trainingJobs/ID or ID")
+        ->required();
+  }
+}
+
+}  // namespace
+
+void AddJobCommands(CLI::App* app, Command* chosen) {
+  CLI::App* group = AddGroup(app, "job", "Training jobs");
+  AddNameCommands(group, chosen);
+  auto list = std::make_shared<ListOptions>();
+  CLI::App* lister = AddCommand(group, "list", "List jobs", list, &RunList, chosen);
+  AddLimit(lister, list.get());
+  lister->add_option("--filter", list->filter,
+                     "Terms joined by AND, e.g. 'state = RUNNING AND owner = \"ann\"'");
+  auto watch = std::make_shared<WatchCommandOptions>();
+  CLI::App* watcher = AddCommand(group, "watch", "Follow a job from its start to its end", watch,
+                                 &RunWatch, chosen);
+  watcher->add_option("JOB", watch->name, "trainingJobs/ID or ID")->required();
+  watcher->add_option("--from", watch->start_sequence, "First event wanted")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  auto events = std::make_shared<EventsOptions>();
+  CLI::App* eventer = AddCommand(group, "events", "Show stored events", events, &RunEvents, chosen);
+  eventer->add_option("JOB", events->name, "trainingJobs/ID or ID")->required();
+  eventer->add_option("--from", events->start_sequence, "First event wanted")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  eventer->add_option("--limit", events->limit, "At most this many")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+}
+
+}  // namespace trainyard

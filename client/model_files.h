@@ -1,0 +1,35 @@
+// The two model calls that stream files: predicting a table, and exporting.
+//
+// Thread-safety: one call at a time per Remote and Screen.
+#ifndef TRAINYARD_CLIENT_MODEL_FILES_H_
+#define TRAINYARD_CLIENT_MODEL_FILES_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "client/remote.h"
+#include "client/screen.h"
+#include "trainyard/v1/dataset.pb.h"
+#include "trainyard/v1/model.pb.h"
+
+namespace trainyard {
+
+struct PredictFile {
+  std::string model;        // `models/{id}`
+  std::string table_path;   // CSV to read
+  v1::CsvOptions csv;       // how
+  std::string target_path;  // CSV to write; empty: `screen`'s stdout
+};
+
+// Rows predicted. The file is sent while answers come, and neither is held in memory. On an error
+// the target file is not there; stdout has the rows before it.
+absl::StatusOr<int64_t> PredictTable(Remote& remote, Screen& screen, const PredictFile& job);
+
+// Bytes written. The target is complete or not there.
+absl::StatusOr<int64_t> ExportModel(Remote& remote, const v1::ExportModelRequest& request,
+                                    const std::string& target_path);
+
+}  // namespace trainyard
+
+#endif  // TRAINYARD_CLIENT_MODEL_FILES_H_

@@ -1,0 +1,167 @@
+#include "client/progress.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "client/describe.h"
+#include "client/render.h"
+
+namespace trainyard {
+namespace {
+
+constexpr absl::Duration kSpeedWindow = absl::Seconds(10);
+constexpr size_t kSamplesMax = 1024;
+constexpr size_t kBarWidthMax = 32;
+constexpr size_t kBarWidthMin = 8;
+
+double FractionDone(const ProgressState& state) {
+  if (state.steps_total > 0) {
+    return static_cast<double>(state.steps_done) / static_cast<double>(state.steps_total);
+  }
+  if (state.epochs_total == 0) return 0;
+  return static_cast<double>(state.epochs_done) / static_cast<double>(state.epochs_total);
+}
+
+// Figures in order of importance.
+std::vector<std::string> Figures(const ProgressState& state) {
+  std::vector<std::string> parts;
+  if (state.loss.has_value()) parts.push_back(absl::StrCat("loss ", FormatNumber(*state.loss)));
+  for (const v1::Metric& metric : state.validation) {
+    parts.push_back(
+        absl::StrCat("val_", Printable(metric.name()), " ", FormatNumber(metric.value())));
+  }
+  if (state.rows_per_second.has_value()) {
+    parts.push_back(absl::StrCat(FormatShort(*state.rows_per_second), " rows/s"));
+  }
+  if (state.eta.has_value()) parts.push_back(absl::StrCat("ETA ", DurationText(*state.eta)));
+  return parts;
+}
+
+std::string EpochCount(const ProgressState& state) {
+  return absl::StrCat("epoch ", state.epochs_done, "/", state.epochs_total);
+}
+
+std::string StateChangeLine(const v1::StateChange& change) {
+  return absl::StrCat(StateWord(change.to()), change.message().empty() ? "" : ": ",
+                      Printable(change.message()));
+}
+
+}  // namespace
+
+void ProgressTracker::OnSnapshot(const v1::TrainingJob& job) {
+  state_.epochs_total = job.progress().epochs_total();
+  state_.steps_total = job.progress().steps_total();
+  if (state_.state == v1::JOB_STATE_UNSPECIFIED) state_.state = job.state();
+}
+
+void ProgressTracker::OnEvent(const v1::JobEvent& event) {
+  switch (event.kind_case()) {
+    case v1::JobEvent::kStateChange:
+      return OnStateChange(event);
+    case v1::JobEvent::kStep:
+      state_.loss = event.step().loss();
+      state_.steps_done = event.step().step() + 1;
+      return AddSample({EventTime(event), event.step().rows_seen(), state_.steps_done});
+    case v1::JobEvent::kEpoch:
+      return OnEpoch(event);
+    case v1::JobEvent::kRewind:
+      return OnRewind(event.rewind());
+    default:
+      return;
+  }
+}
+
+void ProgressTracker::OnStateChange(const v1::JobEvent& event) {
+  state_.state = event.state_change().to();
+  state_.eta.reset();
+  samples_.clear();  // an attempt starts or ends: the time between says nothing of speed
+  if (state_.state == v1::JOB_STATE_RUNNING && state_.steps_done == 0) {
+    samples_.push_back({EventTime(event)});
+  }
+}
+
+void ProgressTracker::OnEpoch(const v1::JobEvent& event) {
+  const v1::EpochMetrics& epoch = event.epoch();
+  state_.epochs_done = epoch.epoch() + 1;
+  state_.steps_done = epoch.steps_done();
+  state_.loss = epoch.train_loss();
+  state_.validation.assign(epoch.validation().begin(), epoch.validation().end());
+  AddSample({EventTime(event), epoch.rows_seen(), epoch.steps_done()});
+}
+
+void ProgressTracker::OnRewind(const v1::Rewind& rewind) {
+  // Epochs have equal numbers of steps.
+  const double epochs = rewind.to_step() == 0 || state_.steps_total == 0
+                            ? 0
+                            : static_cast<double>(rewind.to_step() * state_.epochs_total) /
+                                  static_cast<double>(state_.steps_total);
+  state_.steps_done = rewind.to_step();
+  state_.epochs_done = static_cast<int64_t>(epochs);
+  samples_.clear();
+}
+
+void ProgressTracker::AddSample(const Sample& sample) {
+  // Events of one commit share a time; the last of them says how far training was.
+  const bool same_time = samples_.size() > 1 && samples_.back().time == sample.time;
+  if (same_time) samples_.pop_back();
+  samples_.push_back(sample);
+  while (samples_.size() > 2 &&
+         (sample.time - samples_[1].time >= kSpeedWindow || samples_.size() > kSamplesMax)) {
+    samples_.pop_front();
+  }
+  UpdateSpeed();
+}
+
+void ProgressTracker::UpdateSpeed() {
+  const Sample& first = samples_.front();
+  const Sample& last = samples_.back();
+  const double seconds = absl::ToDoubleSeconds(last.time - first.time);
+  const int64_t steps = last.steps - first.steps;
+  if (seconds <= 0 || steps <= 0) return;
+  state_.rows_per_second = static_cast<double>(last.rows - first.rows) / seconds;
+  if (state_.steps_total == 0) return;
+  const int64_t left = std::max<int64_t>(state_.steps_total - last.steps, 0);
+  state_.eta = absl::Seconds(static_cast<double>(left) * seconds / static_cast<double>(steps));
+}
+
+std::string ProgressLine(const ProgressState& state, size_t width) {
+  const std::string head = state.state == v1::JOB_STATE_RUNNING || state.steps_done > 0
+                               ? EpochCount(state)
+                               : StateWord(state.state);
+  const double fraction = FractionDone(state);
+  const std::string percent =
+      absl::StrCat(" ", static_cast<int>(std::clamp(fraction, 0.0, 1.0) * 100), "%");
+  std::string tail = percent;
+  for (const std::string& part : Figures(state)) {
+    const std::string longer = absl::StrCat(tail, "  ", part);
+    if (DisplayWidth(head) + 1 + kBarWidthMin + DisplayWidth(longer) > width) break;
+    tail = longer;
+  }
+  const size_t taken = DisplayWidth(head) + 1 + DisplayWidth(tail);
+  if (taken + kBarWidthMin > width) return Ellipsize(absl::StrCat(head, tail), width);
+  return absl::StrCat(head, " ", Bar(fraction, std::min(width - taken, kBarWidthMax)), tail);
+}
+
+std::string EventLine(const v1::JobEvent& event, const ProgressState& state) {
+  switch (event.kind_case()) {
+    case v1::JobEvent::kStateChange:
+      return StateChangeLine(event.state_change());
+    case v1::JobEvent::kEpoch: {
+      std::string line = EpochCount(state);
+      for (const std::string& part : Figures(state)) absl::StrAppend(&line, "  ", part);
+      return line;
+    }
+    case v1::JobEvent::kNote:
+      return absl::StrCat("note: ", Printable(event.note().message()));
+    case v1::JobEvent::kRewind:
+      return absl::StrCat("rewound to step ", event.rewind().to_step(), ": ",
+                          Printable(event.rewind().message()));
+    case v1::JobEvent::kTest:
+      return absl::StrCat("test on ", FormatCount(event.test().row_count()),
+                          " rows: ", DescribeMetrics(event.test().metrics()));
+    default:
+      return "";
+  }
+}
+
+}  // namespace trainyard

@@ -1,0 +1,113 @@
+#include "client/screen.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/error_text.h"
+#include "client/exit_code.h"
+#include "core/base/check.h"
+#include "google/protobuf/util/json_util.h"
+
+namespace trainyard {
+namespace {
+
+constexpr size_t kWidthDefault = 80;
+constexpr char kWipe[] = "\r\x1b[K";
+constexpr char kRed[] = "\x1b[31m";
+constexpr char kPlain[] = "\x1b[0m";
+constexpr absl::string_view kErrorWord = "error:";
+
+size_t TerminalWidth() {
+  winsize size = {};
+  for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) {
+    if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  }
+  return kWidthDefault;
+}
+
+std::string ToJson(const google::protobuf::Message& message, bool pretty) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  options.always_print_primitive_fields =
+      true;  // a program need not know which values are left out
+  options.add_whitespace = pretty;
+  std::string json;
+  TY_CHECK(google::protobuf::util::MessageToJsonString(message, &json, options).ok());
+  if (!pretty) json += "\n";
+  return json;
+}
+
+}  // namespace
+
+Streams StandardStreams() {
+  return {std::cout, std::cerr, isatty(STDOUT_FILENO) == 1, isatty(STDERR_FILENO) == 1,
+          TerminalWidth};
+}
+
+void Screen::Show(const google::protobuf::Message& message, absl::string_view text) {
+  Print(json() ? absl::string_view(ToJson(message, true)) : text);
+}
+
+void Screen::ShowJsonLine(const google::protobuf::Message& message) {
+  Print(ToJson(message, false));
+}
+
+void Screen::Print(absl::string_view text) {
+  Wipe();
+  streams_.out.write(text.data(), static_cast<std::streamsize>(text.size()));
+  streams_.out.flush();
+}
+
+void Screen::Note(absl::string_view line) {
+  Wipe();
+  streams_.err << std::string(line) << std::endl;
+}
+
+void Screen::ShowError(const absl::Status& status) {
+  Wipe();
+  if (json()) Print(ErrorJson(status));
+  streams_.err << Paint(DescribeError(status)) << std::flush;
+}
+
+std::string Screen::Paint(absl::string_view text) const {
+  const bool paint = options_.color && streams_.err_is_terminal;
+  if (!paint || text.substr(0, kErrorWord.size()) != kErrorWord) return std::string(text);
+  return absl::StrCat(kRed, kErrorWord, kPlain, text.substr(kErrorWord.size()));
+}
+
+void Screen::DrawOnOut(const std::function<std::string(size_t width)>& line) {
+  Draw(streams_.out, streams_.out_is_terminal, line);
+}
+
+void Screen::DrawOnErr(const std::function<std::string(size_t width)>& line) {
+  Draw(streams_.err, streams_.err_is_terminal, line);
+}
+
+void Screen::Draw(std::ostream& stream, bool is_terminal,
+                  const std::function<std::string(size_t width)>& line) {
+  if (!is_terminal) return;
+  // The last column stays free: a full line would make some terminals wrap.
+  const size_t width = std::max<size_t>(streams_.width(), 2) - 1;
+  stream << kWipe << line(width) << std::flush;
+  drawn_on_ = &stream;
+}
+
+void Screen::Wipe() {
+  if (drawn_on_ != nullptr) *drawn_on_ << kWipe << std::flush;
+  drawn_on_ = nullptr;
+}
+
+absl::Status Screen::Finish() {
+  Wipe();
+  streams_.out.flush();
+  if (streams_.out.good()) return absl::OkStatus();
+  return UsageError("stdout: not everything could be written",
+                    {.hint = "make room on the disk it goes to, or name another file"});
+}
+
+}  // namespace trainyard

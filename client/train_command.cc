@@ -1,0 +1,122 @@
+#include <unistd.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "client/command.h"
+#include "client/describe.h"
+#include "client/local_file.h"
+#include "client/spec_flags.h"
+#include "client/spec_yaml.h"
+#include "client/upload.h"
+#include "client/watch_view.h"
+#include "core/base/error_info.h"
+#include "core/base/limits.h"
+#include "core/base/status_macros.h"
+
+namespace trainyard {
+namespace {
+
+struct TrainOptions {
+  std::string dataset;
+  std::string spec_path;
+  SpecFlags flags;
+  std::string display_name;
+  std::string request_id;
+  bool validate_only = false;
+  bool follow = false;
+};
+
+absl::StatusOr<v1::TrainingSpec> ReadSpec(const TrainOptions& options) {
+  v1::TrainingSpec spec;
+  if (!options.spec_path.empty()) {
+    TY_ASSIGN_OR_RETURN(const std::string text,
+                        ReadWhole(options.spec_path, limits::kSpecBytesMax));
+    TY_RETURN_IF_ERROR(Annotate(ParseYaml(text, &spec), options.spec_path));
+  }
+  TY_RETURN_IF_ERROR(options.flags.ApplyTo(&spec));
+  return spec;
+}
+
+// A resource name as it is; a file is uploaded first.
+absl::StatusOr<std::string> ResolveDataset(Session& session, const std::string& dataset) {
+  if (absl::StartsWith(dataset, "datasets/")) return dataset;
+  if (access(dataset.c_str(), R_OK) != 0) {
+    return UsageError(
+        absl::StrCat("--dataset \"", dataset, "\": neither a dataset's name nor a file here"),
+        {.hint = "give datasets/ID (see: trainyard dataset list) or the path of a CSV file"});
+  }
+  TY_ASSIGN_OR_RETURN(const v1::Dataset uploaded,
+                      Upload(session.remote, session.screen, {.path = dataset}));
+  session.screen.Note(absl::StrCat("uploaded ", dataset, " as ", uploaded.name()));
+  return uploaded.name();
+}
+
+absl::StatusOr<v1::TrainingJob> Submit(Session& session, const TrainOptions& options,
+                                       const std::string& dataset, const v1::TrainingSpec& spec) {
+  v1::CreateTrainingJobRequest request;
+  request.mutable_training_job()->set_display_name(options.display_name);
+  request.mutable_training_job()->set_dataset(dataset);
+  *request.mutable_training_job()->mutable_spec() = spec;
+  request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
+  request.set_validate_only(options.validate_only);
+  absl::StatusOr<v1::TrainingJob> job =
+      session.remote.Call(session.remote.jobs(), &v1::JobService::Stub::CreateTrainingJob, request);
+  const bool unsure = !job.ok() && ExitCodeOf(job.status()) == ExitCode::kUnreachable &&
+                      session.remote.reached() && !options.validate_only;
+  if (unsure) {
+    session.screen.Note(
+        absl::StrCat("the job may have been queued before the answer was lost; to be sure that it "
+                     "runs once, repeat "
+                     "with: --dataset ",
+                     dataset, " --request-id ", request.request_id()));
+  }
+  return job;
+}
+
+void ShowSubmitted(Session& session, const v1::TrainingJob& job) {
+  const std::string name =
+      job.display_name().empty() ? "" : absl::StrCat(" (", job.display_name(), ")");
+  session.screen.Show(job, absl::StrCat("queued ", job.name(), name,
+                                        "\nnext:\n  trainyard job watch ", job.name(), "\n"));
+}
+
+ExitOr RunTrain(Session& session, const TrainOptions& options) {
+  // Before an upload that may take minutes.
+  TY_ASSIGN_OR_RETURN(const v1::TrainingSpec spec, ReadSpec(options));
+  TY_ASSIGN_OR_RETURN(const std::string dataset, ResolveDataset(session, options.dataset));
+  TY_ASSIGN_OR_RETURN(const v1::TrainingJob job, Submit(session, options, dataset, spec));
+  if (options.validate_only) {
+    session.screen.Show(job, DescribeValidated(job));
+    return ExitCode::kOk;
+  }
+  for (const std::string& warning : job.warnings()) {
+    session.screen.Note(absl::StrCat("note: ", warning));
+  }
+  if (!options.follow) {
+    ShowSubmitted(session, job);
+    return ExitCode::kOk;
+  }
+  if (!session.screen.json()) session.screen.Print(absl::StrCat("queued ", job.name(), "\n"));
+  return Follow(session.remote, session.screen, job.name(), 1);
+}
+
+}  // namespace
+
+void AddTrainCommand(CLI::App* app, Command* chosen) {
+  auto options = std::make_shared<TrainOptions>();
+  CLI::App* command = AddCommand(app, "train", "Submit a training job", options, &RunTrain, chosen);
+  command->add_option("--dataset", options->dataset, "datasets/ID, or a CSV file to upload first")
+      ->required();
+  command
+      ->add_option("--spec", options->spec_path,
+                   "YAML file with the fields of trainyard.v1.TrainingSpec")
+      ->type_name("FILE");
+  command->add_option("--name", options->display_name, "Name for people");
+  command->add_option("--request-id", options->request_id,
+                      "UUID: the same job given twice is queued once");
+  command->add_flag("--validate-only", options->validate_only, "Check everything, queue nothing");
+  command->add_flag("--follow", options->follow, "Watch the job to its end");
+  AddSpecFlags(*command, &options->flags);
+}
+
+}  // namespace trainyard
