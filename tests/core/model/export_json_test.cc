@@ -1,0 +1,41 @@
+#include "absl/strings/str_cat.h"
+#include "core/data/number.h"
+#include "core/model/export.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/data_builders.h"
+
+namespace trainyard {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(ExportJsonTest, TheSmallModelInFull) {
+  EXPECT_EQ(ExportJson(SmallBundle()),
+            "{\"format\":\"trainyard-model\",\"version\":1,\"task\":\"binary\",\"target_column\":"
+            "\"kind\","
+            "\"feature_columns\":[\"size\",\"weight\"],\"classes\":[\"a\",\"b\"],"
+            "\"preprocessing\":{\"offsets\":[1.5,-2],\"scales\":[0.25,0]},"
+            "\"layers\":[{\"in\":2,\"out\":3,\"activation\":\"tanh\",\"weights\":[[0.5,-1,2],[0."
+            "125,3,-0.75]],"
+            "\"biases\":[0,1,-1]},{\"in\":3,\"out\":1,\"activation\":\"identity\","
+            "\"weights\":[[1],[-0.5],[0.25]],\"biases\":[0.0625]}],"
+            "\"provenance\":{\"dataset_digest\":\"sha256:ab\",\"seed\":\"7\"}}\n");
+}
+
+TEST(ExportJsonTest, TextIsEscaped) {
+  EXPECT_EQ(JsonText("a\"b\\c\n\x01 é"), "\"a\\\"b\\\\c\\u000a\\u0001 é\"");
+  EXPECT_EQ(JsonTexts({"x", "y"}), "[\"x\",\"y\"]");
+  EXPECT_EQ(JsonTexts({}), "[]");
+}
+
+TEST(ExportJsonTest, WeightsReadBackTheSame) {
+  const Bundle bundle = RandomBundle(Task::kRegression, 3, {}, Activation::kRelu, 0, 8);
+  for (const float w : bundle.weights[0].weights) {
+    EXPECT_EQ(static_cast<float>(*ParseNumber(NumberText(w))), w);
+    EXPECT_THAT(ExportJson(bundle), HasSubstr(absl::StrCat("[", NumberText(w), "]")));
+  }
+}
+
+}  // namespace
+}  // namespace trainyard

@@ -1,0 +1,122 @@
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "core/base/rng.h"
+#include "core/data/number.h"
+#include "core/model/predictor.h"
+#include "tests/support/data_builders.h"
+#include "tests/support/status_matchers.h"
+
+namespace trainyard {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class TablePredictorTest : public testing::Test {
+ protected:
+  TablePredictorTest() {
+    Bundle bundle = SmallBundle();
+    bundle.classes = {"no", "yes, \"sure\""};
+    predictor_ = *Predictor::Create(bundle);
+  }
+
+  // The whole answer for `csv` sent in chunks of `chunk` bytes, and the error at the end.
+  std::pair<std::string, absl::Status> Run(const std::string& csv, size_t chunk,
+                                           const CsvOptions& options = {}) {
+    TablePredictor table(*predictor_, options);
+    std::string out;
+    for (size_t i = 0; i < csv.size(); i += chunk) {
+      const auto part = table.Append(absl::string_view(csv).substr(i, chunk));
+      if (!part.ok()) return {out, part.status()};
+      out += *part;
+    }
+    const auto rest = table.Finish();
+    if (rest.ok()) out += *rest;
+    return {out, rest.status()};
+  }
+
+  std::unique_ptr<Predictor> predictor_;
+};
+
+TEST_F(TablePredictorTest, ColumnsAreFoundByNameAndOthersIgnored) {
+  const auto [out, status] = Run("weight,note,size\n3,hello,1\n5,,2\n", 1000);
+  ASSERT_THAT(status, IsOk());
+  const std::vector<std::string> lines = absl::StrSplit(out, '\n');
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_EQ(lines[0], "prediction,probability_no,\"probability_yes, \"\"sure\"\"\"");
+  const double rows[] = {1, 3, 2, 5};
+  ASSERT_OK_AND_ASSIGN(const auto expected, predictor_->Predict(rows));
+  for (size_t r = 0; r < 2; ++r) {
+    const std::string end = absl::StrCat(NumberText(expected[r].probabilities[0]), ",",
+                                         NumberText(expected[r].probabilities[1]));
+    EXPECT_THAT(lines[r + 1], testing::EndsWith(end));
+    EXPECT_THAT(lines[r + 1],
+                StartsWith(expected[r].class_index == 0 ? "no," : "\"yes, \"\"sure\"\"\","));
+  }
+}
+
+TEST_F(TablePredictorTest, WithoutHeaderFieldsAreTheFeaturesInOrder) {
+  const auto [by_position, status] = Run("1,3\n2,5\n", 1000);
+  ASSERT_THAT(status, IsOk());
+  EXPECT_EQ(by_position, Run("weight,size\n3,1\n5,2\n", 1000).first);
+  EXPECT_THAT(Run("1,2,3\n", 1000).second,
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("2 features")));
+}
+
+TEST_F(TablePredictorTest, AnyChunkingGivesTheSameAnswer) {
+  std::string csv = "size,weight\r\n";
+  Rng rng(1, RngStream::kAnalysis);
+  for (int i = 0; i < 700; ++i) absl::StrAppend(&csv, rng.Normal(), ",\"", rng.Normal(), "\"\r\n");
+  const std::string whole = Run(csv, csv.size()).first;
+  for (const size_t chunk : {1, 7, 1000, 9999}) EXPECT_EQ(Run(csv, chunk).first, whole) << chunk;
+  EXPECT_EQ(Run(csv.substr(0, csv.size() - 2), 5000).first, whole);
+}
+
+TEST_F(TablePredictorTest, RowsBeforeABadCellAreAnswered) {
+  for (const size_t chunk : {1, 10, 1000}) {
+    const auto [out, status] = Run("size,weight\n1,2\n3,4\n5,x\n6,7\n", chunk);
+    EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 3) << chunk;
+    EXPECT_THAT(status,
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         HasSubstr("line 4, column \"weight\": expected a number, found \"x\"")));
+    EXPECT_THAT(status, HasReason(ErrorReason::kDatasetRejected));
+  }
+}
+
+TEST_F(TablePredictorTest, FaultsOfTheFileAreErrors) {
+  EXPECT_THAT(Run("a,b\n1,2\n", 100).second, HasReason(ErrorReason::kInvalidRequest));
+  EXPECT_THAT(Run("a,b\n1,2\n", 100).second.message(), HasSubstr("\"size\""));
+  EXPECT_THAT(Run("a,b\n1,2\n", 100).second.message(), HasSubstr("\"weight\""));
+  EXPECT_THAT(Run("", 100).second, HasReason(ErrorReason::kDatasetRejected));
+  EXPECT_THAT(Run("size,weight\n1\n", 100).second.message(),
+              HasSubstr("line 2: expected 2 fields, found 1 field"));
+  EXPECT_THAT(Run("size,weight\n1,\n", 100).second.message(), HasSubstr("found \"\""));
+  EXPECT_THAT(Run("size,weight\n1,\"2\n", 100).second.message(), HasSubstr("quote left open"));
+  EXPECT_THAT(Run("size,weight\n", 100, {.delimiter = 'x'}).second,
+              HasReason(ErrorReason::kInvalidRequest));
+}
+
+TEST_F(TablePredictorTest, OnlyAHeaderIsAnAnswerWithoutRows) {
+  const auto [out, status] = Run("size,weight\n", 100);
+  EXPECT_THAT(status, IsOk());
+  EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 1);
+}
+
+TEST(TablePredictorRegressionTest, ValuesPrintAsShortestFloats) {
+  const auto predictor =
+      *Predictor::Create(RandomBundle(Task::kRegression, 1, {}, Activation::kRelu, 0, 3));
+  TablePredictor table(*predictor, {.header = CsvOptions::Header::kAbsent});
+  ASSERT_OK_AND_ASSIGN(const std::string out, table.Append("1\n2\n"));
+  ASSERT_OK_AND_ASSIGN(const std::string rest, table.Finish());
+  EXPECT_EQ(rest, "");
+  EXPECT_EQ(table.rows_done(), 2);
+  const double rows[] = {1, 2};
+  ASSERT_OK_AND_ASSIGN(const auto p, predictor->Predict(rows));
+  EXPECT_EQ(out, absl::StrCat("prediction\n", NumberText(static_cast<float>(p[0].value)), "\n",
+                              NumberText(static_cast<float>(p[1].value)), "\n"));
+}
+
+}  // namespace
+}  // namespace trainyard

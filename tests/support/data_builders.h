@@ -1,0 +1,102 @@
+// Small valid tables and models, for tests of core/data and core/model.
+#ifndef TRAINYARD_TESTS_SUPPORT_DATA_BUILDERS_H_
+#define TRAINYARD_TESTS_SUPPORT_DATA_BUILDERS_H_
+
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/check.h"
+#include "core/base/rng.h"
+#include "core/data/column_stats.h"
+#include "core/data/ingest.h"
+#include "core/model/bundle.h"
+
+namespace trainyard {
+
+inline std::string ReadFileForTest(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  TY_CHECK(file.good());
+  std::stringstream bytes;
+  bytes << file.rdbuf();
+  return bytes.str();
+}
+
+// The table of a CSV text that is known to be good.
+inline Table TableOf(const std::string& csv) {
+  StringSource source(csv);
+  absl::StatusOr<IngestResult> result = ReadCsvTable(source, {});
+  TY_CHECK(result.ok());
+  return std::move(result->table);
+}
+
+// The table in tests/golden/table_v1.bin.
+inline Table SmallTable() {
+  return TableOf("size,weight,kind\n1,0.5,b\n2,,a\n-3.25,1e20,\n4,7,\"b\"\n");
+}
+
+// Weights drawn from `seed`; `sizes` are features, hidden units, outputs.
+inline MlpWeights RandomWeights(const std::vector<int64_t>& sizes, Activation activation,
+                                uint64_t seed) {
+  MlpWeights weights;
+  Rng rng(seed, RngStream::kInit);
+  for (size_t i = 0; i + 1 < sizes.size(); ++i) {
+    LayerWeights layer{.in = sizes[i], .out = sizes[i + 1]};
+    layer.activation = i + 2 == sizes.size() ? Activation::kIdentity : activation;
+    for (int64_t k = 0; k < layer.in * layer.out; ++k) {
+      layer.weights.push_back(static_cast<float>(rng.Normal()));
+    }
+    for (int64_t k = 0; k < layer.out; ++k) {
+      layer.biases.push_back(static_cast<float>(rng.Normal()));
+    }
+    weights.push_back(std::move(layer));
+  }
+  return weights;
+}
+
+// A model of the task with random weights: features "f0", "f1", …, means and deviations that
+// differ.
+inline Bundle RandomBundle(Task task, int64_t features, const std::vector<int64_t>& hidden,
+                           Activation activation, int64_t classes, uint64_t seed) {
+  Bundle bundle;
+  bundle.task = task;
+  bundle.target_column = "target";
+  std::vector<double> offsets;
+  std::vector<double> scales;
+  for (int64_t i = 0; i < features; ++i) {
+    bundle.feature_columns.push_back("f" + std::to_string(i));
+    offsets.push_back(10.0 * static_cast<double>(i) - 1.0 / 3.0);
+    scales.push_back(1.0 / (1.0 + static_cast<double>(i)));
+  }
+  for (int64_t i = 0; task != Task::kRegression && i < classes; ++i) {
+    bundle.classes.push_back("class " + std::to_string(i));
+  }
+  bundle.preprocessor = Preprocessor(std::move(offsets), std::move(scales));
+  std::vector<int64_t> sizes = {features};
+  sizes.insert(sizes.end(), hidden.begin(), hidden.end());
+  sizes.push_back(task == Task::kMulticlass ? classes : 1);
+  bundle.weights = RandomWeights(sizes, activation, seed);
+  bundle.provenance = {{"dataset_digest", "sha256:00"}, {"seed", std::to_string(seed)}};
+  return bundle;
+}
+
+// The model in tests/golden/bundle_v1.bin: numbers that are exact, so that no compiler changes
+// them.
+inline Bundle SmallBundle() {
+  Bundle bundle;
+  bundle.task = Task::kBinary;
+  bundle.target_column = "kind";
+  bundle.feature_columns = {"size", "weight"};
+  bundle.classes = {"a", "b"};
+  bundle.preprocessor = Preprocessor({1.5, -2.0}, {0.25, 0.0});
+  bundle.weights = {{2, 3, Activation::kTanh, {0.5f, -1, 2, 0.125f, 3, -0.75f}, {0, 1, -1}},
+                    {3, 1, Activation::kIdentity, {1, -0.5f, 0.25f}, {0.0625f}}};
+  bundle.provenance = {{"dataset_digest", "sha256:ab"}, {"seed", "7"}};
+  return bundle;
+}
+
+}  // namespace trainyard
+
+#endif  // TRAINYARD_TESTS_SUPPORT_DATA_BUILDERS_H_
