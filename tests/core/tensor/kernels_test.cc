@@ -129,6 +129,25 @@ TEST_P(FastAgainstReferenceTest, RunToRunTheBitsAreEqual) {
   }
 }
 
+// oneDNN's own ReLU does not, which would hide a diverged layer.
+TEST_P(FastAgainstReferenceTest, NanStaysNan) {
+  const std::unique_ptr<Kernels> fast = GetParam()();
+  for (const Activation activation : kActivations) {
+    for (const int64_t out : {1, 40}) {
+      const LinearShape shape{.batch = 2, .in = 40, .out = out, .activation = activation};
+      ASSERT_OK_AND_ASSIGN(const std::unique_ptr<LinearKernel> linear, fast->CreateLinear(shape));
+      Matrix x = Normals(2, 40, 1);
+      x.row(1)[5] = std::numeric_limits<float>::quiet_NaN();
+      const Matrix w = Normals(40, out, 2);
+      const Matrix b = Normals(1, out, 3);
+      Matrix y(2, out);
+      ASSERT_THAT(linear->Forward(x.data(), w.data(), b.data(), y.data()), IsOk());
+      EXPECT_TRUE(std::isfinite(y.row(0)[0])) << static_cast<int>(activation);
+      for (const float v : y.row(1)) EXPECT_TRUE(std::isnan(v)) << static_cast<int>(activation);
+    }
+  }
+}
+
 using Factory = std::unique_ptr<Kernels> (*)();
 
 std::string NameOf(const testing::TestParamInfo<Factory>& tested) {
