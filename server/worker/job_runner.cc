@@ -3,9 +3,9 @@
 #include <malloc.h>
 
 #include <fstream>
-#include <iterator>
 #include <new>
 #include <optional>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -60,9 +60,11 @@ absl::Duration MaxRuntime(const v1::TrainingSpec& spec) {
          absl::Nanoseconds(spec.max_runtime().nanos());
 }
 
+// Empty when it cannot be read: the blob is asked for then.
 std::string ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  std::ostringstream bytes;
+  bytes << std::ifstream(path, std::ios::binary).rdbuf();
+  return std::move(bytes).str();
 }
 
 // x and y = x: enough to build every kernel once.
@@ -92,7 +94,7 @@ JobRunner::JobRunner(BlobClient* blobs) : blobs_(blobs), engine_(GetEngineInfo()
 void JobRunner::WarmUp() {
   const Table table = TinyTable();
   TrainConfig config{.layers = {{.units = 16}}, .epochs = 1};
-  config.data.target_column = "y";
+  config.data.target_column = std::string("y");  // GCC 12 warns of assign(const char*) here
   std::vector<FieldViolation> violations;
   std::vector<std::string> notes;
   config = ResolveTrainConfig(config, SchemaOf(table), &violations, &notes);
