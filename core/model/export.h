@@ -24,8 +24,9 @@ namespace trainyard {
 inline constexpr int64_t kOnnxParametersMax = 500'000'000;
 
 // REQUIRES (all): CheckBundle(bundle) is OK.
-// Errors: RESOURCE_EXHAUSTED/TOO_LARGE beyond kOnnxParametersMax.
-absl::StatusOr<std::string> ExportOnnx(const Bundle& bundle);
+// Errors: RESOURCE_EXHAUSTED/TOO_LARGE beyond `parameters_max`.
+absl::StatusOr<std::string> ExportOnnx(const Bundle& bundle,
+                                       int64_t parameters_max = kOnnxParametersMax);
 std::string ExportJson(const Bundle& bundle);
 
 // `text` as a JSON string, and `texts` as a JSON list of strings.

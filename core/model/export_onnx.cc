@@ -176,11 +176,11 @@ void AddMetadata(absl::string_view key, absl::string_view value, ProtoWriter* mo
 
 }  // namespace
 
-absl::StatusOr<std::string> ExportOnnx(const Bundle& bundle) {
-  if (bundle.parameter_count() > kOnnxParametersMax) {
+absl::StatusOr<std::string> ExportOnnx(const Bundle& bundle, int64_t parameters_max) {
+  if (bundle.parameter_count() > parameters_max) {
     return MakeError(absl::StatusCode::kResourceExhausted,
                      absl::StrCat("the model has ", bundle.parameter_count(),
-                                  " parameters; an ONNX file takes ", kOnnxParametersMax),
+                                  " parameters; an ONNX file takes ", parameters_max),
                      {.reason = ErrorReason::kTooLarge, .hint = "export it in the native format"});
   }
   ProtoWriter opset;

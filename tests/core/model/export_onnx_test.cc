@@ -59,9 +59,8 @@ TEST(ExportOnnxTest, HoldsTheWeightsBitForBit) {
 }
 
 TEST(ExportOnnxTest, AModelOverTheLimitIsTooLarge) {
-  Bundle bundle = SmallBundle();
-  bundle.weights[0].weights.resize(kOnnxParametersMax + 1);
-  EXPECT_THAT(ExportOnnx(bundle), HasReason(ErrorReason::kTooLarge));
+  EXPECT_THAT(ExportOnnx(SmallBundle(), 12), HasReason(ErrorReason::kTooLarge));
+  EXPECT_THAT(ExportOnnx(SmallBundle(), 13), IsOk());
 }
 
 }  // namespace
