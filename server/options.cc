@@ -1,0 +1,202 @@
+#include "server/options.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iostream>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/error_info.h"
+#include "core/base/status_macros.h"
+#include "server/base/version.h"
+
+namespace trainyard {
+namespace {
+
+constexpr int kWorkersMax = static_cast<int>(limits::kThreadsMax);
+
+struct HostPort {
+  std::string host;
+  int port = -1;  // -1: not a host:port
+};
+
+HostPort SplitAddress(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  HostPort result;
+  if (colon == std::string::npos || colon == 0) return result;
+  result.host = address.substr(0, colon);
+  int port = 0;
+  if (absl::SimpleAtoi(address.substr(colon + 1), &port) && port >= 0 && port <= 65'535) {
+    result.port = port;
+  }
+  return result;
+}
+
+bool IsLoopback(const std::string& host) {
+  return host == "localhost" || host == "[::1]" || absl::StartsWith(host, "127.");
+}
+
+void CheckAddress(const std::string& field, const std::string& address,
+                  std::vector<FieldViolation>* violations) {
+  if (SplitAddress(address).port >= 0) return;
+  violations->push_back(
+      {field,
+       absl::StrCat("\"", address, "\" is no address; give host:port, e.g. 127.0.0.1:7070")});
+}
+
+void CheckListen(const ServerOptions& options, std::vector<FieldViolation>* violations) {
+  if (options.listen.empty()) violations->push_back({"listen", "is empty; give host:port"});
+  for (const std::string& address : options.listen) {
+    CheckAddress("listen", address, violations);
+    if (options.insecure || IsLoopback(SplitAddress(address).host)) continue;
+    violations->push_back(
+        {"listen",
+         absl::StrCat(
+             "\"", address,
+             "\" can be reached from other machines, where everyone may do everything without a "
+             "password; listen on 127.0.0.1, or add --insecure if the network is trusted")});
+  }
+  if (!options.metrics_listen.empty()) {
+    CheckAddress("metrics-listen", options.metrics_listen, violations);
+  }
+}
+
+// A number that must lie in [min, max]; `field` is the flag.
+void CheckRange(const char* field, int64_t value, int64_t min, int64_t max,
+                std::vector<FieldViolation>* violations) {
+  if (value >= min && value <= max) return;
+  violations->push_back({field, absl::StrCat("is ", value, "; give ", min, " to ", max)});
+}
+
+void CheckDuration(const char* field, absl::Duration value, absl::Duration min, absl::Duration max,
+                   std::vector<FieldViolation>* violations) {
+  if (value >= min && value <= max) return;
+  violations->push_back(
+      {field, absl::StrCat("is ", absl::FormatDuration(value), "; give ", absl::FormatDuration(min),
+                           " to ", absl::FormatDuration(max))});
+}
+
+void CheckLimits(const ServerOptions& options, std::vector<FieldViolation>* violations) {
+  CheckRange("workers", options.workers, 0, kWorkersMax, violations);
+  CheckRange("dataset-bytes-max", options.dataset_bytes_max, 1, limits::kDatasetBytesMax,
+             violations);
+  CheckRange("queued-jobs-max", options.queued_jobs_max, 1, limits::kQueuedJobsMax, violations);
+  CheckRange("owner-jobs-max", options.owner_jobs_max, 1, limits::kQueuedJobsMax, violations);
+  CheckRange("job-memory-bytes-max", options.job_memory_bytes_max, limits::kJobMemoryBytesMin,
+             INT64_MAX, violations);
+  CheckRange("free-bytes-floor", options.free_bytes_floor, 0, INT64_MAX, violations);
+  CheckRange("watchers-max", options.watchers_max, 1, 50'000, violations);
+  CheckDuration("job-runtime-max", options.job_runtime_max, absl::Seconds(1),
+                absl::Seconds(limits::kRuntimeSecondsMax), violations);
+  CheckDuration("drain-timeout", options.drain_timeout, absl::ZeroDuration(), absl::Hours(1),
+                violations);
+  CheckDuration("heartbeat-interval", options.heartbeat_interval, absl::Milliseconds(10),
+                absl::Minutes(10), violations);
+}
+
+// "30s", "5m": absl's form, which CLI11 does not know.
+void AddDuration(CLI::App& app, const std::string& name, absl::Duration& value,
+                 const std::string& help) {
+  const auto parse = [&value](const std::string& text) {
+    return absl::ParseDuration(text, &value);
+  };
+  app.add_option_function<std::string>(
+         name,
+         [parse, name](const std::string& text) {
+           if (!parse(text))
+             throw CLI::ValidationError(name,
+                                        "\"" + text + "\" is no duration; write 30s, 5m or 1h");
+         },
+         help)
+      ->type_name("DURATION")
+      ->default_str(absl::FormatDuration(value));
+}
+
+void AddOptions(CLI::App& app, ServerOptions& options) {
+  app.set_config("--config", "", "file with these options, as TOML: listen = \"127.0.0.1:7070\"");
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  app.set_version_flag("--version", std::string(BuildString()));
+  app.add_option("--listen", options.listen,
+                 "host:port for clients; may be repeated; port 0 picks one")
+      ->capture_default_str();
+  app.add_option("--metrics-listen", options.metrics_listen,
+                 "host:port for Prometheus; \"\" for none")
+      ->capture_default_str();
+  app.add_flag("--insecure", options.insecure,
+               "allow addresses that other machines reach, without TLS or passwords");
+  app.add_option("--data-dir", options.data_dir, "everything durable is kept here")
+      ->capture_default_str();
+  app.add_option("--workers", options.workers, "worker processes, one thread each; 0 runs no jobs")
+      ->capture_default_str();
+  app.add_option("--worker-binary", options.worker_binary,
+                 "trainyard-worker; default: beside this program");
+  app.add_option("--log-level", options.log_level, "debug, info, warning, error or off")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error", "off"}))
+      ->capture_default_str();
+  AddDuration(app, "--drain-timeout", options.drain_timeout,
+              "how long calls may take to end after SIGTERM");
+  app.add_option("--print-address", options.print_address,
+                 "file that gets host:port once the server serves");
+  app.add_option("--dataset-bytes-max", options.dataset_bytes_max, "largest upload")
+      ->capture_default_str();
+  app.add_option("--queued-jobs-max", options.queued_jobs_max, "unfinished jobs in all")
+      ->capture_default_str();
+  app.add_option("--owner-jobs-max", options.owner_jobs_max, "unfinished jobs of one owner")
+      ->capture_default_str();
+  AddDuration(app, "--job-runtime-max", options.job_runtime_max,
+              "longest run of a job, and its default");
+  app.add_option("--job-memory-bytes-max", options.job_memory_bytes_max,
+                 "most memory of a job, and its default")
+      ->capture_default_str();
+  app.add_option("--free-bytes-floor", options.free_bytes_floor,
+                 "uploads are refused when the disk has less left")
+      ->capture_default_str();
+  AddDuration(app, "--heartbeat-interval", options.heartbeat_interval,
+              "silence on a watch before a heartbeat");
+  app.add_option("--watchers-max", options.watchers_max, "watches at once")->capture_default_str();
+}
+
+}  // namespace
+
+ServerOptions ServerOptions::ForThisMachine() {
+  ServerOptions options;
+  options.workers =
+      std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kWorkersMax);
+  options.job_memory_bytes_max = std::max<int64_t>(
+      int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGE_SIZE), limits::kJobMemoryBytesMin);
+  return options;
+}
+
+absl::StatusOr<std::optional<ServerOptions>> ParseOptions(int argc, const char* const* argv) {
+  ServerOptions options = ServerOptions::ForThisMachine();
+  CLI::App app("trainyard-server: trains multilayer perceptrons for clients over gRPC",
+               "trainyard-server");
+  AddOptions(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {
+    app.exit(asked, std::cout, std::cerr);
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    return MakeError(
+        absl::StatusCode::kInvalidArgument, error.what(),
+        {.reason = ErrorReason::kInvalidRequest, .hint = "see trainyard-server --help"});
+  }
+  TY_RETURN_IF_ERROR(ValidateOptions(options));
+  return options;
+}
+
+absl::Status ValidateOptions(const ServerOptions& options) {
+  std::vector<FieldViolation> violations;
+  CheckListen(options, &violations);
+  if (options.data_dir.empty()) violations.push_back({"data-dir", "is empty; name a directory"});
+  CheckLimits(options, &violations);
+  if (violations.empty()) return absl::OkStatus();
+  return MakeViolationsError(ErrorReason::kInvalidRequest, std::move(violations));
+}
+
+}  // namespace trainyard

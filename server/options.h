@@ -1,0 +1,71 @@
+// ServerOptions is everything an operator may choose, from flags and a config file (CLI11 reads
+// both), validated before anything starts.
+//
+//   trainyard-server --listen 127.0.0.1:7070 --data-dir /var/lib/trainyard
+//   trainyard-server --config /etc/trainyard/trainyard.toml        # the same names without dashes
+//   in front, e.g. workers = 4
+//
+// Thread-safety: a value.
+#ifndef TRAINYARD_SERVER_OPTIONS_H_
+#define TRAINYARD_SERVER_OPTIONS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "core/base/limits.h"
+
+namespace trainyard {
+
+struct ServerOptions {
+  // host:port of each address to serve clients on; port 0 picks a free one.
+  std::vector<std::string> listen = {"127.0.0.1:7070"};
+  // host:port for Prometheus; empty: none.
+  std::string metrics_listen = "127.0.0.1:9400";
+  // Without TLS, everyone who reaches the port may do everything: other addresses than loopback ask
+  // for this.
+  bool insecure = false;
+  // Everything durable. Created when it is not there.
+  std::string data_dir = "trainyard-data";
+  // Worker processes, each with one thread. 0: no jobs run. Default: one per core.
+  int workers = 1;
+  // Path of trainyard-worker; empty: beside this binary.
+  std::string worker_binary;
+  // debug, info, warning, error, off.
+  std::string log_level = "info";
+  // How long calls may take to end after SIGTERM; then they are cancelled.
+  absl::Duration drain_timeout = absl::Seconds(10);
+  // File that gets "host:port" of the first address once the server serves; empty: none. For port
+  // 0.
+  std::string print_address;
+
+  // Limits (DESIGN.md section 6).
+  int64_t dataset_bytes_max = limits::kDatasetBytesMax;
+  int64_t queued_jobs_max = limits::kQueuedJobsMax;
+  int64_t owner_jobs_max = limits::kOwnerJobsMax;
+  absl::Duration job_runtime_max = absl::Seconds(limits::kRuntimeSecondsMax);
+  // Resident bytes of one job's worker. Default: the machine's memory.
+  int64_t job_memory_bytes_max = 0;
+  // Uploads are refused when the disk has less than this left.
+  int64_t free_bytes_floor = int64_t{256} << 20;
+  absl::Duration heartbeat_interval = absl::Seconds(15);  // silence on a watch before a heartbeat
+  int64_t watchers_max = 10'000;                          // watches at once
+
+  // The defaults above, with those that depend on the machine.
+  static ServerOptions ForThisMachine();
+};
+
+// nullopt: help or the version was asked for, and printed. INVALID_ARGUMENT otherwise names every
+// fault.
+absl::StatusOr<std::optional<ServerOptions>> ParseOptions(int argc, const char* const* argv);
+
+// Every fault at once.
+absl::Status ValidateOptions(const ServerOptions& options);
+
+}  // namespace trainyard
+
+#endif  // TRAINYARD_SERVER_OPTIONS_H_

@@ -1,0 +1,301 @@
+#include "server/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/base/error_info.h"
+#include "core/base/limits.h"
+#include "core/base/status_macros.h"
+#include "core/tensor/engine_info.h"
+#include "server/base/ids.h"
+#include "server/base/log.h"
+#include "server/base/version.h"
+#include "server/metrics/store_observers.h"
+#include "server/storage/blob_references.h"
+
+namespace trainyard {
+namespace {
+
+constexpr int kKeepaliveMs = 60'000;
+constexpr int kKeepaliveTimeoutMs = 20'000;
+constexpr int kClientPingIntervalMinMs = 10'000;
+constexpr int kQuickThreads = 16;
+constexpr int kHeavyThreads = 8;
+constexpr int kStreamThreads = 4;
+constexpr int kWorkerThreads = 4;
+constexpr size_t kQueueMax = 4'096;
+// Each watch and wait has one entry at most, each worker one for its stream and some for blobs.
+constexpr size_t kStreamQueueMax = 131'072;
+
+// Where trainyard-worker is. FAILED_PRECONDITION when it is not there.
+absl::StatusOr<std::string> FindWorker(const ServerOptions& options) {
+  std::string path = options.worker_binary;
+  if (path.empty()) {
+    std::error_code error;
+    path =
+        std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / "trainyard-worker";
+  }
+  if (access(path.c_str(), X_OK) == 0) return path;
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, absl::StrCat(path, " is not there, or cannot be run"),
+      {.reason = ErrorReason::kInvalidState,
+       .hint = "install it beside trainyard-server, or say where it is with --worker-binary",
+       .in_force = absl::StrCat("workers ", options.workers)});
+}
+
+absl::Status CannotListen(const std::string& address) {
+  return MakeError(absl::StatusCode::kInvalidArgument, absl::StrCat("cannot listen on ", address),
+                   {.reason = ErrorReason::kInvalidRequest,
+                    .hint = "another program may use the port, or the host is not this machine's; "
+                            "choose another --listen",
+                    .in_force = absl::StrCat("listen ", address)});
+}
+
+void SetArguments(grpc::ServerBuilder* builder) {
+  builder->SetMaxReceiveMessageSize(static_cast<int>(limits::kMessageBytesMax));
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                              kClientPingIntervalMinMs);
+  // Two servers on one port would each get half of the calls.
+  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+}
+
+int64_t FileBytes(const std::string& path) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  return error ? 0 : static_cast<int64_t>(size);
+}
+
+Metrics::JobSeries ToSeries(const LiveJob& job) {
+  return {.job_id = job.job_id,
+          .owner = job.owner,
+          .display_name = job.display_name,
+          .has_train_loss = job.has_train_loss,
+          .has_validation_loss = job.has_validation_loss,
+          .train_loss = job.train_loss,
+          .validation_loss = job.validation_loss,
+          .learning_rate = job.learning_rate,
+          .progress_ratio = job.progress_ratio,
+          .last_update_seconds = absl::ToDoubleSeconds(job.last_update - absl::UnixEpoch()),
+          .epoch = job.epoch};
+}
+
+std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& options) {
+  TY_RETURN_IF_ERROR(ValidateOptions(options));
+  auto server = std::unique_ptr<Server>(new Server(options));
+  TY_RETURN_IF_ERROR(server->OpenStores());
+  TY_RETURN_IF_ERROR(server->StartJobs());
+  TY_RETURN_IF_ERROR(server->StartMetrics());
+  server->MakeServices();
+  TY_RETURN_IF_ERROR(server->ServeWorkers());
+  TY_RETURN_IF_ERROR(server->ServeClients());
+  if (options.workers > 0) TY_RETURN_IF_ERROR(server->pool_->Start());
+  Log::Info("serving", {{"version", BuildString()},
+                        {"listen", server->addresses_.front()},
+                        {"metrics", server->metrics_address_},
+                        {"data_dir", server->directory_->path()},
+                        {"workers", options.workers}});
+  return server;
+}
+
+absl::Status Server::OpenStores() {
+  files_ = std::make_shared<PosixFileSystem>();
+  TY_ASSIGN_OR_RETURN(directory_, DataDirectory::Open(options_.data_dir));
+  TY_ASSIGN_OR_RETURN(database_,
+                      Database::Open(directory_->database(), ObserveDatabase(&metrics_)));
+  TY_ASSIGN_OR_RETURN(blobs_, BlobStore::Open(directory_->blobs(), files_));
+  TY_ASSIGN_OR_RETURN(const int64_t swept, SweepBlobs(*database_, *blobs_));
+  if (swept > 0) Log::Info("blobs_swept", {{"count", swept}});
+  const DatasetStore::Options datasets{.uploads_directory = directory_->uploads(),
+                                       .dataset_bytes_max = options_.dataset_bytes_max,
+                                       .free_bytes_floor = options_.free_bytes_floor,
+                                       .files = files_};
+  TY_ASSIGN_OR_RETURN(datasets_, DatasetStore::Open(datasets, database_.get(), blobs_.get(),
+                                                    ObserveDatasets(&metrics_)));
+  models_ = std::make_unique<ModelStore>(database_.get(), blobs_.get());
+  return absl::OkStatus();
+}
+
+absl::Status Server::StartJobs() {
+  WorkerPoolOptions pool{.socket_path = directory_->worker_socket(),
+                         .token = NewToken(),
+                         .log_level = options_.log_level,
+                         .slots = options_.workers};
+  worker_token_ = pool.token;
+  if (options_.workers > 0) {
+    TY_ASSIGN_OR_RETURN(pool.binary, FindWorker(options_));
+  }
+  pool_ = std::make_unique<WorkerPool>(std::move(pool), [this](int slot, int64_t resident_bytes) {
+    jobs_->OnWorkerMemory(slot, resident_bytes);
+  });
+  const JobManagerOptions jobs{.worker_slots = options_.workers,
+                               .queued_jobs_max = options_.queued_jobs_max,
+                               .owner_jobs_max = options_.owner_jobs_max,
+                               .job_memory_bytes_max = options_.job_memory_bytes_max,
+                               .job_runtime_max = options_.job_runtime_max};
+  TY_ASSIGN_OR_RETURN(jobs_, JobManager::Create(jobs, database_.get(), blobs_.get(), &metrics_,
+                                                [this](int slot) { pool_->Kill(slot); }));
+  return absl::OkStatus();
+}
+
+absl::Status Server::StartMetrics() {
+  const EngineInfo engine = GetEngineInfo();
+  metrics_.SetBuildInfo(Version(), Revision(), engine.onednn_version, engine.isa);
+  metrics_.SetSnapshot([this] { return TakeSnapshot(); });
+  metrics_.SetJobSeries([this] {
+    std::vector<Metrics::JobSeries> series;
+    for (const LiveJob& job : jobs_->LiveJobs()) series.push_back(ToSeries(job));
+    return series;
+  });
+  if (options_.metrics_listen.empty()) return absl::OkStatus();
+  TY_RETURN_IF_ERROR(metrics_.Listen(options_.metrics_listen));
+  metrics_address_ = absl::StrCat(HostOf(options_.metrics_listen), ":", metrics_.port());
+  return absl::OkStatus();
+}
+
+Metrics::Snapshot Server::TakeSnapshot() const {
+  const JobCounts jobs = jobs_->Counts();
+  const DatasetStore::Counts datasets = datasets_->Count().value_or(DatasetStore::Counts());
+  const bool waiting = jobs.oldest_pending != absl::InfiniteFuture();
+  const std::string database = directory_->database();
+  return {.jobs_pending = jobs.pending,
+          .jobs_running = jobs.running,
+          .jobs_cancelling = jobs.cancelling,
+          .queue_capacity = options_.queued_jobs_max,
+          .oldest_pending_timestamp_seconds =
+              waiting ? absl::ToDoubleSeconds(jobs.oldest_pending - absl::UnixEpoch()) : 0,
+          .workers = jobs.workers_connected,
+          .workers_busy = jobs.workers_busy,
+          .datasets_uploading = datasets.uploading,
+          .datasets_ready = datasets.ready,
+          .storage_free_bytes = files_->FreeBytes(directory_->path()).value_or(0),
+          .storage_size_bytes = FileBytes(database) + FileBytes(database + "-wal"),
+          .dataset_stored_bytes = datasets.stored_bytes};
+}
+
+ServiceLimits Server::Limits() const {
+  return {.dataset_bytes_max = options_.dataset_bytes_max,
+          .queued_jobs_max = options_.queued_jobs_max,
+          .owner_jobs_max = options_.owner_jobs_max,
+          .job_runtime_max = options_.job_runtime_max,
+          .job_memory_bytes_max = options_.job_memory_bytes_max,
+          .job_threads_max = options_.workers};
+}
+
+RpcContext Server::Context(bool refuse_when_draining) {
+  return {.metrics = &metrics_,
+          .drain = &drain_,
+          .ticker = &ticker_,
+          .quick = quick_.get(),
+          .heavy = heavy_.get(),
+          .streams = streams_.get(),
+          .refuse_when_draining = refuse_when_draining};
+}
+
+void Server::MakeServices() {
+  const auto executor = [](const char* name, int threads, size_t queue_max) {
+    return std::make_unique<Executor>(
+        Executor::Options{.name = name, .threads = threads, .queue_max = queue_max});
+  };
+  quick_ = executor("ty-quick", kQuickThreads, kQueueMax);
+  heavy_ = executor("ty-heavy", kHeavyThreads, kQueueMax);
+  streams_ = executor("ty-streams", kStreamThreads, kStreamQueueMax);
+  workers_ = executor("ty-workers", kWorkerThreads, kStreamQueueMax);
+  const RpcContext rpc = Context(/*refuse_when_draining=*/true);
+  const WatchOptions watch{.heartbeat_interval = options_.heartbeat_interval,
+                           .watchers_max = options_.watchers_max};
+  dataset_service_ = std::make_unique<DatasetService>(rpc, datasets_.get(), blobs_.get(),
+                                                      files_.get(), jobs_.get());
+  job_service_ = std::make_unique<JobService>(rpc, Limits(), watch, jobs_.get(), datasets_.get());
+  model_service_ = std::make_unique<ModelService>(rpc, PredictorCache::Options(), models_.get(),
+                                                  datasets_.get());
+  admin_service_ = std::make_unique<AdminService>(rpc, Limits(), metrics_address_, jobs_.get());
+  worker_service_ = std::make_unique<WorkerService>(
+      Context(/*refuse_when_draining=*/false),
+      WorkerAdmission{.token = worker_token_, .slots = options_.workers, .build = BuildString()},
+      jobs_.get(), blobs_.get(), files_.get(), workers_.get());
+}
+
+absl::Status Server::ServeWorkers() {
+  grpc::ServerBuilder builder;
+  SetArguments(&builder);
+  const std::string address = absl::StrCat("unix:", directory_->worker_socket());
+  builder.AddListeningPort(address, grpc::InsecureServerCredentials());
+  builder.RegisterService(worker_service_.get());
+  worker_server_ = builder.BuildAndStart();
+  return worker_server_ == nullptr ? CannotListen(address) : absl::OkStatus();
+}
+
+absl::Status Server::ServeClients() {
+  // Both are process-wide switches of gRPC that concern the builders after them.
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  SetArguments(&builder);
+  std::vector<int> ports(options_.listen.size(), 0);
+  for (size_t i = 0; i < ports.size(); ++i) {
+    builder.AddListeningPort(options_.listen[i], grpc::InsecureServerCredentials(), &ports[i]);
+  }
+  builder.RegisterService(dataset_service_.get());
+  builder.RegisterService(job_service_.get());
+  builder.RegisterService(model_service_.get());
+  builder.RegisterService(admin_service_.get());
+  client_server_ = builder.BuildAndStart();
+  for (size_t i = 0; i < ports.size(); ++i) {
+    if (client_server_ == nullptr || ports[i] == 0) return CannotListen(options_.listen[i]);
+    addresses_.push_back(absl::StrCat(HostOf(options_.listen[i]), ":", ports[i]));
+  }
+  SetHealth(true);
+  return absl::OkStatus();
+}
+
+void Server::SetHealth(bool serving) {
+  if (client_server_ == nullptr) return;
+  grpc::HealthCheckServiceInterface* const health = client_server_->GetHealthCheckService();
+  health->SetServingStatus(serving);  // the empty name: the server as a whole
+  for (const char* service :
+       {v1::DatasetService::service_full_name(), v1::JobService::service_full_name(),
+        v1::ModelService::service_full_name(), v1::AdminService::service_full_name()}) {
+    health->SetServingStatus(service, serving);
+  }
+}
+
+void Server::Shutdown(absl::Time deadline) {
+  if (std::exchange(down_, true)) return;
+  Log::Info("draining", {{"seconds", absl::ToDoubleSeconds(deadline - absl::Now())}});
+  SetHealth(false);
+  if (jobs_ != nullptr) jobs_->BeginDrain();
+  drain_.Begin();
+  if (client_server_ != nullptr) client_server_->Shutdown(absl::ToChronoTime(deadline));
+  if (pool_ != nullptr) pool_->Stop(std::max(deadline, absl::Now() + absl::Seconds(1)));
+  if (worker_server_ != nullptr) worker_server_->Shutdown(absl::ToChronoTime(absl::Now()));
+  client_server_.reset();
+  worker_server_.reset();
+  workers_.reset();
+  streams_.reset();
+  heavy_.reset();
+  quick_.reset();
+  metrics_.Stop();  // it asks jobs_ and datasets_ at each scrape
+  jobs_.reset();
+  Log::Info("stopped");
+  Log::Flush();
+}
+
+Server::~Server() { Shutdown(absl::Now()); }
+
+}  // namespace trainyard
