@@ -52,13 +52,13 @@ std::optional<ExitCode> Parse(std::vector<std::string> arguments, const Streams&
   CLI::App app("Trains multilayer perceptrons on tables, on a Trainyard server.", "trainyard");
   app.fallthrough();  // global options may come after the command
   app.require_subcommand(1);
-  app.footer(std::string(ExitCodeHelp()));
   AddGlobalOptions(&app, options);
   AddDatasetCommands(&app, chosen);
   AddTrainCommand(&app, chosen);
   AddJobCommands(&app, chosen);
   AddModelCommands(&app, chosen);
   AddServerCommands(&app, chosen);
+  app.footer(std::string(ExitCodeHelp()));           // after the commands, which would inherit it
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants a vector
   try {
     app.parse(std::move(arguments));

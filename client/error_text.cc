@@ -65,8 +65,12 @@ std::string RetryLine(const ErrorInfo& info) {
 std::string DescribeError(const absl::Status& status) {
   TY_CHECK(!status.ok());
   const ErrorInfo info = ErrorInfoOf(status);
-  return absl::StrCat("error: ", Headline(status, info), " (", ErrorReasonName(info.reason), ")\n",
-                      ViolationLines(info), Remedy(info.hint, info.in_force), RetryLine(info));
+  // A server that was never reached has given no reason.
+  const std::string reason = info.reason == ErrorReason::kUnspecified
+                                 ? ""
+                                 : absl::StrCat(" (", ErrorReasonName(info.reason), ")");
+  return absl::StrCat("error: ", Headline(status, info), reason, "\n", ViolationLines(info),
+                      Remedy(info.hint, info.in_force), RetryLine(info));
 }
 
 std::string ErrorJson(const absl::Status& status) {

@@ -27,8 +27,9 @@ struct FlagSpec {
 };
 
 constexpr FlagSpec kListFlags[] = {
-    {"--features", "feature_columns", "COLUMN,...", "Feature columns; all but the target"},
-    {"--exclude", "exclude_columns", "COLUMN,...", "Columns that are not features"},
+    {"--features", "feature_columns", "COLUMN",
+     "Feature columns, comma between; all but the target"},
+    {"--exclude", "exclude_columns", "COLUMN", "Columns that are not features, comma between"},
 };
 
 constexpr FlagSpec kValueFlags[] = {
@@ -138,20 +139,23 @@ void AddSpecFlags(CLI::App& app, SpecFlags* flags) {
     };
     app.add_option_function<Texts>(spec.flag, set, spec.help)
         ->delimiter(',')
+        ->allow_extra_args(false)
         ->type_name(spec.type)
         ->group(kGroup);
   }
   app.add_option_function<Texts>(
          kHiddenFlag, [flags](const Texts& units) { flags->SetHidden(units); },
-         "Widths of the hidden layers from input to output; none: a linear model")
+         "Widths of the hidden layers, e.g. 64,32; none: a linear model")
       ->delimiter(',')
-      ->type_name("UNITS,...")
+      ->allow_extra_args(false)
+      ->type_name("UNITS")
       ->group(kGroup);
   app.add_option_function<Texts>(
          kActivationFlag, [flags](const Texts& words) { flags->SetActivation(words); },
-         "relu, sigmoid, tanh or identity: one, or one per hidden layer; relu")
+         "relu, sigmoid, tanh or identity: one, or one per hidden layer, e.g. relu,tanh; relu")
       ->delimiter(',')
-      ->type_name("WORD,...")
+      ->allow_extra_args(false)
+      ->type_name("WORD")
       ->group(kGroup);
   app.add_flag_callback(
          "--stratify", [flags] { flags->Set("--stratify", "split.stratify", {"true"}); },

@@ -160,6 +160,16 @@ void Abandon(Remote& remote, Screen& screen, const std::string& name) {
       name));
 }
 
+// The server speaks of the fields of CsvOptions; a person at a command line has flags.
+absl::Status WithFlags(const absl::Status& status) {
+  std::optional<ErrorInfo> info = GetErrorInfo(status);
+  if (!info.has_value() || info->reason != ErrorReason::kDatasetRejected) return status;
+  absl::StrAppend(&info->hint,
+                  "; the flags for it are --bad-rows-max, --header and --delimiter of: trainyard "
+                  "dataset upload");
+  return MakeError(status.code(), status.message(), *info);
+}
+
 absl::StatusOr<v1::Dataset> SendAndFinalize(Remote& remote, Screen& screen, SourceFile& file,
                                             const UploadOptions& options, const std::string& name) {
   TY_RETURN_IF_ERROR(Uploader(remote, screen, file, name).SendAll());
@@ -177,8 +187,9 @@ absl::StatusOr<v1::Dataset> Upload(Remote& remote, Screen& screen, const UploadO
   absl::StatusOr<v1::Dataset> ready =
       SendAndFinalize(remote, screen, *file, options, created.name());
   screen.Wipe();
-  if (!ready.ok()) Abandon(remote, screen, created.name());
-  return ready;
+  if (ready.ok()) return ready;
+  Abandon(remote, screen, created.name());
+  return WithFlags(ready.status());
 }
 
 std::string UploadLine(int64_t done_bytes, int64_t total_bytes, absl::Duration elapsed,

@@ -1,0 +1,525 @@
+// The command line against servers in this process that break off, lie and refuse on purpose.
+#include "client/cli.h"
+
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/synchronization/notification.h"
+#include "client/local_file.h"
+#include "core/base/crc32c.h"
+#include "core/base/error_info.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/wire/error_detail.h"
+
+namespace trainyard {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr char kJob[] = "trainingJobs/j1";
+constexpr char kDataset[] = "datasets/d1";
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  const WireError wire = EncodeError(status);
+  return grpc::Status(static_cast<grpc::StatusCode>(wire.code), wire.message, wire.details);
+}
+
+grpc::Status BrokenConnection() {
+  return grpc::Status(grpc::StatusCode::UNAVAILABLE, "Socket closed");
+}
+
+// Takes an upload; each stream breaks after as many chunks as `breaks` says, then is done.
+class FakeDatasets : public v1::DatasetService::Service {
+ public:
+  grpc::Status CreateDataset(grpc::ServerContext*, const v1::CreateDatasetRequest* request,
+                             v1::Dataset* dataset) override {
+    create_ids.push_back(request->request_id());
+    if (create_failures-- > 0) return BrokenConnection();
+    dataset->set_name(kDataset);
+    dataset->set_display_name(request->dataset().display_name());
+    dataset->set_state(v1::Dataset::UPLOADING);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status WriteDataset(grpc::ServerContext*,
+                            grpc::ServerReader<v1::WriteDatasetRequest>* reader,
+                            v1::WriteDatasetResponse* response) override {
+    int chunks_left = breaks.empty() ? 1'000'000 : breaks.front();
+    if (!breaks.empty()) breaks.erase(breaks.begin());
+    ++streams;
+    v1::WriteDatasetRequest request;
+    for (bool first = true; reader->Read(&request); first = false) {
+      if (first) EXPECT_EQ(request.name(), kDataset);
+      if (chunks_left-- == 0) return BrokenConnection();
+      EXPECT_EQ(request.offset(), static_cast<int64_t>(bytes.size()));
+      EXPECT_EQ(request.crc32c(), crc32c::Value(request.data()));
+      bytes += request.data();
+    }
+    response->set_committed_size_bytes(static_cast<int64_t>(bytes.size()));
+    return grpc::Status::OK;
+  }
+
+  grpc::Status GetUploadStatus(grpc::ServerContext*, const v1::GetUploadStatusRequest*,
+                               v1::UploadStatus* status) override {
+    // The last chunk was not durable when the stream broke.
+    if (!bytes.empty() && lose_last_chunk) bytes.resize(bytes.size() - (1 << 20));
+    lose_last_chunk = false;
+    status->set_committed_size_bytes(static_cast<int64_t>(bytes.size()));
+    return grpc::Status::OK;
+  }
+
+  grpc::Status FinalizeDataset(grpc::ServerContext*, const v1::FinalizeDatasetRequest* request,
+                               v1::Dataset* dataset) override {
+    expected_digest = request->expected_digest();
+    csv = request->csv();
+    if (!finalize_error.ok()) return ToGrpc(finalize_error);
+    dataset->set_name(request->name());
+    dataset->set_state(v1::Dataset::READY);
+    dataset->set_row_count(569);
+    v1::Column* column = dataset->add_columns();
+    column->set_name("age");
+    column->set_type(v1::COLUMN_TYPE_NUMERIC);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status DeleteDataset(grpc::ServerContext*, const v1::DeleteDatasetRequest* request,
+                             google::protobuf::Empty*) override {
+    deleted.push_back(request->name());
+    return grpc::Status::OK;
+  }
+
+  std::vector<int> breaks;
+  int create_failures = 0;
+  bool lose_last_chunk = false;
+  absl::Status finalize_error;
+  std::string bytes;
+  int streams = 0;
+  std::string expected_digest;
+  v1::CsvOptions csv;
+  std::vector<std::string> create_ids;
+  std::vector<std::string> deleted;
+};
+
+v1::WatchTrainingJobResponse Event(int64_t sequence) {
+  v1::WatchTrainingJobResponse response;
+  response.mutable_event()->set_sequence(sequence);
+  response.mutable_event()->mutable_create_time()->set_seconds(1'000'000 + sequence);
+  return response;
+}
+
+v1::WatchTrainingJobResponse EpochEvent(int64_t sequence, int32_t epoch) {
+  v1::WatchTrainingJobResponse response = Event(sequence);
+  response.mutable_event()->mutable_epoch()->set_epoch(epoch);
+  response.mutable_event()->mutable_epoch()->set_train_loss(0.5);
+  return response;
+}
+
+v1::WatchTrainingJobResponse StateEvent(int64_t sequence, v1::JobState to) {
+  v1::WatchTrainingJobResponse response = Event(sequence);
+  response.mutable_event()->mutable_state_change()->set_to(to);
+  return response;
+}
+
+v1::WatchTrainingJobResponse Failure(int64_t sequence, v1::FailureCategory category) {
+  v1::WatchTrainingJobResponse response = StateEvent(sequence, v1::JOB_STATE_FAILED);
+  response.mutable_event()->mutable_state_change()->mutable_error()->set_category(category);
+  return response;
+}
+
+// Answers one watch after the other from a script, and the last one again and again.
+class FakeJobs : public v1::JobService::Service {
+ public:
+  struct Stream {
+    std::vector<v1::WatchTrainingJobResponse> responses;
+    grpc::Status end;
+  };
+
+  grpc::Status WatchTrainingJob(grpc::ServerContext* context,
+                                const v1::WatchTrainingJobRequest* request,
+                                grpc::ServerWriter<v1::WatchTrainingJobResponse>* writer) override {
+    start_sequences.push_back(request->start_sequence());
+    const Stream stream = script.front();
+    if (script.size() > 1) script.erase(script.begin());
+    v1::WatchTrainingJobResponse snapshot;
+    *snapshot.mutable_snapshot() = job;
+    if (!stream.responses.empty()) writer->Write(snapshot);
+    for (const auto& response : stream.responses) writer->Write(response);
+    if (hang) {
+      watching.Notify();
+      while (!context->IsCancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return stream.end;
+  }
+
+  grpc::Status GetTrainingJob(grpc::ServerContext*, const v1::GetTrainingJobRequest* request,
+                              v1::TrainingJob* answer) override {
+    if (request->name() != kJob) {
+      return ToGrpc(MakeError(absl::StatusCode::kNotFound,
+                              absl::StrCat(request->name(), " is unknown"),
+                              {.reason = ErrorReason::kNotFound, .hint = "trainyard job list"}));
+    }
+    *answer = job;
+    return grpc::Status::OK;
+  }
+
+  grpc::Status CreateTrainingJob(grpc::ServerContext*, const v1::CreateTrainingJobRequest* request,
+                                 v1::TrainingJob* answer) override {
+    created = *request;
+    if (!create_error.ok()) return ToGrpc(create_error);
+    *answer = job;
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ListTrainingJobs(grpc::ServerContext*, const v1::ListTrainingJobsRequest* request,
+                                v1::ListTrainingJobsResponse* answer) override {
+    // Pages of two, whatever is asked for.
+    const int first = request->page_token().empty() ? 0 : std::stoi(request->page_token());
+    for (int i = first; i < std::min(first + 2, 5); ++i) {
+      answer->add_training_jobs()->set_name(absl::StrCat("trainingJobs/", i));
+    }
+    if (first + 2 < 5) answer->set_next_page_token(absl::StrCat(first + 2));
+    return grpc::Status::OK;
+  }
+
+  v1::TrainingJob job;
+  std::vector<Stream> script;
+  bool hang = false;
+  absl::Notification watching;
+  std::vector<int64_t> start_sequences;
+  v1::CreateTrainingJobRequest created;
+  absl::Status create_error;
+};
+
+// Answers each row with its own bytes, or a native model of three chunks.
+class FakeModels : public v1::ModelService::Service {
+ public:
+  grpc::Status PredictTable(grpc::ServerContext*,
+                            grpc::ServerReaderWriter<v1::PredictTableResponse,
+                                                     v1::PredictTableRequest>* stream) override {
+    v1::PredictTableRequest request;
+    while (stream->Read(&request)) {
+      if (request.has_options()) name = request.options().name();
+      v1::PredictTableResponse response;
+      response.set_data(request.data());
+      response.set_row_count(1);
+      stream->Write(response);
+    }
+    return ToGrpcOrOk(predict_error);
+  }
+
+  grpc::Status ExportModel(grpc::ServerContext*, const v1::ExportModelRequest* request,
+                           grpc::ServerWriter<v1::ExportModelResponse>* writer) override {
+    format = request->format();
+    v1::ExportModelResponse response;
+    response.set_total_size_bytes(6);
+    for (int i = 0; i < chunks; ++i) {
+      response.set_data("ab");
+      writer->Write(response);
+    }
+    return grpc::Status::OK;
+  }
+
+  static grpc::Status ToGrpcOrOk(const absl::Status& status) {
+    return status.ok() ? grpc::Status::OK : ToGrpc(status);
+  }
+
+  std::string name;
+  v1::ModelFormat format = v1::MODEL_FORMAT_UNSPECIFIED;
+  int chunks = 3;
+  absl::Status predict_error;
+};
+
+class CliTest : public testing::Test {
+ protected:
+  CliTest() {
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
+    builder.RegisterService(&datasets_);
+    builder.RegisterService(&jobs_);
+    builder.RegisterService(&models_);
+    server_ = builder.BuildAndStart();
+    jobs_.job.set_name(kJob);
+    jobs_.job.set_state(v1::JOB_STATE_SUCCEEDED);
+    jobs_.job.set_model("models/m1");
+  }
+
+  ExitCode Run(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), absl::StrCat("--server=127.0.0.1:", port_));
+    return RunCli(
+        arguments, {out_, err_}, &interrupt_,
+        {.delay_min = absl::Milliseconds(1), .delay_max = absl::Milliseconds(2), .retries_max = 5});
+  }
+
+  std::string File(const std::string& name, const std::string& bytes) {
+    const std::string path = testing::TempDir() + "/" + name;
+    std::ofstream(path, std::ios::binary) << bytes;
+    return path;
+  }
+
+  static std::string ReadFile(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::stringstream bytes;
+    bytes << file.rdbuf();
+    return bytes.str();
+  }
+
+  FakeDatasets datasets_;
+  FakeJobs jobs_;
+  FakeModels models_;
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+  Interrupt interrupt_;
+  std::ostringstream out_, err_;
+};
+
+std::string Bytes(size_t size) {
+  std::string bytes(size, 'x');
+  for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(i * 31 + i / 251);
+  return bytes;
+}
+
+TEST_F(CliTest, AnUploadIsOneStreamWithItsDigest) {
+  const std::string bytes = Bytes((3 << 20) + 5);
+  ASSERT_EQ(Run({"dataset", "upload", File("table.csv", bytes), "--delimiter", "tab", "--header",
+                 "absent"}),
+            ExitCode::kOk)
+      << err_.str();
+  EXPECT_EQ(datasets_.bytes, bytes);
+  EXPECT_EQ(datasets_.streams, 1);
+  Digest digest;
+  digest.Update(bytes);
+  EXPECT_EQ(datasets_.expected_digest, digest.Finish());
+  EXPECT_EQ(datasets_.csv.delimiter(), "\t");
+  EXPECT_EQ(datasets_.csv.header(), v1::CsvOptions::ABSENT);
+  EXPECT_THAT(out_.str(), HasSubstr("datasets/d1  READY"));
+  EXPECT_THAT(out_.str(), HasSubstr("age"));
+}
+
+TEST_F(CliTest, ABrokenUploadGoesOnWhereTheServerHasTheBytes) {
+  const std::string bytes = Bytes((5 << 20) + 7);
+  datasets_.breaks = {2, 0, 2};
+  datasets_.lose_last_chunk = true;
+  ASSERT_EQ(Run({"dataset", "upload", File("table.csv", bytes)}), ExitCode::kOk) << err_.str();
+  EXPECT_EQ(datasets_.bytes, bytes);
+  EXPECT_EQ(datasets_.streams, 4);
+  Digest digest;
+  digest.Update(bytes);
+  EXPECT_EQ(datasets_.expected_digest, digest.Finish());
+  EXPECT_THAT(err_.str(), HasSubstr("going on at 1.0 MiB"));
+}
+
+TEST_F(CliTest, AnUploadThatNeverGetsOnEndsAndIsDeleted) {
+  datasets_.breaks = std::vector<int>(100, 0);
+  EXPECT_EQ(Run({"dataset", "upload", File("table.csv", "a,b\n1,2\n")}), ExitCode::kUnreachable);
+  EXPECT_EQ(datasets_.streams, 6);  // the first one and five retries
+  EXPECT_THAT(datasets_.deleted, ElementsAre(kDataset));
+}
+
+TEST_F(CliTest, AnEmptyFileIsForTheServerToJudge) {
+  ASSERT_EQ(Run({"dataset", "upload", File("empty.csv", "")}), ExitCode::kOk) << err_.str();
+  EXPECT_EQ(datasets_.streams, 1);
+}
+
+TEST_F(CliTest, ARejectedTableShowsBadCellsAndIsDeleted) {
+  datasets_.finalize_error =
+      MakeError(absl::StatusCode::kInvalidArgument, "1 bad row, 0 allowed",
+                {.reason = ErrorReason::kDatasetRejected,
+                 .hint = "mend the cell",
+                 .violations = {{"line 42, column \"age\"", "expected a number, found \"n/a\""}}});
+  EXPECT_EQ(Run({"dataset", "upload", File("table.csv", "age\nn/a\n")}), ExitCode::kRefused);
+  EXPECT_THAT(err_.str(), HasSubstr("line 42, column \"age\"  expected a number, found \"n/a\""));
+  EXPECT_THAT(err_.str(), HasSubstr("--bad-rows-max"));
+  EXPECT_THAT(datasets_.deleted, ElementsAre(kDataset));
+  EXPECT_EQ(out_.str(), "");
+}
+
+TEST_F(CliTest, AFileThatIsNotThereIsUsage) {
+  EXPECT_EQ(Run({"dataset", "upload", "/no/such.csv"}), ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("/no/such.csv"));
+  EXPECT_EQ(Run({"train", "--dataset", "no-such-thing", "--target", "y"}), ExitCode::kUsage);
+}
+
+TEST_F(CliTest, AWatchThatBreaksGoesOnFromTheNextEvent) {
+  jobs_.script = {
+      {{StateEvent(1, v1::JOB_STATE_PENDING), EpochEvent(2, 0)}, BrokenConnection()},
+      {{}, BrokenConnection()},
+      {{EpochEvent(3, 1)}, grpc::Status(grpc::StatusCode::INTERNAL, "Received RST_STREAM")},
+      {{EpochEvent(4, 2), StateEvent(5, v1::JOB_STATE_SUCCEEDED)}, grpc::Status::OK}};
+  ASSERT_EQ(Run({"-o", "json", "job", "watch", "j1"}), ExitCode::kOk) << err_.str();
+  EXPECT_THAT(jobs_.start_sequences, ElementsAre(1, 3, 3, 4));
+  const std::vector<std::string> lines = absl::StrSplit(out_.str(), '\n', absl::SkipEmpty());
+  ASSERT_EQ(lines.size(), 6u) << out_.str();  // one snapshot, five events
+  EXPECT_THAT(lines[0], HasSubstr("\"snapshot\""));
+  for (size_t i = 1; i < lines.size(); ++i) {
+    EXPECT_THAT(lines[i], HasSubstr(absl::StrCat("\"sequence\":\"", i, "\"")));
+  }
+  EXPECT_THAT(err_.str(), HasSubstr("going on from event 3"));
+}
+
+TEST_F(CliTest, AWatchInTextEndsWithModelAndNextSteps) {
+  jobs_.script = {{{StateEvent(1, v1::JOB_STATE_RUNNING), EpochEvent(2, 0),
+                    StateEvent(3, v1::JOB_STATE_SUCCEEDED)},
+                   grpc::Status::OK}};
+  v1::Metric* accuracy = jobs_.job.add_test_metrics();
+  accuracy->set_name("accuracy");
+  accuracy->set_value(0.98);
+  ASSERT_EQ(Run({"job", "watch", kJob}), ExitCode::kOk) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("epoch 1/"));
+  EXPECT_THAT(out_.str(), HasSubstr("accuracy 0.98"));
+  EXPECT_THAT(out_.str(), HasSubstr("trainyard model predict models/m1"));
+  EXPECT_THAT(out_.str(), Not(HasSubstr("\x1b")));
+}
+
+TEST_F(CliTest, AWatchThatSkipsAnEventIsRefused) {
+  jobs_.script = {{{StateEvent(1, v1::JOB_STATE_RUNNING), EpochEvent(3, 0)}, grpc::Status::OK}};
+  EXPECT_EQ(Run({"-o", "json", "job", "watch", "j1"}), ExitCode::kInfra);
+  EXPECT_THAT(err_.str(), HasSubstr("event 2 was due, but event 3 came"));
+}
+
+TEST_F(CliTest, AStreamThatEndsBeforeTheJobIsTakenUpAgainButNotForever) {
+  jobs_.script = {{{StateEvent(1, v1::JOB_STATE_RUNNING)}, grpc::Status::OK},
+                  {{}, grpc::Status::OK}};
+  EXPECT_EQ(Run({"job", "watch", "j1"}), ExitCode::kUnreachable);
+  // Both streams and five retries; the second stream brings nothing, so the count goes on.
+  EXPECT_EQ(jobs_.start_sequences.size(), 6u);
+  EXPECT_THAT(err_.str(), HasSubstr("trainyard job watch trainingJobs/j1"));
+}
+
+TEST_F(CliTest, AFailedJobSaysWhoseFault) {
+  jobs_.job.set_state(v1::JOB_STATE_FAILED);
+  jobs_.job.mutable_error()->set_message("the loss is NaN");
+  jobs_.script = {{{Failure(1, v1::FAILURE_CATEGORY_USER)}, grpc::Status::OK}};
+  EXPECT_EQ(Run({"job", "watch", "j1"}), ExitCode::kRefused);
+  EXPECT_THAT(out_.str(), HasSubstr("the loss is NaN"));
+  jobs_.script = {{{Failure(1, v1::FAILURE_CATEGORY_INFRA)}, grpc::Status::OK}};
+  EXPECT_EQ(Run({"job", "watch", "j1"}), ExitCode::kInfra);
+}
+
+TEST_F(CliTest, InterruptingAWatchSaysHowToGoOn) {
+  jobs_.script = {{{StateEvent(1, v1::JOB_STATE_RUNNING)}, grpc::Status::OK}};
+  jobs_.hang = true;
+  std::thread ctrl_c([this] {
+    jobs_.watching.WaitForNotification();
+    interrupt_.Raise();
+  });
+  EXPECT_EQ(Run({"job", "watch", "j1"}), ExitCode::kInterrupted);
+  ctrl_c.join();
+  EXPECT_THAT(err_.str(),
+              HasSubstr("goes on without a watcher; watch it again with: trainyard job watch " +
+                        std::string(kJob)));
+}
+
+TEST_F(CliTest, ASpecIsTheFileWithTheFlagsOnTop) {
+  const std::string spec = File("spec.yaml", "target_column: y\nepochs: 3\nlayers: [{units: 8}]\n");
+  ASSERT_EQ(Run({"train", "--dataset", kDataset, "--spec", spec, "--epochs", "9", "--name", "try",
+                 "--request-id", "f81d4fae-7dec-41d0-a765-00a0c91e6bf6"}),
+            ExitCode::kOk)
+      << err_.str();
+  const v1::TrainingJob& job = jobs_.created.training_job();
+  EXPECT_EQ(job.dataset(), kDataset);
+  EXPECT_EQ(job.display_name(), "try");
+  EXPECT_EQ(job.spec().target_column(), "y");
+  EXPECT_EQ(job.spec().epochs(), 9);
+  EXPECT_EQ(job.spec().layers(0).units(), 8);
+  EXPECT_EQ(jobs_.created.request_id(), "f81d4fae-7dec-41d0-a765-00a0c91e6bf6");
+  EXPECT_THAT(out_.str(), HasSubstr("trainyard job watch trainingJobs/j1"));
+}
+
+TEST_F(CliTest, ALocalTableIsUploadedFirst) {
+  ASSERT_EQ(Run({"train", "--dataset", File("local.csv", "a,y\n1,2\n"), "--target", "y"}),
+            ExitCode::kOk)
+      << err_.str();
+  EXPECT_EQ(datasets_.bytes, "a,y\n1,2\n");
+  EXPECT_EQ(jobs_.created.training_job().dataset(), kDataset);
+}
+
+TEST_F(CliTest, ABadSpecFileSendsNothing) {
+  const std::string spec = File("bad.yaml", "target_column: y\nepochz: 3\n");
+  EXPECT_EQ(Run({"train", "--dataset", File("local.csv", "a,y\n1,2\n"), "--spec", spec}),
+            ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("line 2, column 1"));
+  EXPECT_EQ(datasets_.streams, 0);
+}
+
+TEST_F(CliTest, ARefusedSpecListsEveryField) {
+  jobs_.create_error =
+      MakeViolationsError(ErrorReason::kInvalidSpec,
+                          {{"spec.epochs", "0 is below 1"}, {"spec.target_column", "unknown"}});
+  EXPECT_EQ(Run({"-o", "json", "train", "--dataset", kDataset, "--target", "z"}),
+            ExitCode::kRefused);
+  EXPECT_THAT(err_.str(),
+              HasSubstr("  spec.epochs: 0 is below 1\n  spec.target_column: unknown\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("{\"error\":{\"code\":3,"));
+}
+
+TEST_F(CliTest, ListsAreFetchedInPagesUpToTheLimit) {
+  ASSERT_EQ(Run({"job", "list", "--limit", "3"}), ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("trainingJobs/3"));
+  EXPECT_THAT(out_.str(), Not(HasSubstr("trainingJobs/4")));
+}
+
+TEST_F(CliTest, UnknownNamesAreRefusedWithTheRemedy) {
+  EXPECT_EQ(Run({"job", "get", "nope"}), ExitCode::kRefused);
+  EXPECT_THAT(err_.str(), HasSubstr("trainingJobs/nope is unknown (NOT_FOUND)"));
+  EXPECT_THAT(err_.str(), HasSubstr("how to go on: trainyard job list"));
+}
+
+TEST_F(CliTest, ATableIsPredictedAsItStreams) {
+  const std::string bytes = Bytes((6 << 20) + 11);
+  const std::string target = testing::TempDir() + "/predictions.csv";
+  ASSERT_EQ(Run({"model", "predict", "m1", File("table.csv", bytes), "-f", target}), ExitCode::kOk)
+      << err_.str();
+  EXPECT_EQ(models_.name, "models/m1");
+  EXPECT_EQ(ReadFile(target), bytes);
+  ASSERT_EQ(Run({"model", "predict", "m1", File("small.csv", "a\n1\n")}), ExitCode::kOk);
+  EXPECT_EQ(out_.str(), "a\n1\n");
+}
+
+TEST_F(CliTest, AFailedPredictionLeavesNoFile) {
+  models_.predict_error = MakeError(absl::StatusCode::kInvalidArgument, "line 3: bad",
+                                    {.reason = ErrorReason::kDatasetRejected});
+  const std::string target = testing::TempDir() + "/none.csv";
+  EXPECT_EQ(Run({"model", "predict", "m1", File("table.csv", "a\n1\n"), "-f", target}),
+            ExitCode::kRefused);
+  EXPECT_FALSE(std::ifstream(target).good());
+}
+
+TEST_F(CliTest, AnExportIsCompleteOrNotThere) {
+  const std::string target = testing::TempDir() + "/model.onnx";
+  ASSERT_EQ(Run({"model", "export", "m1", "--format", "onnx", "-f", target}), ExitCode::kOk)
+      << err_.str();
+  EXPECT_EQ(ReadFile(target), "ababab");
+  EXPECT_EQ(models_.format, v1::MODEL_FORMAT_ONNX);
+  models_.chunks = 2;
+  EXPECT_EQ(Run({"model", "export", "m1", "-f", target}), ExitCode::kInfra);
+  EXPECT_EQ(ReadFile(target), "ababab");  // as it was
+}
+
+TEST_F(CliTest, AServerThatIsNotThereIsTold) {
+  server_->Shutdown();
+  EXPECT_EQ(Run({"job", "get", "j1"}), ExitCode::kUnreachable);
+  EXPECT_THAT(err_.str(), HasSubstr(absl::StrCat("cannot reach the server at 127.0.0.1:", port_)));
+}
+
+TEST_F(CliTest, OnATerminalTheBarIsRedrawnInPlaceAndGoneAtTheEnd) {
+  jobs_.job.mutable_progress()->set_epochs_total(2);
+  jobs_.script = {{{StateEvent(1, v1::JOB_STATE_RUNNING), EpochEvent(2, 0),
+                    StateEvent(3, v1::JOB_STATE_SUCCEEDED)},
+                   grpc::Status::OK}};
+  const Streams terminal{out_, err_, true, true, [] { return size_t{60}; }};
+  ASSERT_EQ(RunCli({absl::StrCat("--server=127.0.0.1:", port_), "job", "watch", "j1"}, terminal,
+                   &interrupt_, {}),
+            ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("\r\x1b[Kepoch 0/2 ["));
+  const std::string last = out_.str().substr(out_.str().rfind("\x1b[K"));
+  EXPECT_THAT(last, HasSubstr("SUCCEEDED"));
+}
+
+}  // namespace
+}  // namespace trainyard
