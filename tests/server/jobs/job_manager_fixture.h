@@ -1,0 +1,218 @@
+// A JobManager on a real database and blob store in a fresh directory, one READY dataset, and words
+// for what tests do with them.
+#ifndef TRAINYARD_TESTS_SERVER_JOBS_JOB_MANAGER_FIXTURE_H_
+#define TRAINYARD_TESTS_SERVER_JOBS_JOB_MANAGER_FIXTURE_H_
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "core/base/check.h"
+#include "gtest/gtest.h"
+#include "server/base/ids.h"
+#include "server/jobs/job.h"
+#include "server/jobs/job_manager.h"
+#include "server/metrics/metrics.h"
+#include "server/storage/blob_store.h"
+#include "server/storage/database.h"
+#include "server/storage/model_store.h"
+#include "tests/support/fake_worker_session.h"
+#include "tests/support/status_matchers.h"
+#include "trainyard/v1/dataset.pb.h"
+
+namespace trainyard {
+
+class JobManagerTest : public testing::Test {
+ protected:
+  JobManagerTest()
+      : directory_(std::filesystem::temp_directory_path() /
+                   absl::StrCat("ty-jobs-", NewId()).c_str()) {
+    std::filesystem::create_directories(directory_);
+    options_.worker_slots = 2;
+    Open();
+    InsertDataset();
+  }
+  ~JobManagerTest() override {
+    manager_.reset();
+    database_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void Open() {
+    auto database = Database::Open((directory_ / "db").string());
+    TY_CHECK(database.ok());
+    database_ = *std::move(database);
+    auto blobs = BlobStore::Open((directory_ / "blobs").string());
+    TY_CHECK(blobs.ok());
+    blobs_ = *std::move(blobs);
+    metrics_ = std::make_unique<Metrics>();
+    auto manager = JobManager::Create(options_, database_.get(), blobs_.get(), metrics_.get(),
+                                      [this](int slot) {
+                                        absl::MutexLock lock(&mu_);
+                                        killed_.push_back(slot);
+                                      });
+    TY_CHECK(manager.ok());
+    manager_ = *std::move(manager);
+  }
+  // What a server that was killed leaves to the next one: nothing but the disk.
+  void Reopen() {
+    manager_.reset();
+    database_.reset();
+    Open();
+  }
+
+  void InsertDataset() {
+    table_digest_ = blobs_->Put("a table").value();
+    v1::Dataset dataset;
+    dataset.set_name("datasets/d1");
+    dataset.set_row_count(100);
+    const absl::Status status = database_->Write([&](Connection& connection) -> absl::Status {
+      auto insert = connection.Prepare(
+          "INSERT INTO datasets (id, owner, state, committed_size_bytes, declared_size_bytes, "
+          "digest, table_digest, "
+          "record) VALUES ('d1', 'ann', 2, 1, 1, ?, ?, ?)");
+      if (!insert.ok()) return insert.status();
+      insert->Bind(table_digest_).Bind(table_digest_).BindBlob(dataset.SerializeAsString());
+      return insert->Step().status();
+    });
+    TY_CHECK(status.ok());
+  }
+
+  static v1::TrainingJob NewJob(int threads = 1, absl::string_view owner = "ann") {
+    v1::TrainingJob job;
+    job.set_owner(std::string(owner));
+    job.set_dataset("datasets/d1");
+    v1::TrainingSpec& spec = *job.mutable_resolved_spec();
+    spec.set_target_column("y");
+    spec.set_task(v1::TASK_BINARY);
+    spec.set_epochs(2);
+    spec.set_batch_size(10);
+    spec.set_threads(threads);
+    return job;
+  }
+  std::string Submit(int threads = 1) {
+    absl::StatusOr<v1::TrainingJob> job = manager_->Submit(NewJob(threads), "", "");
+    TY_CHECK(job.ok());
+    return job->name();
+  }
+
+  // The assignment that `session` gets next.
+  static v1::Assignment Assigned(FakeWorkerSession& session) {
+    const auto message = session.Next();
+    TY_CHECK(message.has_value());
+    TY_CHECK(message->has_assignment());
+    return message->assignment();
+  }
+  void Train(FakeWorkerSession& session, const v1::Assignment& assignment,
+             const std::vector<double>& losses) {
+    v1::EventBatch batch;
+    batch.set_job(assignment.job());
+    batch.set_attempt(assignment.attempt());
+    for (size_t i = 0; i < losses.size(); ++i) {
+      v1::StepMetrics& step = *batch.add_events()->mutable_step();
+      step.set_step(static_cast<int64_t>(i));
+      step.set_loss(losses[i]);
+      step.set_learning_rate(0.5);
+    }
+    batch.set_steps_done(static_cast<int64_t>(losses.size()));
+    batch.set_rows_done(10 * static_cast<int64_t>(losses.size()));
+    batch.set_busy_seconds(0.5);
+    manager_->OnEvents(&session, batch);
+  }
+  static v1::JobOutcome OutcomeOf(const v1::Assignment& assignment) {
+    v1::JobOutcome outcome;
+    outcome.set_job(assignment.job());
+    outcome.set_attempt(assignment.attempt());
+    return outcome;
+  }
+  void Succeed(FakeWorkerSession& session, const v1::Assignment& assignment) {
+    v1::JobOutcome outcome = OutcomeOf(assignment);
+    outcome.mutable_succeeded()->set_bundle_digest(blobs_->Put("a bundle").value());
+    outcome.mutable_succeeded()->set_bundle_size_bytes(8);
+    outcome.mutable_succeeded()->set_stop_reason(v1::STOP_REASON_COMPLETED);
+    manager_->OnOutcome(&session, outcome);
+  }
+  void Stop(FakeWorkerSession& session, const v1::Assignment& assignment) {
+    v1::JobOutcome outcome = OutcomeOf(assignment);
+    outcome.mutable_stopped();
+    manager_->OnOutcome(&session, outcome);
+  }
+  void FailWith(FakeWorkerSession& session, const v1::Assignment& assignment,
+                v1::ErrorReason reason, v1::FailureCategory category) {
+    v1::JobOutcome outcome = OutcomeOf(assignment);
+    outcome.mutable_failed()->set_reason(reason);
+    outcome.mutable_failed()->set_category(category);
+    outcome.mutable_failed()->set_message("it failed");
+    manager_->OnOutcome(&session, outcome);
+  }
+
+  // The job once its log says it is in `state`; fails the test after 10 s.
+  v1::TrainingJob WaitFor(const std::string& name, v1::JobState state) {
+    absl::Mutex mu;
+    int64_t wakeups = 1, seen = 0;
+    const auto subscription = manager_->events().Subscribe(name, [&](int64_t) {
+      absl::MutexLock lock(&mu);
+      ++wakeups;
+    });
+    const absl::Time deadline = absl::Now() + absl::Seconds(10);
+    const auto is_news = [&] { return wakeups != seen; };
+    while (absl::Now() < deadline) {
+      const absl::StatusOr<v1::TrainingJob> job = manager_->Get(name);
+      TY_CHECK(job.ok());
+      if (job->state() == state) return *job;
+      absl::MutexLock lock(&mu);
+      mu.AwaitWithDeadline(absl::Condition(&is_news), deadline);
+      seen = wakeups;
+    }
+    ADD_FAILURE() << name << " is " << JobStateName(manager_->Get(name)->state()) << ", not "
+                  << JobStateName(state);
+    return {};
+  }
+
+  // The log in short: "PENDING RUNNING step0=0.7 …"; checks that it is dense.
+  std::string LogOf(const std::string& name) {
+    std::string text;
+    int64_t sequence = 0;
+    const auto events = manager_->events().Read(name, 1, 1'000'000);
+    TY_CHECK(events.ok());
+    for (const SharedEvent& event : *events) {
+      EXPECT_EQ(event->sequence(), ++sequence);
+      EXPECT_TRUE(event->has_create_time());
+      if (!text.empty()) text += ' ';
+      if (event->has_state_change())
+        absl::StrAppend(&text, JobStateName(event->state_change().to()));
+      if (event->has_step())
+        absl::StrAppend(&text, "step", event->step().step(), "=", event->step().loss());
+      if (event->has_rewind()) absl::StrAppend(&text, "rewind", event->rewind().to_step());
+    }
+    return text;
+  }
+  std::vector<int> killed() {
+    absl::MutexLock lock(&mu_);
+    return killed_;
+  }
+  void WaitForKill(int slot) {
+    const auto is_killed = [this] { return !killed_.empty(); };
+    absl::MutexLock lock(&mu_);
+    ASSERT_TRUE(mu_.AwaitWithTimeout(absl::Condition(&is_killed), absl::Seconds(10)));
+    EXPECT_EQ(killed_.back(), slot);
+  }
+
+  const std::filesystem::path directory_;
+  JobManagerOptions options_;
+  std::string table_digest_;
+  absl::Mutex mu_;
+  std::vector<int> killed_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<BlobStore> blobs_;
+  std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<JobManager> manager_;
+};
+
+}  // namespace trainyard
+
+#endif  // TRAINYARD_TESTS_SERVER_JOBS_JOB_MANAGER_FIXTURE_H_

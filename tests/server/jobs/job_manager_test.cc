@@ -1,0 +1,437 @@
+#include "server/jobs/job_manager.h"
+
+#include <thread>
+
+#include "server/storage/requests.h"
+#include "tests/server/jobs/job_manager_fixture.h"
+
+namespace trainyard {
+namespace {
+
+using testing::HasSubstr;
+
+TEST_F(JobManagerTest, AJobSucceedsWithItsModelAndADenseLog) {
+  FakeWorkerSession worker(1);
+  manager_->Connect(&worker);
+  const std::string name = Submit();
+  const v1::Assignment assignment = Assigned(worker);
+  EXPECT_EQ(assignment.job(), name);
+  EXPECT_EQ(assignment.attempt(), 1);
+  EXPECT_EQ(assignment.table_digest(), table_digest_);
+  EXPECT_EQ(assignment.table_path(), blobs_->Path(table_digest_).value());
+  Train(worker, assignment, {0.7, 0.6});
+  Succeed(worker, assignment);
+  const v1::TrainingJob job = WaitFor(name, v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(LogOf(name), "PENDING RUNNING step0=0.7 step1=0.6 SUCCEEDED");
+  EXPECT_EQ(job.last_sequence(), 5);
+  EXPECT_EQ(job.receipt().isa(), "fake_isa");
+  EXPECT_EQ(job.receipt().result_digest(), blobs_->Put("a bundle").value());
+  EXPECT_EQ(job.latest_metrics(0).value(), 0.6);
+  EXPECT_EQ(job.progress().steps_done(), 2);
+  EXPECT_EQ(job.progress().rows_per_second(), 40);
+  ModelStore models(database_.get(), blobs_.get());
+  ASSERT_OK_AND_ASSIGN(const v1::Model model, models.Get(job.model()));
+  EXPECT_EQ(model.training_job(), name);
+  EXPECT_EQ(model.receipt().result_digest(), model.digest());
+  manager_->Disconnect(&worker, v1::ERROR_REASON_UNSPECIFIED);
+}
+
+TEST_F(JobManagerTest, AModelThatWasNotStoredIsTheServicesFault) {
+  FakeWorkerSession worker;
+  manager_->Connect(&worker);
+  const std::string name = Submit();
+  for (int i = 0; i < 3; ++i) {
+    v1::JobOutcome outcome = OutcomeOf(Assigned(worker));
+    outcome.mutable_succeeded()->set_bundle_digest(Sha256Digest("never stored"));
+    manager_->OnOutcome(&worker, outcome);
+  }
+  const v1::TrainingJob job = WaitFor(name, v1::JOB_STATE_FAILED);
+  EXPECT_EQ(job.error().category(), v1::FAILURE_CATEGORY_INFRA);
+  EXPECT_EQ(job.attempt(), 3);
+}
+
+TEST_F(JobManagerTest, AUserErrorFailsAtOnce) {
+  FakeWorkerSession worker;
+  manager_->Connect(&worker);
+  const std::string name = Submit();
+  FailWith(worker, Assigned(worker), v1::ERROR_REASON_NON_FINITE_LOSS, v1::FAILURE_CATEGORY_USER);
+  const v1::TrainingJob job = WaitFor(name, v1::JOB_STATE_FAILED);
+  EXPECT_EQ(job.error().reason(), v1::ERROR_REASON_NON_FINITE_LOSS);
+  EXPECT_EQ(job.attempt(), 1);
+  const auto events = manager_->events().Read(name, 3, 10).value();
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0]->state_change().error().message(), "it failed");
+}
+
+TEST_F(JobManagerTest, CancelInEveryState) {
+  const std::string pending = Submit();
+  EXPECT_EQ(manager_->Cancel(pending, "ann")->state(), v1::JOB_STATE_CANCELLED);
+  EXPECT_EQ(manager_->Cancel(pending, "ann")->state(), v1::JOB_STATE_CANCELLED);
+
+  const std::string paused = Submit();
+  EXPECT_EQ(manager_->Pause(paused, "ann")->state(), v1::JOB_STATE_PAUSED);
+  EXPECT_EQ(manager_->Cancel(paused, "ann")->state(), v1::JOB_STATE_CANCELLED);
+  EXPECT_EQ(LogOf(paused), "PENDING PAUSED CANCELLED");
+
+  FakeWorkerSession worker;
+  manager_->Connect(&worker);
+  const std::string running = Submit();
+  const v1::Assignment assignment = Assigned(worker);
+  EXPECT_EQ(manager_->Cancel(running, "ann")->state(), v1::JOB_STATE_CANCELLING);
+  EXPECT_EQ(manager_->Cancel(running, "ann")->state(), v1::JOB_STATE_CANCELLING);
+  EXPECT_EQ(worker.Next()->stop().job(), running);
+  Stop(worker, assignment);
+  WaitFor(running, v1::JOB_STATE_CANCELLED);
+  EXPECT_EQ(LogOf(running), "PENDING RUNNING CANCELLING CANCELLED");
+
+  const std::string done = Submit();
+  Succeed(worker, Assigned(worker));
+  WaitFor(done, v1::JOB_STATE_SUCCEEDED);
+  EXPECT_THAT(manager_->Cancel(done, "ann"),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("is SUCCEEDED and cannot be cancelled")));
+  EXPECT_THAT(manager_->Cancel("trainingJobs/nobody", "ann"), HasReason(ErrorReason::kNotFound));
+}
+
+TEST_F(JobManagerTest, AResultThatOvertakesTheCancelCounts) {
+  FakeWorkerSession worker;
+  manager_->Connect(&worker);
+  const std::string name = Submit();
+  const v1::Assignment assignment = Assigned(worker);
+  ASSERT_THAT(manager_->Cancel(name, "ann"), IsOk());
+  Succeed(worker, assignment);
+  WaitFor(name, v1::JOB_STATE_SUCCEEDED);
+}
+
+TEST_F(JobManagerTest, AWorkerThatDoesNotStopIsKilled) {
+  options_.cancel_grace = absl::Milliseconds(20);
+  Reopen();
+  FakeWorkerSession worker(1);
+  manager_->Connect(&worker);
+  const std::string name = Submit();
+  Assigned(worker);
+  ASSERT_THAT(manager_->Cancel(name, "ann"), IsOk());
+  WaitForKill(1);
+  manager_->Disconnect(&worker, v1::ERROR_REASON_UNSPECIFIED);
+  WaitFor(name, v1::JOB_STATE_CANCELLED);
+}
+
+TEST_F(JobManagerTest, AJobBeyondItsRuntimeIsKilledAndFails) {
+  options_.runtime_grace = absl::Milliseconds(10);
+  Reopen();
+  FakeWorkerSession worker(1);
+  manager_->Connect(&worker);
+  v1::TrainingJob job = NewJob();
+  job.mutable_resolved_spec()->mutable_max_runtime()->set_nanos(100'000'000);
+  const std::string name = manager_->Submit(job, "", "")->name();
+  Assigned(worker);
+  WaitForKill(1);
+  manager_->Disconnect(&worker, v1::ERROR_REASON_UNSPECIFIED);
+  const v1::TrainingJob failed = WaitFor(name, v1::JOB_STATE_FAILED);
+  EXPECT_EQ(failed.error().reason(), v1::ERROR_REASON_RUNTIME_LIMIT);
+  EXPECT_EQ(failed.error().category(), v1::FAILURE_CATEGORY_USER);
+  EXPECT_EQ(failed.attempt(), 1);
+}
+
+TEST_F(JobManagerTest, AWorkerOverTheMemoryLimitIsKilledAndTheJobFails) {
+  FakeWorkerSession worker(1);
+  manager_->Connect(&worker);
+  v1::TrainingJob job = NewJob();
+  job.mutable_resolved_spec()->set_max_memory_bytes(1'000);
+  const std::string name = manager_->Submit(job, "", "")->name();
+  Assigned(worker);
+  manager_->OnWorkerMemory(1, 1'000);
+  manager_->OnWorkerMemory(0, 5'000);
+  EXPECT_TRUE(killed().empty());
+  manager_->OnWorkerMemory(1, 1'001);
+  EXPECT_EQ(killed(), std::vector<int>{1});
+  manager_->Disconnect(&worker, v1::ERROR_REASON_UNSPECIFIED);
+  EXPECT_EQ(WaitFor(name, v1::JOB_STATE_FAILED).error().reason(), v1::ERROR_REASON_OUT_OF_MEMORY);
+}
+
+TEST_F(JobManagerTest, ThreeLostWorkersInARowEndAJob) {
+  const std::string name = Submit();
+  for (int32_t attempt = 1; attempt <= 3; ++attempt) {
+    FakeWorkerSession worker;
+    manager_->Connect(&worker);
+    EXPECT_EQ(Assigned(worker).attempt(), attempt);
+    manager_->Disconnect(&worker, v1::ERROR_REASON_UNSPECIFIED);
+  }
+  const v1::TrainingJob job = WaitFor(name, v1::JOB_STATE_FAILED);
+  EXPECT_EQ(job.error().reason(), v1::ERROR_REASON_WORKER_LOST);
+  EXPECT_EQ(job.error().category(), v1::FAILURE_CATEGORY_INFRA);
+  EXPECT_EQ(LogOf(name), "PENDING RUNNING PENDING RUNNING PENDING RUNNING FAILED");
+}
+
+TEST_F(JobManagerTest, ARepeatedAttemptAppendsOnlyWhatIsNew) {
+  const std::string name = Submit();
+  FakeWorkerSession first, second;
+  manager_->Connect(&first);
+  Train(first, Assigned(first), {0.7, 0.6});
+  manager_->Disconnect(&first, v1::ERROR_REASON_UNSPECIFIED);
+  manager_->Connect(&second);
+  const v1::Assignment again = Assigned(second);
+  Train(second, again, {0.7, 0.6, 0.5});
+  Succeed(second, again);
+  const v1::TrainingJob job = WaitFor(name, v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(LogOf(name), "PENDING RUNNING step0=0.7 step1=0.6 PENDING RUNNING step2=0.5 SUCCEEDED");
+  EXPECT_EQ(job.latest_metrics(0).value(), 0.5);
+}
+
+TEST_F(JobManagerTest, ARepeatedAttemptThatDiffersRewinds) {
+  const std::string name = Submit();
+  FakeWorkerSession first;
+  manager_->Connect(&first);
+  Train(first, Assigned(first), {0.7, 0.6});
+  Reopen();  // with the attempt open, as a killed server leaves it
+  FakeWorkerSession second;
+  manager_->Connect(&second);
+  const v1::Assignment again = Assigned(second);
+  EXPECT_EQ(again.attempt(), 2);
+  Train(second, again, {0.7, 0.61, 0.51});
+  Succeed(second, again);
+  WaitFor(name, v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(LogOf(name),
+            "PENDING RUNNING step0=0.7 step1=0.6 PENDING RUNNING rewind1 step1=0.61 step2=0.51 "
+            "SUCCEEDED");
+}
+
+TEST_F(JobManagerTest, TheNextServerSettlesWhatTheLastOneLeft) {
+  FakeWorkerSession one(0), two(1);
+  manager_->Connect(&one);
+  manager_->Connect(&two);
+  const std::string running = Submit(), cancelling = Submit(), pending = Submit();
+  WaitFor(running, v1::JOB_STATE_RUNNING);
+  WaitFor(cancelling, v1::JOB_STATE_RUNNING);
+  ASSERT_THAT(manager_->Cancel(cancelling, "ann"), IsOk());
+  const std::string paused = Submit();
+  ASSERT_THAT(manager_->Pause(paused, "ann"), IsOk());
+  Reopen();
+  EXPECT_EQ(manager_->Get(running)->state(), v1::JOB_STATE_PENDING);
+  EXPECT_EQ(manager_->Get(running)->queue_position(), 1);
+  EXPECT_EQ(manager_->Get(running)->pending_reason(), v1::PENDING_REASON_NO_WORKERS);
+  EXPECT_EQ(manager_->Get(pending)->queue_position(), 2);
+  EXPECT_EQ(manager_->Get(cancelling)->state(), v1::JOB_STATE_CANCELLED);
+  EXPECT_EQ(manager_->Get(paused)->state(), v1::JOB_STATE_PAUSED);
+  EXPECT_EQ(LogOf(running), "PENDING RUNNING PENDING");
+  EXPECT_EQ(LogOf(cancelling), "PENDING RUNNING CANCELLING CANCELLED");
+}
+
+TEST_F(JobManagerTest, SubmittingTwiceRunsOnceAlsoAcrossARestart) {
+  const std::string name = manager_->Submit(NewJob(), "uuid-1", "digest")->name();
+  EXPECT_EQ(manager_->Submit(NewJob(), "uuid-1", "digest")->name(), name);
+  Reopen();
+  EXPECT_EQ(manager_->Submit(NewJob(), "uuid-1", "digest")->name(), name);
+  EXPECT_THAT(manager_->Submit(NewJob(), "uuid-1", "other body"),
+              HasReason(ErrorReason::kRequestIdReused));
+  EXPECT_EQ(manager_->Counts().pending, 1);
+}
+
+TEST_F(JobManagerTest, SubmittingTwiceAtTheSameTimeRunsOnce) {
+  std::vector<std::string> names(8);
+  std::vector<std::thread> threads;
+  for (std::string& name : names) {
+    threads.emplace_back(
+        [this, &name] { name = manager_->Submit(NewJob(), "uuid-1", "digest")->name(); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const std::string& name : names) EXPECT_EQ(name, names[0]);
+  EXPECT_EQ(manager_->Counts().pending, 1);
+}
+
+TEST_F(JobManagerTest, AFullQueueAndAFullOwnerAreRefusedWithATimeToRetry) {
+  options_.queued_jobs_max = 3;
+  options_.owner_jobs_max = 2;
+  Reopen();
+  ASSERT_THAT(manager_->Submit(NewJob(), "again", "digest"), IsOk());
+  ASSERT_THAT(manager_->Submit(NewJob(), "", ""), IsOk());
+  const absl::Status quota = manager_->Submit(NewJob(), "", "").status();
+  EXPECT_THAT(quota, HasReason(ErrorReason::kOwnerQuota));
+  EXPECT_EQ(GetErrorInfo(quota)->metadata[0].first, "retry_after_seconds");
+  ASSERT_THAT(manager_->Submit(NewJob(1, "bob"), "", ""), IsOk());
+  EXPECT_THAT(manager_->Submit(NewJob(1, "cleo"), "", ""), HasReason(ErrorReason::kQueueFull));
+  // A repeated call is answered though the queue is full.
+  ASSERT_OK_AND_ASSIGN(const v1::TrainingJob again, manager_->Submit(NewJob(), "again", "digest"));
+  // A finished job makes room.
+  ASSERT_THAT(manager_->Cancel(again.name(), "ann"), IsOk());
+  EXPECT_THAT(manager_->Submit(NewJob(), "", ""), IsOk());
+}
+
+TEST_F(JobManagerTest, PauseTakesAJobOffItsWorkerAndResumeBringsItBack) {
+  FakeWorkerSession worker;
+  manager_->Connect(&worker);
+  const std::string name = Submit();
+  const v1::Assignment assignment = Assigned(worker);
+  Train(worker, assignment, {0.7});
+  std::thread stops([&] {
+    EXPECT_EQ(worker.Next()->stop().attempt(), 1);
+    Stop(worker, assignment);
+  });
+  EXPECT_EQ(manager_->Pause(name, "ann")->state(), v1::JOB_STATE_PAUSED);
+  stops.join();
+  EXPECT_EQ(manager_->Pause(name, "ann")->state(), v1::JOB_STATE_PAUSED);
+  EXPECT_EQ(manager_->Resume(name, "ann")->state(), v1::JOB_STATE_PENDING);
+  const v1::Assignment again = Assigned(worker);
+  EXPECT_EQ(again.attempt(), 2);
+  EXPECT_EQ(manager_->Resume(name, "ann")->state(), v1::JOB_STATE_RUNNING);
+  Train(worker, again, {0.7, 0.6});
+  Succeed(worker, again);
+  WaitFor(name, v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(LogOf(name), "PENDING RUNNING step0=0.7 PAUSED PENDING RUNNING step1=0.6 SUCCEEDED");
+  EXPECT_THAT(manager_->Pause(name, "ann"), HasReason(ErrorReason::kInvalidState));
+  EXPECT_THAT(manager_->Resume(name, "ann"), HasReason(ErrorReason::kInvalidState));
+}
+
+TEST_F(JobManagerTest, AWideJobTakesItsSlots) {
+  FakeWorkerSession one(0), two(1);
+  manager_->Connect(&one);
+  const std::string wide = Submit(/*threads=*/2), narrow = Submit();
+  EXPECT_EQ(manager_->Get(wide)->pending_reason(), v1::PENDING_REASON_WAITING_FOR_SLOTS);
+  EXPECT_EQ(manager_->Get(narrow)->pending_reason(), v1::PENDING_REASON_QUEUED);
+  manager_->Connect(&two);
+  const v1::Assignment assignment = Assigned(one);
+  EXPECT_EQ(assignment.job(), wide);
+  EXPECT_FALSE(two.Next(absl::Milliseconds(20)).has_value());
+  EXPECT_EQ(manager_->Get(narrow)->jobs_ahead(), 1);
+  Succeed(one, assignment);
+  EXPECT_EQ(Assigned(one).job(), narrow);
+}
+
+TEST_F(JobManagerTest, DeletingForgetsTheJobItsEventsAndItsRequest) {
+  const std::string name = manager_->Submit(NewJob(), "uuid-1", "digest")->name();
+  EXPECT_THAT(manager_->Delete(name), HasReason(ErrorReason::kInvalidState));
+  EXPECT_TRUE(manager_->DatasetInUse("datasets/d1"));
+  ASSERT_THAT(manager_->Cancel(name, "ann"), IsOk());
+  int64_t told = 0;
+  const auto subscription =
+      manager_->events().Subscribe(name, [&told](int64_t sequence) { told = sequence; });
+  ASSERT_THAT(manager_->Delete(name), IsOk());
+  EXPECT_EQ(told, -1);
+  EXPECT_THAT(manager_->Get(name), HasReason(ErrorReason::kNotFound));
+  EXPECT_THAT(manager_->Delete(name), HasReason(ErrorReason::kNotFound));
+  EXPECT_THAT(manager_->events().Read(name, 1, 10), HasReason(ErrorReason::kNotFound));
+  EXPECT_NE(manager_->Submit(NewJob(), "uuid-1", "digest")->name(), name);
+}
+
+TEST_F(JobManagerTest, ListsNewestFirstInPagesWithFilters) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 5; ++i) names.push_back(Submit());
+  ASSERT_THAT(manager_->Cancel(names[3], "ann"), IsOk());
+  ASSERT_OK_AND_ASSIGN(const JobManager::JobPage first, manager_->List({.page_size = 3}));
+  ASSERT_EQ(first.jobs.size(), 3u);
+  EXPECT_EQ(first.jobs[0].name(), names[4]);
+  EXPECT_EQ(first.jobs[0].queue_position(), 4);
+  ASSERT_OK_AND_ASSIGN(const JobManager::JobPage second,
+                       manager_->List({.page_size = 3, .before_number = first.next_before_number}));
+  ASSERT_EQ(second.jobs.size(), 2u);
+  EXPECT_EQ(second.jobs[1].name(), names[0]);
+  EXPECT_EQ(second.next_before_number, 0);
+  ASSERT_OK_AND_ASSIGN(const JobManager::JobPage cancelled,
+                       manager_->List({.state = v1::JOB_STATE_CANCELLED}));
+  ASSERT_EQ(cancelled.jobs.size(), 1u);
+  EXPECT_EQ(cancelled.jobs[0].name(), names[3]);
+  EXPECT_TRUE(manager_->List({.owner = "bob"})->jobs.empty());
+}
+
+TEST_F(JobManagerTest, ALostTableFailsTheJobWhenItsTurnComes) {
+  const std::string name = Submit();
+  ASSERT_THAT(blobs_->Remove(table_digest_), IsOk());
+  FakeWorkerSession worker;
+  manager_->Connect(&worker);
+  EXPECT_EQ(WaitFor(name, v1::JOB_STATE_FAILED).error().reason(), v1::ERROR_REASON_DATA_LOSS);
+  EXPECT_EQ(LogOf(name), "PENDING FAILED");
+}
+
+TEST_F(JobManagerTest, ADrainKeepsJobsForTheNextServer) {
+  FakeWorkerSession worker;
+  manager_->Connect(&worker);
+  const std::string name = Submit(), next = Submit();
+  Assigned(worker);
+  manager_->BeginDrain();
+  EXPECT_THAT(manager_->Submit(NewJob(), "", ""), HasReason(ErrorReason::kDraining));
+  manager_->Disconnect(&worker, v1::ERROR_REASON_UNSPECIFIED);
+  EXPECT_EQ(WaitFor(name, v1::JOB_STATE_PENDING).pending_reason(), v1::PENDING_REASON_DRAINING);
+  EXPECT_EQ(manager_->Get(next)->queue_position(), 2);
+}
+
+TEST_F(JobManagerTest, MessagesOfAnotherAttemptAreDropped) {
+  FakeWorkerSession worker;
+  manager_->Connect(&worker);
+  const std::string name = Submit();
+  v1::Assignment stale = Assigned(worker);
+  stale.set_attempt(7);
+  Train(worker, stale, {0.1});
+  Succeed(worker, stale);
+  EXPECT_EQ(manager_->Get(name)->last_sequence(), 2) << LogOf(name);
+}
+
+TEST_F(JobManagerTest, LiveSeriesShowTheNewestValuesAndStayForAWhile) {
+  FakeWorkerSession worker;
+  manager_->Connect(&worker);
+  Submit();
+  const v1::Assignment assignment = Assigned(worker);
+  Train(worker, assignment, {0.7, 0.6});
+  ASSERT_EQ(manager_->LiveJobs().size(), 1u);
+  EXPECT_EQ(manager_->LiveJobs()[0].train_loss, 0.6);
+  EXPECT_EQ(manager_->LiveJobs()[0].learning_rate, 0.5);
+  EXPECT_GT(manager_->LiveJobs()[0].progress_ratio, 0);
+  EXPECT_EQ(manager_->Counts().workers_busy, 1);
+  Succeed(worker, assignment);
+  EXPECT_EQ(manager_->Counts().workers_busy, 0);
+  EXPECT_EQ(manager_->LiveJobs().size(), 1u);
+}
+
+// Everything at once; meant for ThreadSanitizer, and for the invariant that every log is dense and
+// ends once.
+TEST_F(JobManagerTest, ManyThreadsSubmitCancelAndWork) {
+  constexpr int kSubmitters = 3, kJobsEach = 40;
+  std::atomic<bool> done = false;
+  std::vector<std::thread> workers, submitters;
+  for (int slot = 0; slot < 2; ++slot) {
+    workers.emplace_back([this, slot, &done] {
+      auto session = std::make_unique<FakeWorkerSession>(slot);
+      manager_->Connect(session.get());
+      for (int round = 1; !done; ++round) {
+        const auto message = session->Next(absl::Milliseconds(20));
+        if (!message.has_value() || !message->has_assignment()) continue;
+        Train(*session, message->assignment(), {0.7, 0.6});
+        if (round % 10 != 0) {
+          Succeed(*session, message->assignment());
+          continue;
+        }
+        manager_->Disconnect(session.get(), v1::ERROR_REASON_UNSPECIFIED);
+        session = std::make_unique<FakeWorkerSession>(slot);
+        manager_->Connect(session.get());
+      }
+      manager_->Disconnect(session.get(), v1::ERROR_REASON_UNSPECIFIED);
+    });
+  }
+  std::vector<std::vector<std::string>> names(kSubmitters);
+  for (int i = 0; i < kSubmitters; ++i) {
+    submitters.emplace_back([this, &mine = names[static_cast<size_t>(i)]] {
+      for (int j = 0; j < kJobsEach; ++j) {
+        mine.push_back(Submit());
+        if (j % 3 == 0)
+          manager_->Cancel(mine.back(), "ann").status().IgnoreError();  // may have finished
+        EXPECT_THAT(manager_->List({.page_size = 5}), IsOk());
+      }
+    });
+  }
+  for (std::thread& thread : submitters) thread.join();
+  const absl::Time deadline = absl::Now() + absl::Seconds(60);
+  for (const auto& mine : names) {
+    for (const std::string& name : mine) {
+      while (!IsTerminal(manager_->Get(name)->state()) && absl::Now() < deadline)
+        absl::SleepFor(absl::Milliseconds(1));
+      EXPECT_TRUE(IsTerminal(manager_->Get(name)->state())) << LogOf(name);
+      LogOf(name);
+    }
+  }
+  done = true;
+  for (std::thread& thread : workers) thread.join();
+  EXPECT_EQ(manager_->Counts().pending, 0);
+  EXPECT_FALSE(manager_->DatasetInUse("datasets/d1"));
+}
+
+}  // namespace
+}  // namespace trainyard
