@@ -277,7 +277,8 @@ void Server::SetHealth(bool serving) {
 
 void Server::Shutdown(absl::Time deadline) {
   if (std::exchange(down_, true)) return;
-  Log::Info("draining", {{"seconds", absl::ToDoubleSeconds(deadline - absl::Now())}});
+  const bool served = client_server_ != nullptr;
+  if (served) Log::Info("draining");
   SetHealth(false);
   if (jobs_ != nullptr) jobs_->BeginDrain();
   drain_.Begin();
@@ -292,7 +293,7 @@ void Server::Shutdown(absl::Time deadline) {
   quick_.reset();
   metrics_.Stop();  // it asks jobs_ and datasets_ at each scrape
   jobs_.reset();
-  Log::Info("stopped");
+  if (served) Log::Info("stopped");
   Log::Flush();
 }
 

@@ -1,8 +1,9 @@
 // Server is the composition root: it builds every part by hand, in order, and takes them down in
 // reverse.
 //
-//   TY_ASSIGN_OR_RETURN(std::unique_ptr<Server> server, Server::Create(options));   // serving when
-//   this returns … wait for a signal … server->Shutdown(absl::Now() + options.drain_timeout);
+//   TY_ASSIGN_OR_RETURN(std::unique_ptr<Server> server, Server::Create(options));   // now it serves
+//   … wait for a signal …
+//   server->Shutdown(absl::Now() + options.drain_timeout);
 //
 // Shutdown, in this order: (1) health says NOT_SERVING and new calls are refused, (2) watches and
 // waits end with UNAVAILABLE/DRAINING, other calls have until the deadline, then they are cancelled

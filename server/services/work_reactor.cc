@@ -5,7 +5,6 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/error_info.h"
 #include "core/base/status_macros.h"
-#include "server/base/log.h"
 #include "server/rpc/serve.h"
 #include "server/services/request_checks.h"
 
@@ -112,7 +111,6 @@ absl::Status WorkReactor::Admit(const v1::Hello& hello) {
   hello_ = hello;
   hello_.clear_token();  // needed no more, and not for logs
   connected_ = true;
-  Log::Info("worker_connected", {{"slot", hello.slot()}, {"pid", hello.pid()}});
   jobs_->Connect(this);
   return absl::OkStatus();
 }
@@ -149,7 +147,6 @@ void WorkReactor::OnCancel() {}
 void WorkReactor::Leave(const absl::Status& status) {
   if (connected_) {
     connected_ = false;
-    Log::Info("worker_disconnected", {{"slot", slot()}});
     // JobManager knows itself which workers it had killed.
     jobs_->Disconnect(this, v1::ERROR_REASON_UNSPECIFIED);
   }
