@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <memory>
 
 #include "core/tensor/kernels.h"
@@ -6,15 +5,15 @@
 namespace trainyard {
 namespace {
 
-// Up to here the own loops beat a oneDNN call; core/README.md has the figures.
-constexpr int64_t kSmallWidthMax = 32;
+// Multiplications of one matrix product up to which the own loops beat a oneDNN call;
+// core/README.md has the figures.
+constexpr int64_t kSmallProductsMax = 1024;
 
 class FastKernels : public Kernels {
  public:
-  // By the widths alone, so that a layer's arithmetic is the same for every batch size.
   absl::StatusOr<std::unique_ptr<LinearKernel>> CreateLinear(
       const LinearShape& shape) const override {
-    const bool small = std::max(shape.in, shape.out) <= kSmallWidthMax;
+    const bool small = shape.batch * shape.in * shape.out <= kSmallProductsMax;
     return (small ? small_ : dnnl_)->CreateLinear(shape);
   }
 

@@ -22,21 +22,36 @@ TY_MULTIVERSION void Affine(const LinearShape& s, const float* __restrict x,
   }
 }
 
-// z[r] = x[r]·w + b for a single output: 16 partial sums per row, added in a fixed tree.
+constexpr int64_t kLanes = 16;
+
+// lanes += x·w element by element, over the first `count` ≤ kLanes. The condition instead of a
+// shorter loop lets the compiler use a masked load where there is one.
+[[gnu::always_inline]] inline void AddProducts(const float* __restrict x, const float* __restrict w,
+                                               int64_t count, float* __restrict lanes) {
+  for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += lane < count ? x[lane] * w[lane] : 0;
+}
+
+// z[r] = x[r]·w + b for a single output: 16 partial sums a row. They are kept for kRowBlock rows
+// and then added up across the rows, lane by lane in a fixed order, so that no row waits for its
+// own chain of additions.
 TY_MULTIVERSION void AffineOne(const LinearShape& s, const float* __restrict x,
                                const float* __restrict w, const float* b, float* __restrict z) {
-  constexpr int64_t kLanes = 16;
+  constexpr int64_t kRowBlock = 16;
   const int64_t whole = s.in - s.in % kLanes;
-  for (int64_t r = 0; r < s.batch; ++r, x += s.in) {
-    float lanes[kLanes] = {};
-    for (int64_t i = 0; i < whole; i += kLanes) {
-      for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += x[i + lane] * w[i + lane];
+  for (int64_t begin = 0; begin < s.batch; begin += kRowBlock) {
+    const int64_t rows = s.batch - begin < kRowBlock ? s.batch - begin : kRowBlock;
+    float partial[kRowBlock][kLanes] = {};
+    for (int64_t r = 0; r < rows; ++r, x += s.in) {
+      float lanes[kLanes] = {};
+      for (int64_t i = 0; i < whole; i += kLanes) AddProducts(x + i, w + i, kLanes, lanes);
+      if (whole < s.in) AddProducts(x + whole, w + whole, s.in - whole, lanes);
+      for (int64_t lane = 0; lane < kLanes; ++lane) partial[r][lane] = lanes[lane];
     }
-    for (int64_t i = whole; i < s.in; ++i) lanes[i - whole] += x[i] * w[i];
-    for (int64_t half = kLanes / 2; half > 0; half /= 2) {
-      for (int64_t lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
+    float sums[kRowBlock] = {};
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      for (int64_t r = 0; r < kRowBlock; ++r) sums[r] += partial[r][lane];
     }
-    z[r] = b[0] + lanes[0];
+    for (int64_t r = 0; r < rows; ++r) z[begin + r] = b[0] + sums[r];
   }
 }
 
@@ -72,6 +87,14 @@ TY_MULTIVERSION void InputGradient(const LinearShape& s, const float* __restrict
   }
 }
 
+// As InputGradient for a single output, with the unit stride along the inputs.
+TY_MULTIVERSION void InputGradientOne(const LinearShape& s, const float* __restrict dz,
+                                      const float* __restrict w, float* __restrict dx) {
+  for (int64_t r = 0; r < s.batch; ++r, dx += s.in) {
+    for (int64_t i = 0; i < s.in; ++i) dx[i] = dz[r] * w[i];
+  }
+}
+
 class SmallLinear : public LinearKernel {
  public:
   explicit SmallLinear(const LinearShape& shape) : shape_(shape) {}
@@ -89,7 +112,8 @@ class SmallLinear : public LinearKernel {
     ApplyActivationGradient(shape_.activation, y, dy, shape_.batch * shape_.out);
     ColumnSums(dy, shape_.batch, shape_.out, gradients.biases);
     (shape_.out == 1 ? WeightGradientOne : WeightGradient)(shape_, x, dy, gradients.weights);
-    if (shape_.input_gradient) InputGradient(shape_, dy, weights, gradients.input);
+    if (!shape_.input_gradient) return absl::OkStatus();
+    (shape_.out == 1 ? InputGradientOne : InputGradient)(shape_, dy, weights, gradients.input);
     return absl::OkStatus();
   }
 

@@ -76,6 +76,30 @@ void StripSums(const float* matrix, int64_t rows, int64_t cols, int64_t stride, 
   for (int64_t c = 0; c < cols; ++c) sums[c] = static_cast<float>(totals[c]);
 }
 
+// Sum of x[0, count) in float, over kLanes chains that run side by side: a single one would wait
+// for each addition.
+TY_MULTIVERSION float ContiguousSum(const float* x, int64_t count) {
+  float lanes[kLanes] = {};
+  const int64_t whole = count - count % kLanes;
+  for (int64_t i = 0; i < whole; i += kLanes) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += x[i + lane];
+  }
+  for (int64_t i = whole; i < count; ++i) lanes[i - whole] += x[i];
+  for (int64_t half = kLanes / 2; half > 0; half /= 2) {
+    for (int64_t lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
+  }
+  return lanes[0];
+}
+
+// One column, as of a layer with a single output: the rows are contiguous.
+float ColumnSum(const float* column, int64_t rows) {
+  double total = 0;
+  for (int64_t begin = 0; begin < rows; begin += kBlock) {
+    total += ContiguousSum(column + begin, std::min(kBlock, rows - begin));
+  }
+  return static_cast<float>(total);
+}
+
 }  // namespace
 
 void ApplyActivation(Activation activation, float* y, int64_t count) {
@@ -111,6 +135,10 @@ void ApplyActivationGradient(Activation activation, const float* y, float* dy, i
 }
 
 void ColumnSums(const float* matrix, int64_t rows, int64_t cols, float* sums) {
+  if (cols == 1) {
+    sums[0] = ColumnSum(matrix, rows);
+    return;
+  }
   for (int64_t c = 0; c < cols; c += kLanes) {
     StripSums(matrix + c, rows, std::min(kLanes, cols - c), cols, sums + c);
   }
