@@ -113,6 +113,12 @@ absl::Status SyncPath(const std::string& path, int flags) {
   return absl::OkStatus();
 }
 
+std::string Parent(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 absl::StatusOr<struct stat> Stat(const std::string& path) {
   struct stat info;
   if (stat(path.c_str(), &info) != 0) return ErrnoError("cannot look at", path);
@@ -171,8 +177,12 @@ absl::Status PosixFileSystem::Remove(const std::string& path) {
 absl::Status PosixFileSystem::CreateDirectory(const std::string& path) {
   for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
     const std::string part = path.substr(0, slash);
-    if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) return ErrnoError("cannot create", part);
-    if (slash == std::string::npos) break;
+    const bool made = mkdir(part.c_str(), 0700) == 0;
+    if (!made && errno != EEXIST) return ErrnoError("cannot create", part);
+    const bool last = slash == std::string::npos;
+    // The last one is synced in any case: whoever made it may have died before it did so.
+    if (made || last) TY_RETURN_IF_ERROR(SyncDirectory(Parent(part)));
+    if (last) break;
   }
   TY_ASSIGN_OR_RETURN(const struct stat info, Stat(path));
   if (S_ISDIR(info.st_mode)) return absl::OkStatus();

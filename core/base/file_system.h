@@ -65,7 +65,7 @@ class FileSystem {
   // A second name for the same bytes. Both on one file system.
   virtual absl::Status Link(const std::string& from, const std::string& to) = 0;
   virtual absl::Status Remove(const std::string& path) = 0;
-  // With its parents; OK when it is there.
+  // With its parents, durably; OK when it is there.
   virtual absl::Status CreateDirectory(const std::string& path) = 0;
   // Makes creations, renames and removals in `path` durable.
   virtual absl::Status SyncDirectory(const std::string& path) = 0;

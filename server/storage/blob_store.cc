@@ -1,7 +1,5 @@
 #include "server/storage/blob_store.h"
 
-#include <array>
-#include <atomic>
 #include <utility>
 #include <vector>
 
@@ -15,7 +13,6 @@ namespace {
 
 constexpr absl::string_view kDigestPrefix = "sha256:";
 constexpr absl::string_view kTmp = "tmp";
-constexpr size_t kReadChunkBytes = size_t{1} << 20;
 
 absl::Status CheckDigest(absl::string_view digest) {
   if (IsDigest(digest)) return absl::OkStatus();
@@ -58,7 +55,6 @@ class DiskBlobStore : public BlobStore {
     return absl::StrCat(Folder(digest), "/", digest.substr(kDigestPrefix.size()));
   }
   std::string TmpFile() const { return absl::StrCat(directory_, "/", kTmp, "/", NewId()); }
-  absl::Status MakeFolder(absl::string_view digest);
   absl::StatusOr<std::string> ReadAll(const std::string& path, int64_t size_bytes) const;
   absl::StatusOr<int64_t> SweepFolder(
       const std::string& folder,
@@ -103,7 +99,6 @@ class DiskBlobWriter : public BlobWriter {
 absl::Status DiskBlobStore::Prepare() {
   const std::string tmp = absl::StrCat(directory_, "/", kTmp);
   TY_RETURN_IF_ERROR(files_->CreateDirectory(tmp));
-  TY_RETURN_IF_ERROR(files_->SyncDirectory(directory_));
   TY_ASSIGN_OR_RETURN(const std::vector<std::string> left, files_->List(tmp));
   for (const std::string& name : left) {
     TY_RETURN_IF_ERROR(files_->Remove(absl::StrCat(tmp, "/", name)));
@@ -123,15 +118,14 @@ absl::StatusOr<std::string> DiskBlobStore::Put(absl::string_view bytes) {
   return writer->Commit();
 }
 
-absl::Status DiskBlobStore::MakeFolder(absl::string_view digest) {
-  TY_RETURN_IF_ERROR(files_->CreateDirectory(Folder(digest)));
-  return files_->SyncDirectory(directory_);
-}
-
 absl::Status DiskBlobStore::Land(const std::string& path, absl::string_view digest) {
-  TY_RETURN_IF_ERROR(MakeFolder(digest));
   // Over a blob that is there: the bytes are the same, and these are surely synced.
-  TY_RETURN_IF_ERROR(files_->Rename(path, File(digest)));
+  absl::Status renamed = files_->Rename(path, File(digest));
+  if (absl::IsNotFound(renamed)) {
+    TY_RETURN_IF_ERROR(files_->CreateDirectory(Folder(digest)));
+    renamed = files_->Rename(path, File(digest));
+  }
+  TY_RETURN_IF_ERROR(renamed);
   return files_->SyncDirectory(Folder(digest));
 }
 

@@ -1,0 +1,409 @@
+#include "server/metrics/metrics.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/metrics/store_observers.h"
+#include "server/storage/blob_store.h"
+#include "tests/support/http_get.h"
+#include "tests/support/mem_file_system.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
+
+namespace trainyard {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr char kGet[] = "/trainyard.v1.JobService/GetTrainingJob";
+constexpr char kWatch[] = "/trainyard.v1.JobService/WatchTrainingJob";
+
+class MetricsTest : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_THAT(metrics_.Listen("127.0.0.1:0"), IsOk()); }
+  std::string Scrape() { return HttpGet(metrics_.port(), "/metrics"); }
+  std::string ScrapeJobs() { return HttpGet(metrics_.port(), "/metrics/jobs"); }
+  // The value of the series that is written so, e.g. `name{a="b"}`.
+  double Value(const std::string& page, const std::string& series) {
+    for (const absl::string_view line : absl::StrSplit(page, '\n')) {
+      double value = 0;
+      if (absl::StartsWith(line, series + " ") &&
+          absl::SimpleAtod(line.substr(series.size() + 1), &value)) {
+        return value;
+      }
+    }
+    ADD_FAILURE() << "no series " << series;
+    return -1;
+  }
+  // Uses everything once, so that every family has a series.
+  void UseAll() {
+    metrics_.SetBuildInfo("0.1.0", "abc123", "2.6.3", "avx2");
+    metrics_.SetSnapshot([] { return Metrics::Snapshot{.jobs_pending = 3, .workers = 2}; });
+    metrics_.SetJobSeries([] {
+      return std::vector<Metrics::JobSeries>{{.job_id = "j1",
+                                              .owner = "ann",
+                                              .display_name = "odd \"name\"\nwith \\",
+                                              .has_train_loss = true,
+                                              .has_validation_loss = true,
+                                              .train_loss = 0.25,
+                                              .validation_loss = 0.5}};
+    });
+    metrics_.RpcStarted(kGet, "unary");
+    metrics_.RpcHandled(kGet, "unary", "OK", 0.002);
+    metrics_.RpcMessageReceived(kGet, "unary");
+    metrics_.RpcMessageSent(kGet, "unary");
+  }
+
+  Metrics metrics_;
+};
+
+TEST_F(MetricsTest, CountersOfKnownLabelsStartAtZero) {
+  const std::string page = Scrape();
+  for (const char* series :
+       {"trainyard_jobs_submitted_total{queue=\"default\"}",
+        "trainyard_job_submit_duplicates_total",
+        "trainyard_jobs_rejected_total{reason=\"queue_full\"}",
+        "trainyard_jobs_finished_total{queue=\"default\"}",
+        "trainyard_jobs_failed_total{queue=\"default\",reason=\"worker_lost\"}",
+        "trainyard_jobs_cancelled_total{queue=\"default\"}",
+        "trainyard_job_attempts_total{queue=\"default\"}",
+        "trainyard_jobs_recovered_total",
+        "trainyard_job_queue_wait_seconds_count{queue=\"default\"}",
+        "trainyard_job_run_duration_seconds_count{queue=\"default\"}",
+        "trainyard_job_cancel_latency_seconds_count",
+        "trainyard_training_samples_total",
+        "trainyard_training_steps_total",
+        "trainyard_training_busy_seconds_total",
+        "trainyard_training_nonfinite_total",
+        "trainyard_store_fsync_seconds_count",
+        "trainyard_store_errors_total",
+        "trainyard_store_appended_bytes_total",
+        "trainyard_dataset_upload_bytes_total",
+        "trainyard_dataset_rows_total",
+        "trainyard_dataset_rejected_rows_total{reason=\"bad_row\"}",
+        "trainyard_dataset_dedup_hits_total",
+        "trainyard_dataset_ingest_seconds_count",
+        "trainyard_watch_streams",
+        "trainyard_watch_events_sent_total",
+        "trainyard_watch_resumes_total",
+        "trainyard_watch_coalesced_events_total",
+        "trainyard_predicted_rows_total",
+        "trainyard_job_series",
+        "trainyard_job_series_dropped_total"}) {
+    EXPECT_EQ(Value(page, series), 0) << series;
+  }
+}
+
+TEST_F(MetricsTest, EveryMethodMovesItsSeries) {
+  metrics_.JobSubmitted();
+  metrics_.JobSubmitDuplicate();
+  metrics_.JobRejected("queue_full");
+  metrics_.JobFinished();
+  metrics_.JobFailed("non_finite_loss");
+  metrics_.JobCancelled();
+  metrics_.JobAttempt();
+  metrics_.JobsRecovered(4);
+  metrics_.JobQueueWait(0.2);
+  metrics_.JobRunDuration(7);
+  metrics_.JobCancelLatency(0.02);
+  metrics_.TrainingProgress(1000, 10, 0.5);
+  metrics_.TrainingNonFinite();
+  metrics_.StoreCommit(0.003);
+  metrics_.StoreError();
+  metrics_.StoreAppended(4096);
+  metrics_.DatasetUploaded(77);
+  metrics_.DatasetIngested(0.2, 569);
+  metrics_.DatasetRowsRejected("bad_row", 2);
+  metrics_.DatasetDedupHit();
+  metrics_.WatchStarted();
+  metrics_.WatchStarted();
+  metrics_.WatchEnded();
+  metrics_.WatchEventsSent(5);
+  metrics_.WatchResumed();
+  metrics_.WatchCoalesced(6);
+  metrics_.PredictedRows(8);
+  const std::string page = Scrape();
+  const std::vector<std::pair<std::string, double>> expected = {
+      {"trainyard_jobs_submitted_total{queue=\"default\"}", 1},
+      {"trainyard_job_submit_duplicates_total", 1},
+      {"trainyard_jobs_rejected_total{reason=\"queue_full\"}", 1},
+      {"trainyard_jobs_finished_total{queue=\"default\"}", 1},
+      {"trainyard_jobs_failed_total{queue=\"default\",reason=\"non_finite_loss\"}", 1},
+      {"trainyard_jobs_cancelled_total{queue=\"default\"}", 1},
+      {"trainyard_job_attempts_total{queue=\"default\"}", 1},
+      {"trainyard_jobs_recovered_total", 4},
+      {"trainyard_job_queue_wait_seconds_bucket{queue=\"default\",le=\"0.1\"}", 0},
+      {"trainyard_job_queue_wait_seconds_bucket{queue=\"default\",le=\"0.5\"}", 1},
+      {"trainyard_job_run_duration_seconds_sum{queue=\"default\"}", 7},
+      {"trainyard_job_cancel_latency_seconds_bucket{le=\"0.05\"}", 1},
+      {"trainyard_training_samples_total", 1000},
+      {"trainyard_training_steps_total", 10},
+      {"trainyard_training_busy_seconds_total", 0.5},
+      {"trainyard_training_nonfinite_total", 1},
+      {"trainyard_store_fsync_seconds_bucket{le=\"0.0025\"}", 0},
+      {"trainyard_store_fsync_seconds_bucket{le=\"0.005\"}", 1},
+      {"trainyard_store_errors_total", 1},
+      {"trainyard_store_appended_bytes_total", 4096},
+      {"trainyard_dataset_upload_bytes_total", 77},
+      {"trainyard_dataset_ingest_seconds_count", 1},
+      {"trainyard_dataset_rows_total", 569},
+      {"trainyard_dataset_rejected_rows_total{reason=\"bad_row\"}", 2},
+      {"trainyard_dataset_dedup_hits_total", 1},
+      {"trainyard_watch_streams", 1},
+      {"trainyard_watch_events_sent_total", 5},
+      {"trainyard_watch_resumes_total", 1},
+      {"trainyard_watch_coalesced_events_total", 6},
+      {"trainyard_predicted_rows_total", 8}};
+  for (const auto& [series, value] : expected) EXPECT_EQ(Value(page, series), value) << series;
+}
+
+TEST_F(MetricsTest, AReasonThatIsNotOnTheListMakesNoSeries) {
+  metrics_.JobFailed("line 41 of my file");
+  const std::string page = Scrape();
+  EXPECT_THAT(page, Not(HasSubstr("line 41")));
+  EXPECT_EQ(Value(page, "trainyard_jobs_failed_total{queue=\"default\",reason=\"unspecified\"}"),
+            1);
+}
+
+TEST_F(MetricsTest, GaugesAreReadAtEachScrape) {
+  int64_t pending = 3;
+  metrics_.SetSnapshot([&] {
+    return Metrics::Snapshot{.jobs_pending = pending,
+                             .jobs_running = 2,
+                             .jobs_cancelling = 1,
+                             .queue_capacity = 100'000,
+                             .oldest_pending_timestamp_seconds = 1234.5,
+                             .workers = 4,
+                             .workers_busy = 2,
+                             .datasets_uploading = 5,
+                             .datasets_ready = 6,
+                             .storage_free_bytes = 7,
+                             .storage_size_bytes = 8,
+                             .dataset_stored_bytes = 9};
+  });
+  metrics_.SetBuildInfo("0.1.0", "abc", "2.6.3", "avx2");
+  const std::string page = Scrape();
+  const std::vector<std::pair<std::string, double>> expected = {
+      {"trainyard_jobs{queue=\"default\",state=\"pending\"}", 3},
+      {"trainyard_jobs{queue=\"default\",state=\"running\"}", 2},
+      {"trainyard_jobs{queue=\"default\",state=\"cancelling\"}", 1},
+      {"trainyard_queue_capacity_jobs{queue=\"default\"}", 100'000},
+      {"trainyard_queue_oldest_pending_timestamp_seconds{queue=\"default\"}", 1234.5},
+      {"trainyard_workers", 4},
+      {"trainyard_workers_busy", 2},
+      {"trainyard_datasets{state=\"uploading\"}", 5},
+      {"trainyard_datasets{state=\"ready\"}", 6},
+      {"trainyard_storage_free_bytes", 7},
+      {"trainyard_storage_size_bytes", 8},
+      {"trainyard_dataset_stored_bytes", 9},
+      {"trainyard_build_info{version=\"0.1.0\",revision=\"abc\",onednn_version=\"2.6.3\","
+       "isa=\"avx2\"}",
+       1}};
+  for (const auto& [series, value] : expected) EXPECT_EQ(Value(page, series), value) << series;
+  pending = 0;
+  EXPECT_EQ(Value(Scrape(), "trainyard_jobs{queue=\"default\",state=\"pending\"}"), 0);
+}
+
+TEST_F(MetricsTest, TheProcessShowsItself) {
+  const std::string page = Scrape();
+  EXPECT_GT(Value(page, "process_resident_memory_bytes"), 1e6);
+  EXPECT_GT(Value(page, "process_virtual_memory_bytes"), 1e6);
+  EXPECT_GE(Value(page, "process_cpu_seconds_total"), 0);
+  EXPECT_GE(Value(page, "process_threads"), 2);
+  EXPECT_GT(Value(page, "process_open_fds"), 2);
+  EXPECT_GT(Value(page, "process_max_fds"), 2);
+  const double started = Value(page, "process_start_time_seconds");
+  const double now = static_cast<double>(time(nullptr));
+  EXPECT_LE(started, now + 1);
+  EXPECT_GT(started, now - 600);
+}
+
+TEST_F(MetricsTest, RpcsAreCountedUnderGoNames) {
+  for (int i = 0; i < 3; ++i) {
+    metrics_.RpcStarted(kGet, "unary");
+    metrics_.RpcHandled(kGet, "unary", i == 0 ? "NotFound" : "OK", 0.002);
+  }
+  metrics_.RpcStarted(kWatch, "server_stream");
+  metrics_.RpcMessageSent(kWatch, "server_stream");
+  metrics_.RpcHandled(kWatch, "server_stream", "made up", 60);
+  const std::string page = Scrape();
+  const std::string get =
+      "grpc_method=\"GetTrainingJob\",grpc_service=\"trainyard.v1.JobService\","
+      "grpc_type=\"unary\"";
+  const std::string watch =
+      "grpc_method=\"WatchTrainingJob\",grpc_service=\"trainyard.v1.JobService\","
+      "grpc_type=\"server_stream\"";
+  EXPECT_EQ(Value(page, absl::StrCat("grpc_server_started_total{", get, "}")), 3);
+  EXPECT_EQ(Value(page, absl::StrCat("grpc_server_handled_total{grpc_code=\"OK\",", get, "}")), 2);
+  EXPECT_EQ(
+      Value(page, absl::StrCat("grpc_server_handled_total{grpc_code=\"NotFound\",", get, "}")), 1);
+  EXPECT_EQ(
+      Value(page, absl::StrCat("grpc_server_handling_seconds_bucket{", get, ",le=\"0.0025\"}")), 3);
+  EXPECT_EQ(Value(page, absl::StrCat("grpc_server_msg_sent_total{", watch, "}")), 1);
+  EXPECT_EQ(Value(page, absl::StrCat("grpc_server_msg_received_total{", watch, "}")), 0);
+  EXPECT_EQ(
+      Value(page, absl::StrCat("grpc_server_handled_total{grpc_code=\"Unknown\",", watch, "}")), 1);
+  EXPECT_THAT(page, Not(HasSubstr("grpc_server_handling_seconds_count{" + watch)));
+}
+
+TEST_F(MetricsTest, MethodsAreBounded) {
+  for (int i = 0; i < 1'000; ++i) metrics_.RpcStarted(absl::StrCat("/s/m", i), "unary");
+  metrics_.RpcStarted("no method", "unary");
+  const std::vector<std::string> lines = absl::StrSplit(Scrape(), '\n');
+  const auto series = std::count_if(lines.begin(), lines.end(), [](const std::string& line) {
+    return absl::StartsWith(line, "grpc_server_started_total{");
+  });
+  EXPECT_EQ(series, 129);  // the limit of rpc_metrics.h, and "other"
+}
+
+TEST_F(MetricsTest, RunningJobsHaveTheirOwnPage) {
+  UseAll();
+  const std::string page = ScrapeJobs();
+  EXPECT_EQ(Value(page, "trainyard_job_loss{job_id=\"j1\",split=\"train\"}"), 0.25);
+  EXPECT_EQ(Value(page, "trainyard_job_loss{job_id=\"j1\",split=\"validation\"}"), 0.5);
+  for (const char* name :
+       {"trainyard_job_epoch", "trainyard_job_progress_ratio", "trainyard_job_learning_rate",
+        "trainyard_job_last_update_timestamp_seconds"}) {
+    EXPECT_EQ(Value(page, absl::StrCat(name, "{job_id=\"j1\"}")), 0);
+  }
+  EXPECT_EQ(Value(page,
+                  "trainyard_job_info{job_id=\"j1\",queue=\"default\",owner=\"ann\","
+                  "display_name=\"odd \\\"name\\\"\\nwith \\\\\"}"),
+            1);
+  EXPECT_THAT(Scrape(), Not(HasSubstr("job_id=")));
+}
+
+TEST_F(MetricsTest, AJobWithoutALossShowsNone) {
+  metrics_.SetJobSeries([] { return std::vector<Metrics::JobSeries>{{.job_id = "j1"}}; });
+  EXPECT_THAT(ScrapeJobs(), AllOf(HasSubstr("trainyard_job_epoch{job_id=\"j1\"}"),
+                                  Not(HasSubstr("trainyard_job_loss{"))));
+}
+
+TEST_F(MetricsTest, TwoHundredJobsAndAThousandLeaveNothing) {
+  size_t running = 1'000;
+  metrics_.SetJobSeries([&] {
+    std::vector<Metrics::JobSeries> jobs(running);
+    for (size_t i = 0; i < running; ++i) jobs[i].job_id = absl::StrCat("j", i);
+    return jobs;
+  });
+  const std::string page = ScrapeJobs();
+  EXPECT_THAT(page, HasSubstr("job_id=\"j199\""));
+  EXPECT_THAT(page, Not(HasSubstr("job_id=\"j200\"")));
+  EXPECT_EQ(Value(Scrape(), "trainyard_job_series"), 200);
+  EXPECT_EQ(Value(Scrape(), "trainyard_job_series_dropped_total"), 800);
+  running = 0;
+  EXPECT_THAT(ScrapeJobs(), Not(HasSubstr("job_id=")));
+  EXPECT_EQ(Value(Scrape(), "trainyard_job_series"), 0);
+}
+
+// The real promtool, which must be there (Debian's package "prometheus").
+TEST_F(MetricsTest, PromtoolFindsNoFault) {
+  UseAll();
+  TempDir dir;
+  for (const std::string& page : {Scrape(), ScrapeJobs()}) {
+    ASSERT_THAT(page, Not(StartsWith("failed")));
+    std::ofstream(dir.path() + "/page") << page;
+    const std::string command =
+        absl::StrCat("promtool check metrics < ", dir.path(), "/page > ", dir.path(), "/said 2>&1");
+    EXPECT_EQ(std::system(command.c_str()), 0)
+        << std::ifstream(dir.path() + "/said").rdbuf() << "\n(is promtool installed?)";
+  }
+}
+
+TEST_F(MetricsTest, NamesAreTheDocumentedOnes) {
+  UseAll();
+  std::set<std::string> types;
+  for (const absl::string_view line : absl::StrSplit(Scrape(), '\n')) {
+    if (absl::StartsWith(line, "# TYPE trainyard_") || absl::StartsWith(line, "# TYPE grpc_")) {
+      types.insert(std::string(line.substr(7)));
+    }
+  }
+  for (const char* type :
+       {"trainyard_build_info gauge", "trainyard_jobs gauge", "trainyard_workers gauge",
+        "trainyard_job_queue_wait_seconds histogram", "trainyard_store_fsync_seconds histogram",
+        "trainyard_jobs_submitted_total counter", "trainyard_job_series_dropped_total counter",
+        "trainyard_watch_streams gauge", "grpc_server_handling_seconds histogram",
+        "grpc_server_handled_total counter"}) {
+    EXPECT_TRUE(types.contains(type)) << type;
+  }
+}
+
+TEST_F(MetricsTest, ThreadsMayCountWhileOthersScrape) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 500; ++i) {
+        metrics_.RpcStarted(absl::StrCat("/s/m", (i + t) % 50), "unary");
+        metrics_.RpcHandled(absl::StrCat("/s/m", (i + t) % 50), "unary", "OK", 0.001);
+        metrics_.JobSubmitted();
+      }
+    });
+  }
+  for (int i = 0; i < 5; ++i) EXPECT_THAT(Scrape(), Not(StartsWith("failed")));
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(Value(Scrape(), "trainyard_jobs_submitted_total{queue=\"default\"}"), 4'000);
+}
+
+TEST_F(MetricsTest, NothingIsCalledAfterStop) {
+  bool called = false;
+  metrics_.SetSnapshot([&] {
+    called = true;
+    return Metrics::Snapshot{};
+  });
+  const int port = metrics_.port();
+  metrics_.Stop();
+  EXPECT_THAT(HttpGet(port, "/metrics"), StartsWith("failed"));
+  EXPECT_FALSE(called);
+}
+
+TEST_F(MetricsTest, APortInUseIsAClearError) {
+  Metrics second;
+  const std::string address = absl::StrCat("127.0.0.1:", metrics_.port());
+  const absl::Status status = second.Listen(address);
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(address)));
+  EXPECT_THAT(GetErrorInfo(status)->in_force, HasSubstr("--metrics-listen"));
+}
+
+TEST_F(MetricsTest, StoresReportThroughTheirObservers) {
+  TempDir dir;
+  const auto files = std::make_shared<MemFileSystem>();
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Database> db,
+                       Database::Open(dir.path() + "/db", ObserveDatabase(&metrics_)));
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<BlobStore> blobs, BlobStore::Open("/blobs", files));
+  ASSERT_OK_AND_ASSIGN(
+      const std::unique_ptr<DatasetStore> store,
+      DatasetStore::Open(
+          {.uploads_directory = "/uploads", .dataset_bytes_max = 1000, .files = files}, db.get(),
+          blobs.get(), ObserveDatasets(&metrics_)));
+  const std::string name = store->Create({}, "ann", "")->name();
+  {
+    ASSERT_OK_AND_ASSIGN(const std::unique_ptr<UploadWriter> writer, store->OpenUpload(name));
+    ASSERT_THAT(writer->Append("a,b\n1,x\n2,y\n"), IsOk());
+    ASSERT_THAT(writer->Commit(), IsOk());
+  }
+  v1::FinalizeDatasetRequest request;
+  request.set_name(name);
+  ASSERT_THAT(store->Finalize(request), IsOk());
+  const std::string page = Scrape();
+  EXPECT_EQ(Value(page, "trainyard_dataset_upload_bytes_total"), 12);
+  EXPECT_EQ(Value(page, "trainyard_dataset_rows_total"), 2);
+  EXPECT_GE(Value(page, "trainyard_store_fsync_seconds_count"), 3);
+  EXPECT_GT(Value(page, "trainyard_store_appended_bytes_total"), 4096);
+}
+
+}  // namespace
+}  // namespace trainyard
