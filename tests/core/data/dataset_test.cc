@@ -1,6 +1,7 @@
 #include "core/data/dataset.h"
 
 #include <cmath>
+#include <span>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -62,14 +63,28 @@ TEST(ResolveDataTest, FillsInEveryChoice) {
   EXPECT_THAT(r.notes, testing::Contains(HasSubstr("\"same\"")));
 }
 
-TEST(ResolveDataTest, EachFaultIsNamedWithItsField) {
-  struct Case {
-    const char* name;
-    void (*change)(DataConfig*);
-    const char* field;
-    const char* description;
-  };
-  const Case cases[] = {
+struct FaultCase {
+  const char* name;
+  void (*change)(DataConfig*);
+  const char* field;
+  const char* description;
+};
+
+// Each case changes a config without faults and has exactly one.
+void ExpectFaults(std::span<const FaultCase> cases) {
+  for (const FaultCase& c : cases) {
+    SCOPED_TRACE(c.name);
+    DataConfig config = SampleConfig();
+    c.change(&config);
+    const Resolution r = Resolve(config);
+    ASSERT_THAT(r.violations, SizeIs(1));
+    EXPECT_EQ(r.violations[0].field, c.field);
+    EXPECT_THAT(r.violations[0].description, HasSubstr(c.description));
+  }
+}
+
+TEST(ResolveDataTest, EachFaultOfTheColumnsIsNamedWithItsField) {
+  const FaultCase cases[] = {
       {"no target", [](DataConfig* c) { c->target_column = ""; }, "target_column", "required"},
       {"unknown target", [](DataConfig* c) { c->target_column = "knd"; }, "target_column",
        "did you mean \"kind\"?"},
@@ -114,6 +129,12 @@ TEST(ResolveDataTest, EachFaultIsNamedWithItsField) {
          c->exclude_columns = {"grup"};
        },
        "exclude_columns[0]", "did you mean \"group\"?"},
+  };
+  ExpectFaults(cases);
+}
+
+TEST(ResolveDataTest, EachFaultOfTaskAndSplitIsNamedWithItsField) {
+  const FaultCase cases[] = {
       {"few integers ask for the task", [](DataConfig* c) { c->target_column = "group"; }, "task",
        "set task to"},
       {"one class",
@@ -150,15 +171,7 @@ TEST(ResolveDataTest, EachFaultIsNamedWithItsField) {
        },
        "split.stratify", "regression"},
   };
-  for (const Case& c : cases) {
-    SCOPED_TRACE(c.name);
-    DataConfig config = SampleConfig();
-    c.change(&config);
-    const Resolution r = Resolve(config);
-    ASSERT_THAT(r.violations, SizeIs(1)) << testing::PrintToString(r.violations.size());
-    EXPECT_EQ(r.violations[0].field, c.field);
-    EXPECT_THAT(r.violations[0].description, HasSubstr(c.description));
-  }
+  ExpectFaults(cases);
 }
 
 TEST(ResolveDataTest, AllFaultsAtOnce) {
