@@ -452,10 +452,15 @@ void JobManagerImpl::RunTimers() {
 std::vector<LiveJob> JobManagerImpl::LiveJobs() const {
   absl::MutexLock lock(&mu_);
   const absl::Time now = absl::Now();
-  std::vector<LiveJob> live;
+  std::vector<const Job*> running;
   for (const auto& [session, worker] : workers_) {
-    if (worker.job != nullptr) live.push_back(worker.job->attempt->series);
+    if (worker.job != nullptr) running.push_back(worker.job);
   }
+  // Newest first: a reader with a limit drops the oldest.
+  std::sort(running.begin(), running.end(),
+            [](const Job* a, const Job* b) { return a->number > b->number; });
+  std::vector<LiveJob> live;
+  for (const Job* job : running) live.push_back(job->attempt->series);
   for (auto recent = recent_.rbegin(); recent != recent_.rend() && recent->expires > now;
        ++recent) {
     live.push_back(recent->series);

@@ -123,6 +123,7 @@ class JobManager {
   virtual void BeginDrain() = 0;
 
   virtual JobCounts Counts() const = 0;
+  // Running jobs, then those that ended in the last five minutes; both newest first.
   virtual std::vector<LiveJob> LiveJobs() const = 0;
 };
 
