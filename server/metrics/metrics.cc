@@ -1,11 +1,14 @@
 #include "server/metrics/metrics.h"
 
 #include <exception>
+#include <thread>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "core/base/error_info.h"
 #include "prometheus/counter.h"
 #include "prometheus/exposer.h"
@@ -16,6 +19,7 @@
 #include "server/metrics/live_gauges.h"
 #include "server/metrics/process_metrics.h"
 #include "server/metrics/rpc_metrics.h"
+#include "server/metrics/wake_listener.h"
 
 namespace trainyard {
 namespace {
@@ -74,7 +78,8 @@ class Metrics::Impl {
  public:
   absl::Status Listen(const std::string& address);
   int port() const { return port_; }
-  void Stop() { exposer_.reset(); }
+  void Stop();
+  ~Impl() { Stop(); }
 
  private:
   prometheus::Family<Counter>& CounterNamed(const char* name, const char* help) {
@@ -178,6 +183,7 @@ class Metrics::Impl {
 
  private:
   const std::shared_ptr<ProcessMetrics> process_ = std::make_shared<ProcessMetrics>();
+  std::string address_;
   int port_ = 0;
   // Last: its threads use all of the above.
   std::unique_ptr<prometheus::Exposer> exposer_;
@@ -191,6 +197,7 @@ absl::Status Metrics::Impl::Listen(const std::string& address) {
     exposer_->RegisterCollectable(process_, kServicePath);
     exposer_->RegisterCollectable(job_series, kJobsPath);
     port_ = exposer_->GetListeningPorts().at(0);
+    address_ = address;
   } catch (const std::exception& error) {
     exposer_.reset();
     return MakeError(
@@ -201,6 +208,19 @@ absl::Status Metrics::Impl::Listen(const std::string& address) {
          .in_force = absl::StrCat("--metrics-listen ", address)});
   }
   return absl::OkStatus();
+}
+
+void Metrics::Impl::Stop() {
+  if (exposer_ == nullptr) return;
+  absl::Notification stopped;
+  std::thread stopping([&] {
+    exposer_.reset();
+    stopped.Notify();
+  });
+  while (!stopped.WaitForNotificationWithTimeout(absl::Milliseconds(5))) {
+    WakeListener(address_, port_);
+  }
+  stopping.join();
 }
 
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}

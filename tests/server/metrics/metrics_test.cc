@@ -1,6 +1,9 @@
 #include "server/metrics/metrics.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -368,6 +371,16 @@ TEST_F(MetricsTest, NothingIsCalledAfterStop) {
   metrics_.Stop();
   EXPECT_THAT(HttpGet(port, "/metrics"), StartsWith("failed"));
   EXPECT_FALSE(called);
+}
+
+// The library alone takes up to 2 s.
+TEST_F(MetricsTest, StopIsQuickAlsoAfterScrapes) {
+  ASSERT_THAT(Scrape(), Not(StartsWith("failed")));
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  const auto started = std::chrono::steady_clock::now();
+  metrics_.Stop();
+  metrics_.Stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::milliseconds(1'000));
 }
 
 TEST_F(MetricsTest, APortInUseIsAClearError) {
