@@ -40,7 +40,7 @@ void AddGlobalOptions(CLI::App* app, GlobalOptions* options) {
   app->add_flag("--no-color", options->no_color, "No colours on a terminal")->envname("NO_COLOR");
   app->add_option_function<std::string>(
          "--timeout", [options](const std::string& text) { SetTimeout(text, &options->remote); },
-         "Of one call, e.g. 5s; 30s, and none for uploads, watches and other long calls")
+         "Of one call, e.g. 5s (default 30s, and none for uploads, watches and other long calls)")
       ->type_name("DURATION");
 }
 

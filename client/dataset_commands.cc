@@ -67,7 +67,7 @@ void AddUpload(CLI::App* group, Command* chosen) {
   CLI::App* command = AddCommand(group, "upload", "Upload a CSV file and show what is in it",
                                  options, &RunUpload, chosen);
   command->add_option("FILE", options->path, "The CSV file")->required();
-  command->add_option("--name", options->display_name, "Name for people; the file's name");
+  command->add_option("--name", options->display_name, "Name for people (default the file's name)");
   command->add_option("--request-id", options->request_id,
                       "UUID: the same upload given twice is made once");
   AddCsvFlags(command, &options->csv);

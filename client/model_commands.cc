@@ -151,7 +151,8 @@ void AddPredict(CLI::App* group, Command* chosen) {
                    "Features in the model's order, e.g. \"1,2.5,3\"; may be repeated")
       ->type_name("NUMBERS")
       ->allow_extra_args(false);
-  command->add_option("-f,--file", options->target_path, "Where the CSV answer goes; stdout")
+  command
+      ->add_option("-f,--file", options->target_path, "Where the CSV answer goes (default stdout)")
       ->type_name("FILE");
   AddCsvFlags(command, &options->csv);
 }

@@ -101,27 +101,33 @@ void ProgressTracker::OnRewind(const v1::Rewind& rewind) {
 }
 
 void ProgressTracker::AddSample(const Sample& sample) {
-  // Events of one commit share a time; the last of them says how far training was.
+  // Events of one commit share a time; only when a later one comes is it known how far training was
+  // at that time.
   const bool same_time = samples_.size() > 1 && samples_.back().time == sample.time;
-  if (same_time) samples_.pop_back();
+  if (same_time) {
+    samples_.pop_back();
+  } else {
+    UpdateSpeed();
+  }
   samples_.push_back(sample);
   while (samples_.size() > 2 &&
          (sample.time - samples_[1].time >= kSpeedWindow || samples_.size() > kSamplesMax)) {
     samples_.pop_front();
   }
-  UpdateSpeed();
+  if (seconds_per_step_ == 0 || state_.steps_total == 0) return;
+  const int64_t left = std::max<int64_t>(state_.steps_total - sample.steps, 0);
+  state_.eta = absl::Seconds(static_cast<double>(left) * seconds_per_step_);
 }
 
 void ProgressTracker::UpdateSpeed() {
+  if (samples_.size() < 2) return;
   const Sample& first = samples_.front();
   const Sample& last = samples_.back();
   const double seconds = absl::ToDoubleSeconds(last.time - first.time);
   const int64_t steps = last.steps - first.steps;
   if (seconds <= 0 || steps <= 0) return;
   state_.rows_per_second = static_cast<double>(last.rows - first.rows) / seconds;
-  if (state_.steps_total == 0) return;
-  const int64_t left = std::max<int64_t>(state_.steps_total - last.steps, 0);
-  state_.eta = absl::Seconds(static_cast<double>(left) * seconds / static_cast<double>(steps));
+  seconds_per_step_ = seconds / static_cast<double>(steps);
 }
 
 std::string ProgressLine(const ProgressState& state, size_t width) {

@@ -58,7 +58,8 @@ class ProgressTracker {
   void UpdateSpeed();
 
   ProgressState state_;
-  std::deque<Sample> samples_;  // of the current attempt and the last seconds; oldest first
+  double seconds_per_step_ = 0;  // 0: unknown
+  std::deque<Sample> samples_;   // of the current attempt and the last seconds; oldest first
 };
 
 // "epoch 3/20 [####------] 40%  loss 0.1234  val_loss 0.2  val_accuracy 0.95  1.2M rows/s  ETA

@@ -28,28 +28,30 @@ struct FlagSpec {
 
 constexpr FlagSpec kListFlags[] = {
     {"--features", "feature_columns", "COLUMN",
-     "Feature columns, comma between; all but the target"},
+     "Feature columns, comma between (default all but the target)"},
     {"--exclude", "exclude_columns", "COLUMN", "Columns that are not features, comma between"},
 };
 
 constexpr FlagSpec kValueFlags[] = {
     {"--target", "target_column", "COLUMN", "Column to predict"},
-    {"--task", "task", "TASK", "binary, multiclass or regression; by the target's values"},
-    {"--epochs", "epochs", "N", "Passes over the training rows; 20"},
-    {"--batch-size", "batch_size", "ROWS", "Rows per step; 32"},
-    {"--optimizer", "optimizer.kind", "KIND", "sgd or adam; adam"},
-    {"--learning-rate", "optimizer.learning_rate", "ALPHA", "Step size; 0.001 (adam), 0.01 (sgd)"},
-    {"--momentum", "optimizer.momentum", "M", "With sgd; 0"},
-    {"--weight-decay", "optimizer.weight_decay", "LAMBDA", "L2 coefficient; 0"},
+    {"--task", "task", "TASK", "binary, multiclass or regression (default by the target's values)"},
+    {"--epochs", "epochs", "N", "Passes over the training rows (default 20)"},
+    {"--batch-size", "batch_size", "ROWS", "Rows per step (default 32)"},
+    {"--optimizer", "optimizer.kind", "KIND", "sgd or adam (default adam)"},
+    {"--learning-rate", "optimizer.learning_rate", "ALPHA",
+     "Step size (default 0.001 for adam, 0.01 for sgd)"},
+    {"--momentum", "optimizer.momentum", "M", "With sgd (default 0)"},
+    {"--weight-decay", "optimizer.weight_decay", "LAMBDA", "L2 coefficient (default 0)"},
     {"--loss", "loss", "LOSS",
-     "binary_cross_entropy, softmax_cross_entropy or mean_squared_error; by the task"},
+     "binary_cross_entropy, softmax_cross_entropy or mean_squared_error (default by the task)"},
     {"--init", "init", "INIT",
-     "he_normal, he_uniform, xavier_normal, xavier_uniform or zeros; by the activation"},
-    {"--seed", "seed", "N", "Decides split, weights and order of rows; 0"},
-    {"--scaling", "scaling", "SCALING", "standardize or none; standardize"},
-    {"--validation-fraction", "split.validation_fraction", "RATIO", "Rows for validation; 0.15"},
-    {"--test-fraction", "split.test_fraction", "RATIO", "Rows for the final test; 0.15"},
-    {"--threads", "threads", "N", "CPU threads; 1"},
+     "he_normal, he_uniform, xavier_normal, xavier_uniform or zeros (default by the activation)"},
+    {"--seed", "seed", "N", "Decides split, weights and order of rows (default 0)"},
+    {"--scaling", "scaling", "SCALING", "standardize or none (default standardize)"},
+    {"--validation-fraction", "split.validation_fraction", "RATIO",
+     "Rows for validation (default 0.15)"},
+    {"--test-fraction", "split.test_fraction", "RATIO", "Rows for the final test (default 0.15)"},
+    {"--threads", "threads", "N", "CPU threads (default 1)"},
     {"--max-runtime", "max_runtime", "DURATION",
      "Stop by itself, keeping the model, e.g. 90s, 10m"},
 };
@@ -152,7 +154,8 @@ void AddSpecFlags(CLI::App& app, SpecFlags* flags) {
       ->group(kGroup);
   app.add_option_function<Texts>(
          kActivationFlag, [flags](const Texts& words) { flags->SetActivation(words); },
-         "relu, sigmoid, tanh or identity: one, or one per hidden layer, e.g. relu,tanh; relu")
+         "relu, sigmoid, tanh or identity: one, or one per hidden layer, e.g. relu,tanh (default "
+         "relu)")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("WORD")

@@ -55,7 +55,7 @@ class FakeDatasets : public v1::DatasetService::Service {
     ++streams;
     v1::WriteDatasetRequest request;
     for (bool first = true; reader->Read(&request); first = false) {
-      if (first) EXPECT_EQ(request.name(), kDataset);
+      EXPECT_EQ(request.name(), first ? kDataset : "");
       if (chunks_left-- == 0) return BrokenConnection();
       EXPECT_EQ(request.offset(), static_cast<int64_t>(bytes.size()));
       EXPECT_EQ(request.crc32c(), crc32c::Value(request.data()));
