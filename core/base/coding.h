@@ -68,6 +68,7 @@ class ByteReader {
   }
   bool Raw(void* data, size_t size_bytes) {
     if (size_bytes > rest_.size()) return false;
+    if (size_bytes == 0) return true;  // memcpy must not see the null of an empty vector
     std::memcpy(data, rest_.data(), size_bytes);
     rest_.remove_prefix(size_bytes);
     return true;
