@@ -132,7 +132,8 @@ std::string SpecText(const v1::TrainingSpec& spec) {
       {"target", spec.target_column()},
       {"features", Listed(spec.feature_columns())},
       {"layers", LayersText(spec)},
-      {"init", EnumWord(*v1::Init_descriptor(), spec.init())},
+      {"init", spec.init() == v1::INIT_UNSPECIFIED ? "by each layer's activation"
+                                                   : EnumWord(*v1::Init_descriptor(), spec.init())},
       {"loss", EnumWord(*v1::Loss_descriptor(), spec.loss())},
       {"optimizer", OptimizerText(spec.optimizer())},
       {"batch size", FormatCount(spec.batch_size())},

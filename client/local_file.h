@@ -13,27 +13,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "client/digest.h"
 #include "core/base/file_system.h"
 
-typedef struct evp_md_ctx_st EVP_MD_CTX;
-
 namespace trainyard {
-
-// SHA-256 (OpenSSL) of bytes given in pieces. server/base has the server's own; the client links
-// nothing of it.
-class Digest {
- public:
-  Digest();
-  ~Digest();
-  Digest(const Digest&) = delete;
-  Digest& operator=(const Digest&) = delete;
-  void Update(absl::string_view bytes);
-  // `sha256:` and 64 lower-case hex digits; ends the digest.
-  std::string Finish();
-
- private:
-  EVP_MD_CTX* const context_;
-};
 
 // A file read in chunks, from its start or again from any earlier offset. The digest is of what was
 // read first at each offset, that is, of the bytes that were sent.

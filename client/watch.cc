@@ -30,6 +30,7 @@ class Watcher {
   absl::Status RunStream();
   absl::Status OnMessage(const v1::WatchTrainingJobResponse& message);
   absl::Status OnEvent(const v1::WatchTrainingJobResponse& message);
+  std::string BreakNotice(const absl::Status& status, bool is_first, absl::Duration delay) const;
   v1::WatchTrainingJobRequest Request() const;
   bool IsDense() const {
     return !options_.without_steps && options_.min_interval == absl::ZeroDuration();
@@ -50,12 +51,19 @@ absl::StatusOr<v1::TrainingJob> Watcher::Run() {
     const absl::Status status = RunStream();
     if (IsTerminal(job_.state())) return job_;
     if (!remote_.reached() || !remote_.IsTransient(status)) return status;
-    if (messages_ > messages_before) backoff.Reset();
-    view_.OnBreak(absl::StrCat("the watch broke off (", Printable(status.message()),
-                               "); going on from event ", next_, " in ",
-                               DurationText(backoff.delay())));
+    const bool is_first = messages_ > messages_before;
+    if (is_first) backoff.Reset();
+    view_.OnBreak(BreakNotice(status, is_first, backoff.delay()));
     if (!backoff.Wait()) return status;
   }
+}
+
+// The cause once, then only that it still holds.
+std::string Watcher::BreakNotice(const absl::Status& status, bool is_first,
+                                 absl::Duration delay) const {
+  if (!is_first) return absl::StrCat("no answer yet; trying again in ", DurationText(delay));
+  return absl::StrCat("the watch broke off (", Printable(status.message()),
+                      "); going on from event ", next_, " in ", DurationText(delay));
 }
 
 v1::WatchTrainingJobRequest Watcher::Request() const {

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/synchronization/notification.h"
-#include "client/local_file.h"
+#include "client/digest.h"
 #include "core/base/crc32c.h"
 #include "core/base/error_info.h"
 #include "gmock/gmock.h"
