@@ -41,8 +41,8 @@ absl::Status LibraryError(absl::string_view what, dnnl_status_t code) {
 }
 
 // The activations fused into the matmul. ReLU is not: oneDNN's turns NaN into 0, which would hide a
-// diverged layer from the finite check (PyTorch's keeps it). Our own pass costs about 1 % of a
-// step.
+// diverged layer from the finite check (PyTorch's keeps it). It costs one more pass over the
+// outputs.
 std::optional<dnnl::algorithm> EltwiseOf(Activation activation) {
   switch (activation) {
     case Activation::kSigmoid:
