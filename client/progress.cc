@@ -41,6 +41,13 @@ std::string EpochCount(const ProgressState& state) {
   return absl::StrCat("epoch ", state.epochs_done, "/", state.epochs_total);
 }
 
+// "epoch 3/20", "PENDING", "PAUSED epoch 3/20".
+std::string Head(const ProgressState& state) {
+  if (state.state == v1::JOB_STATE_RUNNING) return EpochCount(state);
+  if (state.steps_done == 0) return StateWord(state.state);
+  return absl::StrCat(StateWord(state.state), " ", EpochCount(state));
+}
+
 std::string StateChangeLine(const v1::StateChange& change) {
   return absl::StrCat(StateWord(change.to()), change.message().empty() ? "" : ": ",
                       Printable(change.message()));
@@ -74,6 +81,8 @@ void ProgressTracker::OnEvent(const v1::JobEvent& event) {
 void ProgressTracker::OnStateChange(const v1::JobEvent& event) {
   state_.state = event.state_change().to();
   state_.eta.reset();
+  state_.rows_per_second.reset();
+  seconds_per_step_ = 0;
   samples_.clear();  // an attempt starts or ends: the time between says nothing of speed
   if (state_.state == v1::JOB_STATE_RUNNING && state_.steps_done == 0) {
     samples_.push_back({EventTime(event)});
@@ -131,9 +140,7 @@ void ProgressTracker::UpdateSpeed() {
 }
 
 std::string ProgressLine(const ProgressState& state, size_t width) {
-  const std::string head = state.state == v1::JOB_STATE_RUNNING || state.steps_done > 0
-                               ? EpochCount(state)
-                               : StateWord(state.state);
+  const std::string head = Head(state);
   const double fraction = FractionDone(state);
   const std::string percent =
       absl::StrCat(" ", static_cast<int>(std::clamp(fraction, 0.0, 1.0) * 100), "%");

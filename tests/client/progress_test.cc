@@ -89,6 +89,8 @@ TEST_F(ProgressTest, APauseIsNotSlowTraining) {
   tracker_.OnEvent(StepAt(1000, 9, 1000));
   tracker_.OnEvent(StateAt(1000, v1::JOB_STATE_PAUSED));
   EXPECT_FALSE(state().eta.has_value());
+  EXPECT_FALSE(state().rows_per_second.has_value());
+  EXPECT_THAT(ProgressLine(state(), 60), HasSubstr("PAUSED epoch 0/4 ["));
   tracker_.OnEvent(StateAt(3'600'000, v1::JOB_STATE_RUNNING));
   tracker_.OnEvent(StepAt(3'601'000, 14, 1500));
   tracker_.OnEvent(StepAt(3'602'000, 24, 2500));
