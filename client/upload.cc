@@ -101,7 +101,7 @@ absl::Status Uploader::SendChunks(WriteStream& stream) {
     TY_RETURN_IF_ERROR(file_.Read(limits::kChunkBytesMax, request.mutable_data()));
     request.set_crc32c(crc32c::Value(request.data()));
     const bool is_last = request.data().empty();
-    // An empty file still needs the one message that names the dataset.
+    // When only the answer of the stream before was lost, nothing is left to send but the name.
     if (is_last && request.name().empty()) break;
     if (!stream.Write(request)) return absl::OkStatus();
     if (is_last) break;
@@ -182,6 +182,11 @@ absl::StatusOr<v1::Dataset> SendAndFinalize(Remote& remote, Screen& screen, Sour
 
 absl::StatusOr<v1::Dataset> Upload(Remote& remote, Screen& screen, const UploadOptions& options) {
   TY_ASSIGN_OR_RETURN(const std::unique_ptr<SourceFile> file, SourceFile::Open(options.path));
+  if (file->size_bytes() == 0) {
+    return MakeError(
+        absl::StatusCode::kInvalidArgument, absl::StrCat(options.path, " is empty"),
+        {.reason = ErrorReason::kDatasetRejected, .hint = "give a CSV file with at least one row"});
+  }
   TY_ASSIGN_OR_RETURN(const v1::Dataset created, Create(remote, options, file->size_bytes()));
   if (created.state() == v1::Dataset::READY) return created;  // a repeated --request-id
   absl::StatusOr<v1::Dataset> ready =

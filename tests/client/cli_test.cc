@@ -54,15 +54,17 @@ class FakeDatasets : public v1::DatasetService::Service {
     if (!breaks.empty()) breaks.erase(breaks.begin());
     ++streams;
     v1::WriteDatasetRequest request;
-    for (bool first = true; reader->Read(&request); first = false) {
+    bool first = true;
+    for (; reader->Read(&request); first = false) {
       EXPECT_EQ(request.name(), first ? kDataset : "");
       if (chunks_left-- == 0) return BrokenConnection();
       EXPECT_EQ(request.offset(), static_cast<int64_t>(bytes.size()));
       EXPECT_EQ(request.crc32c(), crc32c::Value(request.data()));
       bytes += request.data();
     }
+    EXPECT_FALSE(first) << "a stream must name its dataset";
     response->set_committed_size_bytes(static_cast<int64_t>(bytes.size()));
-    return grpc::Status::OK;
+    return answers_lost-- > 0 ? BrokenConnection() : grpc::Status::OK;
   }
 
   grpc::Status GetUploadStatus(grpc::ServerContext*, const v1::GetUploadStatusRequest*,
@@ -96,6 +98,7 @@ class FakeDatasets : public v1::DatasetService::Service {
 
   std::vector<int> breaks;
   int create_failures = 0;
+  int answers_lost = 0;
   bool lose_last_chunk = false;
   absl::Status finalize_error;
   std::string bytes;
@@ -171,6 +174,8 @@ class FakeJobs : public v1::JobService::Service {
   grpc::Status CreateTrainingJob(grpc::ServerContext*, const v1::CreateTrainingJobRequest* request,
                                  v1::TrainingJob* answer) override {
     created = *request;
+    request_ids.push_back(request->request_id());
+    if (create_failures-- > 0) return BrokenConnection();
     if (!create_error.ok()) return ToGrpc(create_error);
     *answer = job;
     return grpc::Status::OK;
@@ -193,6 +198,8 @@ class FakeJobs : public v1::JobService::Service {
   absl::Notification watching;
   std::vector<int64_t> start_sequences;
   v1::CreateTrainingJobRequest created;
+  std::vector<std::string> request_ids;
+  int create_failures = 0;
   absl::Status create_error;
 };
 
@@ -314,6 +321,14 @@ TEST_F(CliTest, ABrokenUploadGoesOnWhereTheServerHasTheBytes) {
   EXPECT_THAT(err_.str(), HasSubstr("going on at 1.0 MiB"));
 }
 
+TEST_F(CliTest, AnUploadWhoseAnswerIsLostIsNotSentAgain) {
+  datasets_.answers_lost = 1;
+  ASSERT_EQ(Run({"dataset", "upload", File("table.csv", "a,b\n1,2\n")}), ExitCode::kOk)
+      << err_.str();
+  EXPECT_EQ(datasets_.bytes, "a,b\n1,2\n");
+  EXPECT_EQ(datasets_.streams, 2);
+}
+
 TEST_F(CliTest, AnUploadThatNeverGetsOnEndsAndIsDeleted) {
   datasets_.breaks = std::vector<int>(100, 0);
   EXPECT_EQ(Run({"dataset", "upload", File("table.csv", "a,b\n1,2\n")}), ExitCode::kUnreachable);
@@ -321,9 +336,26 @@ TEST_F(CliTest, AnUploadThatNeverGetsOnEndsAndIsDeleted) {
   EXPECT_THAT(datasets_.deleted, ElementsAre(kDataset));
 }
 
-TEST_F(CliTest, AnEmptyFileIsForTheServerToJudge) {
-  ASSERT_EQ(Run({"dataset", "upload", File("empty.csv", "")}), ExitCode::kOk) << err_.str();
-  EXPECT_EQ(datasets_.streams, 1);
+TEST_F(CliTest, AnEmptyFileIsRefusedBeforeAnythingIsSent) {
+  EXPECT_EQ(Run({"dataset", "upload", File("empty.csv", "")}), ExitCode::kRefused);
+  EXPECT_THAT(err_.str(), HasSubstr("empty.csv is empty"));
+  EXPECT_THAT(datasets_.create_ids, ElementsAre());
+}
+
+TEST_F(CliTest, AServerThatNeverAnsweredIsNotWaitedFor) {
+  datasets_.create_failures = 1;
+  EXPECT_EQ(Run({"dataset", "upload", File("a.csv", "a,y\n1,2\n")}), ExitCode::kUnreachable);
+  EXPECT_EQ(datasets_.create_ids.size(), 1u);
+}
+
+TEST_F(CliTest, OneThatHasAnsweredIsWaitedForWithTheSameRequestId) {
+  jobs_.create_failures = 2;
+  ASSERT_EQ(Run({"train", "--dataset", File("a.csv", "a,y\n1,2\n"), "--target", "y"}),
+            ExitCode::kOk)
+      << err_.str();
+  ASSERT_EQ(jobs_.request_ids.size(), 3u);
+  EXPECT_THAT(jobs_.request_ids, testing::Each(jobs_.request_ids[0]));
+  EXPECT_EQ(jobs_.request_ids[0].size(), 36u);
 }
 
 TEST_F(CliTest, ARejectedTableShowsBadCellsAndIsDeleted) {
