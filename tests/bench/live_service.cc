@@ -155,7 +155,7 @@ absl::StatusOr<std::unique_ptr<LiveService>> LiveService::Start(const ServiceOpt
   service->process_ = std::make_unique<ChildProcess>(std::vector<std::string>{
       options.bin + "/trainyard-server", "--listen", "127.0.0.1:0", "--metrics-listen",
       "127.0.0.1:0", "--data-dir", options.data_dir, "--workers", absl::StrCat(options.workers),
-      "--print-address", address_file, "--log-level", "warn"});
+      "--print-address", address_file, "--log-level", "warning"});
   TY_RETURN_IF_ERROR(service->Connect(address_file, started));
   return service;
 }

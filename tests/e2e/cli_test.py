@@ -59,7 +59,7 @@ class MainJobTest(CliTest):
 
     def check_table_predictions(self, model):
         out = self.folder / "predictions.csv"
-        self.run_cli("model", "predict", model, WDBC, "-o", out)
+        self.run_cli("model", "predict", model, WDBC, "-f", out)
         records = [line.split(",") for line in out.read_text().splitlines()]
         self.assertEqual(records[0], ["prediction", "probability_benign", "probability_malignant"])
         rows, labels = rows_of(WDBC)

@@ -42,6 +42,10 @@ class CrashTest(Case):
     def submit_long(self, client):
         return client.submit(client.upload(WDBC).name, diagnosis_spec(**LONG)).name
 
+    def await_attempt(self, client, name, attempt):
+        eventually(lambda: client.job(name).attempt == attempt and client.job(name).state == c.job.JOB_STATE_RUNNING,
+                   f"attempt {attempt} of {name} runs")
+
     def see(self, client, name, count, start_sequence=0):
         """Watches until `count` events came; returns them."""
         events = []
@@ -89,7 +93,8 @@ class CrashTest(Case):
         self.assert_succeeded(undisturbed)
         name = self.submit_long(client)
         seen = []
-        for count in (3, 40, 200):
+        for attempt, count in enumerate((3, 40, 200), start=1):
+            self.await_attempt(client, name, attempt)
             seen += self.see(client, name, count, len(seen) + 1)
             client = self.crash()
         job = client.wait(name)
@@ -121,8 +126,7 @@ class CrashTest(Case):
         client = self.connect()
         name = self.submit_long(client)
         for attempt in (1, 2, 3):
-            eventually(lambda: client.job(name).attempt == attempt and client.job(name).state == c.job.JOB_STATE_RUNNING,
-                       f"attempt {attempt} runs")
+            self.await_attempt(client, name, attempt)
             os.kill(self.server.worker_pids()[0], signal.SIGKILL)
         job = client.wait(name)
         self.assertEqual(job.state, c.job.JOB_STATE_FAILED)

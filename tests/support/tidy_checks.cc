@@ -121,9 +121,10 @@ const std::vector<LibraryOwner>& LibraryOwners() {
       {"spdlog/", {"server/base/log.cc"}},
       {"yaml-cpp/", {"client/spec_yaml.cc"}},
       {"CLI/", {"client/", "server/options.cc"}},
-      {"openssl/", {"server/base/ids.cc", "client/local_file.cc"}},
+      {"openssl/", {"server/base/ids.cc", "client/digest.cc"}},
       {"grpcpp/",
-       {"server/rpc/", "server/services/", "server/worker/", "server/server.cc", "client/"}}};
+       {"server/rpc/", "server/services/", "server/worker/", "server/server.h", "server/server.cc",
+        "client/"}}};
   return *owners;
 }
 

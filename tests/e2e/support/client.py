@@ -40,7 +40,8 @@ def error_of(error: grpc.RpcError):
 
 class Client:
     def __init__(self, address):
-        self.channel = grpc.insecure_channel(address)
+        # A connection of its own: clients of one address share one otherwise, even one that a killed server left behind.
+        self.channel = grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
         self.datasets = c.dataset_grpc.DatasetServiceStub(self.channel)
         self.jobs = c.job_grpc.JobServiceStub(self.channel)
         self.models = c.model_grpc.ModelServiceStub(self.channel)
@@ -77,7 +78,8 @@ class Client:
             request_id=request_id or str(uuid.uuid4()), validate_only=validate_only), timeout=DEADLINE_SECONDS)
 
     def watch(self, name, start_sequence=0):
-        return self.jobs.WatchTrainingJob(c.job.WatchTrainingJobRequest(name=name, start_sequence=start_sequence))
+        return self.jobs.WatchTrainingJob(c.job.WatchTrainingJobRequest(name=name, start_sequence=start_sequence),
+                                          timeout=DEADLINE_SECONDS)
 
     def job(self, name):
         return self.jobs.GetTrainingJob(c.job.GetTrainingJobRequest(name=name), timeout=DEADLINE_SECONDS)
