@@ -19,7 +19,7 @@ bin=
 install=yes
 keep_running=no
 train_options=(--hidden 32,16 --activation relu --optimizer adam --learning-rate 0.003 --batch-size 32
-  --epochs 60 --stratify --seed 7)
+  --epochs 20 --stratify --seed 7)
 server_pid=
 
 usage() { sed -n '2,11s/^# \{0,1\}//p' "$0"; }

@@ -33,6 +33,7 @@ absl::Status WaitForFirstStep(LiveService& service, const std::string& job) {
   while (reader->Read(&response)) {
     if (!response.event().has_step()) continue;
     context.TryCancel();
+    reader->Finish();  // CANCELLED, as asked
     return absl::OkStatus();
   }
   return absl::InternalError(absl::StrCat("no step event: ", reader->Finish().error_message()));

@@ -22,7 +22,8 @@ constexpr int kChannels = 10;
 constexpr int kJobSeconds = 30;
 constexpr int kEventsPerSecond = 10;
 
-// Many steps in an epoch, so that nearly all events are step events, whose rate the spec decides.
+// Long steps, and many in an epoch, so that nearly all events are step events, whose rate the spec
+// decides.
 constexpr int kTableRows = 200000;
 
 // Follows one job to its end and keeps what it needs for the verdict.
@@ -76,6 +77,8 @@ class Watcher final : public grpc::ClientReadReactor<v1::WatchTrainingJobRespons
 
 v1::TrainingSpec LongSpec(int seconds) {
   v1::TrainingSpec spec = SmallSpec("label");
+  for (int layer = 0; layer < 2; ++layer) spec.add_layers()->set_units(128);
+  spec.set_batch_size(256);
   spec.set_epochs(100000);
   spec.mutable_max_runtime()->set_seconds(seconds);
   return spec;
@@ -85,7 +88,7 @@ v1::TrainingSpec LongSpec(int seconds) {
 absl::StatusOr<int> EventInterval(LiveService& service, const std::string& dataset) {
   constexpr int kSeconds = 2;
   v1::TrainingSpec spec = LongSpec(kSeconds);
-  spec.set_step_event_interval(1000);
+  spec.set_step_event_interval(100);
   TY_ASSIGN_OR_RETURN(const std::string name, service.Submit(dataset, spec));
   TY_RETURN_IF_ERROR(service.WaitForSuccess(name));
   grpc::ClientContext context;

@@ -4,6 +4,7 @@ import hashlib
 import os
 import pathlib
 import signal
+import threading
 import unittest
 import uuid
 
@@ -86,6 +87,24 @@ class CrashTest(Case):
         listed = client.jobs.ListTrainingJobs(c.job.ListTrainingJobsRequest()).training_jobs
         self.assertEqual([job.name for job in listed], [name])
         self.assert_dense(client.events(name))
+
+    def test_every_acknowledged_job_of_a_burst_survives(self):
+        client = self.connect()
+        dataset = client.upload(WDBC).name
+        acknowledged = []
+        killer = threading.Timer(0.3, self.server.kill)
+        killer.start()
+        try:
+            while True:
+                acknowledged.append(client.submit(dataset, diagnosis_spec(epochs=1)).name)
+        except grpc.RpcError:
+            killer.join()
+        self.assertGreater(len(acknowledged), 3)
+        self.server.start()
+        client = self.connect()
+        for name in acknowledged:
+            self.assert_succeeded(client.wait(name))
+            self.assert_dense(client.events(name))
 
     def test_killing_the_server_in_training_changes_no_byte(self):
         client = self.connect()

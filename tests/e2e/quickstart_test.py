@@ -7,7 +7,8 @@ import unittest
 
 from support import contract as c
 from support.case import Case
-from support.server import BIN
+from support.client import Client
+from support.server import BIN, Server
 
 SECOND_RUN_SECONDS_MAX = 60
 
@@ -38,6 +39,13 @@ class QuickstartTest(Case):
         run = self.run_quickstart("--frobnicate")
         self.assertEqual(run.returncode, 2)
         self.assertIn("--frobnicate", run.stderr)
+
+    def test_the_example_configuration_is_accepted(self):
+        with Server(self.folder / "data", options=["--config", c.ROOT / "deploy/trainyard.toml"]) as server:
+            with Client(server.address) as client:
+                limits = client.info().limits
+            self.assertEqual((limits.dataset_bytes_max, limits.owner_jobs_max), (4 << 30, 1000))
+            server.stop()
 
 
 if __name__ == "__main__":
