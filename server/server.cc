@@ -220,7 +220,7 @@ void Server::MakeServices() {
   const WatchOptions watch{.heartbeat_interval = options_.heartbeat_interval,
                            .watchers_max = options_.watchers_max};
   dataset_service_ = std::make_unique<DatasetService>(rpc, datasets_.get(), blobs_.get(),
-                                                      files_.get(), jobs_.get());
+                                                      files_.get());
   job_service_ = std::make_unique<JobService>(rpc, Limits(), watch, jobs_.get(), datasets_.get());
   model_service_ = std::make_unique<ModelService>(rpc, PredictorCache::Options(), models_.get(),
                                                   datasets_.get());

@@ -88,18 +88,7 @@ grpc::ServerUnaryReactor* DatasetService::DeleteDataset(grpc::CallbackServerCont
                                                         const v1::DeleteDatasetRequest* request,
                                                         google::protobuf::Empty* response) {
   return Serve(rpc_, call, "/trainyard.v1.DatasetService/DeleteDataset", rpc_.quick, response,
-               [=, this](const Principal&) { return Delete(request->name()); });
-}
-
-absl::Status DatasetService::Delete(const std::string& name) {
-  TY_RETURN_IF_ERROR(datasets_->Get(name).status());
-  if (!jobs_->DatasetInUse(name)) return datasets_->Delete(name);
-  return MakeError(
-      absl::StatusCode::kFailedPrecondition,
-      absl::StrCat(name, " is used by a job that is not finished"),
-      {.reason = ErrorReason::kInvalidState,
-       .hint = absl::StrCat("wait for the job or cancel it; list with filter dataset = ", name),
-       .metadata = {{"resource", name}}});
+               [=, this](const Principal&) { return datasets_->Delete(request->name()); });
 }
 
 }  // namespace trainyard

@@ -6,7 +6,6 @@
 #include <string>
 
 #include "core/base/file_system.h"
-#include "server/jobs/job_manager.h"
 #include "server/rpc/call_scope.h"
 #include "server/storage/blob_store.h"
 #include "server/storage/dataset_store.h"
@@ -16,9 +15,8 @@ namespace trainyard {
 
 class DatasetService final : public v1::DatasetService::CallbackService {
  public:
-  DatasetService(const RpcContext& rpc, DatasetStore* datasets, BlobStore* blobs, FileSystem* files,
-                 JobManager* jobs)
-      : rpc_(rpc), datasets_(datasets), blobs_(blobs), files_(files), jobs_(jobs) {}
+  DatasetService(const RpcContext& rpc, DatasetStore* datasets, BlobStore* blobs, FileSystem* files)
+      : rpc_(rpc), datasets_(datasets), blobs_(blobs), files_(files) {}
 
   grpc::ServerUnaryReactor* CreateDataset(grpc::CallbackServerContext* call,
                                           const v1::CreateDatasetRequest* request,
@@ -47,13 +45,11 @@ class DatasetService final : public v1::DatasetService::CallbackService {
  private:
   absl::StatusOr<v1::Dataset> Create(const v1::CreateDatasetRequest& request,
                                      const Principal& principal);
-  absl::Status Delete(const std::string& name);
 
   const RpcContext rpc_;
   DatasetStore* const datasets_;
   BlobStore* const blobs_;
   FileSystem* const files_;
-  JobManager* const jobs_;
 };
 
 }  // namespace trainyard

@@ -6,8 +6,10 @@
 #ifndef TRAINYARD_TESTS_SUPPORT_STATUS_MATCHERS_H_
 #define TRAINYARD_TESTS_SUPPORT_STATUS_MATCHERS_H_
 
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -39,6 +41,15 @@ MATCHER_P(HasReason, reason, "has the reason") {
   *result_listener << StatusOf(arg).ToString();
   const auto info = GetErrorInfo(StatusOf(arg));
   return info.has_value() && info->reason == reason;
+}
+
+// The fields of the ErrorInfo's violations, in order; empty when there is none.
+inline std::vector<std::string> ViolatedFields(const absl::Status& status) {
+  std::vector<std::string> fields;
+  const std::optional<ErrorInfo> info = GetErrorInfo(status);
+  if (!info.has_value()) return fields;
+  for (const FieldViolation& violation : info->violations) fields.push_back(violation.field);
+  return fields;
 }
 
 }  // namespace trainyard

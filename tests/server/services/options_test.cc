@@ -1,0 +1,98 @@
+#include "server/options.h"
+
+#include <fstream>
+
+#include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
+
+namespace trainyard {
+namespace {
+
+using testing::HasSubstr;
+
+// CANCELLED when help or the version was printed instead.
+absl::StatusOr<ServerOptions> Parse(std::vector<const char*> flags) {
+  flags.insert(flags.begin(), "trainyard-server");
+  absl::StatusOr<std::optional<ServerOptions>> options =
+      ParseOptions(static_cast<int>(flags.size()), flags.data());
+  if (!options.ok()) return options.status();
+  if (!options->has_value()) return absl::CancelledError("printed");
+  return **std::move(options);
+}
+
+TEST(OptionsTest, DefaultsAreValid) {
+  ASSERT_OK_AND_ASSIGN(const auto options, Parse({}));
+  EXPECT_EQ(options.listen, std::vector<std::string>{"127.0.0.1:7070"});
+  EXPECT_EQ(options.metrics_listen, "127.0.0.1:9400");
+  EXPECT_GE(options.workers, 1);
+}
+
+TEST(OptionsTest, VersionIsPrintedAndNothingStarts) {
+  testing::internal::CaptureStdout();
+  EXPECT_THAT(Parse({"--version"}), StatusIs(absl::StatusCode::kCancelled, testing::_));
+  EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("0.1.0"));
+}
+
+TEST(OptionsTest, FlagsAreRead) {
+  ASSERT_OK_AND_ASSIGN(const auto options,
+                       Parse({"--listen", "127.0.0.1:0", "--listen", "[::1]:0", "--metrics-listen",
+                              "", "--workers", "0", "--drain-timeout", "2m", "--heartbeat-interval",
+                              "200ms", "--log-level", "warning"}));
+  EXPECT_EQ(options.listen.size(), 2u);
+  EXPECT_EQ(options.metrics_listen, "");
+  EXPECT_EQ(options.workers, 0);
+  EXPECT_EQ(options.drain_timeout, absl::Minutes(2));
+  EXPECT_EQ(options.heartbeat_interval, absl::Milliseconds(200));
+}
+
+TEST(OptionsTest, AConfigFileHasTheSameNamesAndFlagsWin) {
+  TempDir directory;
+  const std::string path = directory.path() + "/trainyard.toml";
+  std::ofstream(path) << "listen = \"127.0.0.1:1234\"\nworkers = 3\njob-runtime-max = \"10m\"\n";
+  ASSERT_OK_AND_ASSIGN(const auto options, Parse({"--config", path.c_str(), "--workers", "2"}));
+  EXPECT_EQ(options.listen, std::vector<std::string>{"127.0.0.1:1234"});
+  EXPECT_EQ(options.workers, 2);
+  EXPECT_EQ(options.job_runtime_max, absl::Minutes(10));
+}
+
+TEST(OptionsTest, AnUnknownKeyOfTheFileIsAnError) {
+  TempDir directory;
+  const std::string path = directory.path() + "/trainyard.toml";
+  std::ofstream(path) << "worker = 3\n";
+  EXPECT_THAT(Parse({"--config", path.c_str()}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("worker")));
+}
+
+TEST(OptionsTest, EveryFaultIsListed) {
+  const auto options =
+      Parse({"--listen", "nowhere", "--workers", "-1", "--owner-jobs-max", "0", "--data-dir", "",
+             "--job-runtime-max", "2h", "--heartbeat-interval", "1ms"});
+  ASSERT_FALSE(options.ok());
+  EXPECT_THAT(ViolatedFields(options.status()),
+              testing::IsSupersetOf({"listen", "workers", "owner-jobs-max", "data-dir",
+                                     "job-runtime-max", "heartbeat-interval"}));
+}
+
+TEST(OptionsTest, OtherMachinesOnlyWithInsecure) {
+  for (const char* address : {"0.0.0.0:7070", "192.0.2.1:7070", "[::]:7070", "example.com:7070"}) {
+    SCOPED_TRACE(address);
+    EXPECT_THAT(Parse({"--listen", address}),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--insecure")));
+    EXPECT_THAT(Parse({"--listen", address, "--insecure"}), IsOk());
+  }
+  EXPECT_THAT(Parse({"--listen", "localhost:7070"}), IsOk());
+}
+
+TEST(OptionsTest, UnknownFlagsAndUnreadableValuesAreErrors) {
+  EXPECT_THAT(Parse({"--colour", "red"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--colour")));
+  EXPECT_THAT(Parse({"--workers", "many"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("many")));
+  EXPECT_THAT(Parse({"--drain-timeout", "soon"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("soon")));
+  EXPECT_THAT(Parse({"--log-level", "loud"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("loud")));
+}
+
+}  // namespace
+}  // namespace trainyard
