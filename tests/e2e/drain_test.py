@@ -46,15 +46,18 @@ class DrainTest(Case):
 
     def test_the_command_line_reconnects_by_itself(self):
         name = self.submit_long()
-        watch = subprocess.Popen([BIN / "trainyard", "--server", self.server.address, "-o", "json", "job", "watch", name],
-                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        out = self.folder / "watch.json"
+        with open(out, "w") as file:
+            watch = subprocess.Popen(
+                [BIN / "trainyard", "--server", self.server.address, "-o", "json", "job", "watch", name],
+                stdout=file, stderr=subprocess.PIPE, text=True)
         self.addCleanup(watch.kill)
-        lines = [watch.stdout.readline() for _ in range(20)]
+        eventually(lambda: len(out.read_text().splitlines()) >= 20, "the watch shows events")
         self.server.stop()
         self.server.start()
-        out, err = watch.communicate(timeout=120)
+        _, err = watch.communicate(timeout=120)
         self.assertEqual(watch.returncode, 0, err)
-        documents = [json.loads(line) for line in lines + out.splitlines() if line.strip()]
+        documents = [json.loads(line) for line in out.read_text().splitlines()]
         sequences = [int(d["event"]["sequence"]) for d in documents if "event" in d]
         self.assertEqual(sequences, list(range(1, len(sequences) + 1)))
         self.assertTrue(err, "it should say that it reconnected")
