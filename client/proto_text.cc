@@ -8,7 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "client/nearest.h"
+#include "core/base/nearest.h"
 #include "client/render.h"
 #include "core/base/check.h"
 #include "google/protobuf/duration.pb.h"

@@ -40,8 +40,6 @@ function(ty_test name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ty_flags ${arg_DEPS} GTest::gmock GTest::gtest GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE TY_SOURCE_DIR="${CMAKE_SOURCE_DIR}" TY_BINARY_DIR="${CMAKE_BINARY_DIR}")
-  # gtest's macros trip -Wconversion in places that are not ours to mend.
-  target_compile_options(${name} PRIVATE -Wno-conversion)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS ${arg_SIZE} TIMEOUT ${arg_TIMEOUT})
 endfunction()

@@ -17,14 +17,12 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/base/error_info.h"
+#include "core/base/task.h"
 #include "core/data/preprocessor.h"
 #include "core/data/table.h"
 #include "core/tensor/matrix.h"
 
 namespace trainyard {
-
-// Numbers equal trainyard.v1.Task and are persisted in bundles.
-enum class Task : uint8_t { kUnspecified = 0, kBinary = 1, kMulticlass = 2, kRegression = 3 };
 
 // "binary", "multiclass", "regression", "unspecified": as in a spec file.
 absl::string_view TaskWord(Task task);

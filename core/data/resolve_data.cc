@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/limits.h"
+#include "core/base/nearest.h"
 #include "core/data/dataset.h"
 #include "core/data/number.h"
 #include "core/data/split.h"
@@ -16,27 +17,9 @@ namespace trainyard {
 namespace {
 
 constexpr size_t kNamesShownMax = 20;
-constexpr size_t kNearestNameEditsMax = 8;
 // With more different values than this, or any that is not an integer, a numeric target is a
 // quantity.
 constexpr int64_t kNumericClassesInferredMax = 20;
-
-// Levenshtein distance, stopped at `max`.
-size_t EditDistance(absl::string_view a, absl::string_view b, size_t max) {
-  if (a.size() > b.size() + max || b.size() > a.size() + max) return max;
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return std::min(row[b.size()], max);
-}
 
 // "a", "b", "c" and 7 more.
 std::string NameList(const std::vector<std::string>& names) {
@@ -82,18 +65,11 @@ class Resolver {
   }
 
   std::string NoSuchColumn(absl::string_view name) const {
-    const ColumnInfo* nearest = nullptr;
-    size_t fewest = std::min(kNearestNameEditsMax, std::max<size_t>(2, name.size() / 2)) + 1;
-    for (const ColumnInfo& column : schema_.columns) {
-      const size_t edits = EditDistance(name, column.name, fewest);
-      if (edits >= fewest) continue;
-      fewest = edits;
-      nearest = &column;
-    }
-    if (nearest != nullptr)
-      return absl::StrCat("no column \"", name, "\"; did you mean \"", nearest->name, "\"?");
     std::vector<std::string> names;
     for (const ColumnInfo& column : schema_.columns) names.push_back(column.name);
+    const std::string nearest = Nearest(name, names);
+    if (!nearest.empty())
+      return absl::StrCat("no column \"", name, "\"; did you mean \"", nearest, "\"?");
     return absl::StrCat("no column \"", name, "\"; the columns are ", NameList(names));
   }
 
@@ -118,10 +94,10 @@ class Resolver {
       Fault("exclude_columns",
             "cannot be given together with feature_columns; leave one of them empty");
     CheckExcluded();
-    if (config_.feature_columns.empty()) {
-      TakeOtherColumns();
-    } else {
+    if (!config_.feature_columns.empty()) {
       CheckGivenFeatures();
+    } else if (target_ != nullptr) {
+      TakeOtherColumns();  // without a known target it would be among them, and look like a fault
     }
     config_.exclude_columns.clear();
     NoteConstantFeatures();
@@ -269,9 +245,10 @@ class Resolver {
 
   void CheckSplit() {
     const SplitConfig& split = config_.split;
-    const bool in_range = CheckFraction("split.validation_fraction", split.validation_fraction) &
-                          CheckFraction("split.test_fraction", split.test_fraction);
-    if (in_range) CheckPartSizes();
+    const bool validation_ok =
+        CheckFraction("split.validation_fraction", split.validation_fraction);
+    const bool test_ok = CheckFraction("split.test_fraction", split.test_fraction);
+    if (validation_ok && test_ok) CheckPartSizes();
     if (split.stratify && config_.task == Task::kRegression) {
       Fault("split.stratify",
             "keeps class proportions, and regression has no classes; set it to false");

@@ -25,20 +25,6 @@ constexpr int64_t kBatchRows = 64;
 // Networks kept between calls; more calls than this at once build theirs anew.
 constexpr size_t kIdleNetworksMax = 4;
 
-LossKind LossOf(Task task) {
-  switch (task) {
-    case Task::kBinary:
-      return LossKind::kBinaryCrossEntropy;
-    case Task::kMulticlass:
-      return LossKind::kSoftmaxCrossEntropy;
-    case Task::kRegression:
-      return LossKind::kMeanSquaredError;
-    case Task::kUnspecified:
-      return LossKind::kUnspecified;
-  }
-  return LossKind::kUnspecified;
-}
-
 // Lends networks with the bundle's weights: an Mlp owns its buffers and serves one call at a time.
 class NetworkPool {
  public:

@@ -93,6 +93,20 @@ double SoftmaxLoss(const float* z, int32_t target, int64_t outputs) {
 
 }  // namespace
 
+LossKind LossOf(Task task) {
+  switch (task) {
+    case Task::kBinary:
+      return LossKind::kBinaryCrossEntropy;
+    case Task::kMulticlass:
+      return LossKind::kSoftmaxCrossEntropy;
+    case Task::kRegression:
+      return LossKind::kMeanSquaredError;
+    case Task::kUnspecified:
+      break;
+  }
+  return LossKind::kUnspecified;
+}
+
 double LossAndGradient(LossKind kind, const float* logits, const LossTargets& targets, int64_t rows,
                        int64_t outputs, float* dlogits) {
   const float scale = 1.0f / static_cast<float>(rows);

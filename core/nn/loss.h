@@ -14,6 +14,8 @@
 
 #include <cstdint>
 
+#include "core/base/task.h"
+
 namespace trainyard {
 
 // Numbers equal trainyard.v1.Loss.
@@ -23,6 +25,9 @@ enum class LossKind : uint8_t {
   kSoftmaxCrossEntropy = 2,
   kMeanSquaredError = 3,
 };
+
+// The loss that fits a task; kUnspecified for kUnspecified.
+LossKind LossOf(Task task);
 
 // What the outputs are compared with, row by row. Points into arrays it does not own; one of the
 // two is set.

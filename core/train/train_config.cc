@@ -59,20 +59,6 @@ absl::string_view TaskName(Task task) {
   return "TASK_UNSPECIFIED";
 }
 
-LossKind LossOf(Task task) {
-  switch (task) {
-    case Task::kBinary:
-      return LossKind::kBinaryCrossEntropy;
-    case Task::kMulticlass:
-      return LossKind::kSoftmaxCrossEntropy;
-    case Task::kRegression:
-      return LossKind::kMeanSquaredError;
-    case Task::kUnspecified:
-      break;
-  }
-  return LossKind::kUnspecified;
-}
-
 // A count that must be in [min, max].
 void CheckCount(absl::string_view field, int64_t value, int64_t min, int64_t max,
                 absl::string_view remedy, Violations* violations) {

@@ -1,4 +1,4 @@
-#include "client/nearest.h"
+#include "core/base/nearest.h"
 
 #include <algorithm>
 #include <numeric>
@@ -6,9 +6,14 @@
 namespace trainyard {
 namespace {
 
-// Longer words are not compared: no name of the contract comes near it, and the cost is the product
-// of the lengths.
+// Longer words are not compared: no name (limits::kColumnNameBytesMax included) is longer, and the
+// cost is the product of the lengths.
 constexpr size_t kWordBytesMax = 256;
+
+// No nearer than the difference in length, so most candidates cost nothing.
+size_t LengthDifference(absl::string_view a, absl::string_view b) {
+  return a.size() > b.size() ? a.size() - b.size() : b.size() - a.size();
+}
 
 }  // namespace
 
@@ -33,9 +38,10 @@ std::string Nearest(absl::string_view word, const std::vector<std::string>& cand
   size_t best_distance = 0;
   if (word.size() > kWordBytesMax) return best;
   for (const std::string& candidate : candidates) {
+    const size_t allowed = std::max<size_t>(2, candidate.size() / 3);
+    if (candidate.size() > kWordBytesMax || LengthDifference(word, candidate) > allowed) continue;
     const size_t distance = EditDistance(word, candidate);
-    const bool near = distance <= std::max<size_t>(2, candidate.size() / 3);
-    if (near && (best.empty() || distance < best_distance)) {
+    if (distance <= allowed && (best.empty() || distance < best_distance)) {
       best = candidate;
       best_distance = distance;
     }

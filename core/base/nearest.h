@@ -1,8 +1,8 @@
 // The word somebody probably meant, for error messages: "layer" → "did you mean \"layers\"?".
 //
 // Thread-safety: pure functions.
-#ifndef TRAINYARD_CLIENT_NEAREST_H_
-#define TRAINYARD_CLIENT_NEAREST_H_
+#ifndef TRAINYARD_CORE_BASE_NEAREST_H_
+#define TRAINYARD_CORE_BASE_NEAREST_H_
 
 #include <cstddef>
 #include <string>
@@ -22,4 +22,4 @@ std::string Nearest(absl::string_view word, const std::vector<std::string>& cand
 
 }  // namespace trainyard
 
-#endif  // TRAINYARD_CLIENT_NEAREST_H_
+#endif  // TRAINYARD_CORE_BASE_NEAREST_H_
