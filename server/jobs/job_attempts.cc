@@ -233,12 +233,10 @@ void JobManagerImpl::OnEvents(WorkerSession* session, const v1::EventBatch& batc
 }
 
 void JobManagerImpl::OnOutcome(WorkerSession* session, const v1::JobOutcome& outcome) {
-  const bool has_bundle =
-      outcome.has_succeeded() && blobs_->Path(outcome.succeeded().bundle_digest()).ok();
   absl::MutexLock lock(&mu_);
   Job* job = Assigned(session, outcome.job(), outcome.attempt());
   if (job == nullptr) return;
-  if (outcome.has_succeeded() && has_bundle) {
+  if (outcome.has_succeeded() && RetainBundle(outcome.succeeded().bundle_digest())) {
     Succeed(*job, outcome.succeeded());
   } else if (outcome.has_succeeded()) {
     FailOrRetry(
@@ -252,6 +250,16 @@ void JobManagerImpl::OnOutcome(WorkerSession* session, const v1::JobOutcome& out
     Stopped(*job, v1::ERROR_REASON_UNSPECIFIED);
   }
   Dispatch();
+}
+
+// Keeps the bundle, if it is there, from going with another model that has the same bytes, until
+// the row of the new model is durable (OnDurable). Retained first, then looked for: in this order
+// nobody removes it in between.
+bool JobManagerImpl::RetainBundle(const std::string& digest) {
+  blobs_->Retain(digest);
+  if (blobs_->Path(digest).ok()) return true;
+  blobs_->Release(digest);
+  return false;
 }
 
 void JobManagerImpl::Succeed(Job& job, const v1::JobOutcome::Succeeded& result) {

@@ -14,6 +14,7 @@
 #include "server/jobs/job.h"
 #include "server/jobs/job_manager_impl.h"
 #include "server/metrics/metrics.h"
+#include "server/storage/blob_store.h"
 #include "server/storage/database.h"
 #include "server/storage/requests.h"
 #include "server/wire/convert.h"
@@ -134,7 +135,6 @@ absl::Status JobManagerImpl::RecoverOne(StoredJob stored, Connection& connection
   absl::MutexLock lock(&mu_);
   ++unfinished_;
   ++owner_unfinished_[record.owner()];
-  ++dataset_unfinished_[record.dataset()];
   auto job = std::make_unique<Job>();
   job->number = stored.number;
   job->ticket = next_ticket_++;
@@ -233,14 +233,12 @@ absl::Status JobManagerImpl::Reserve(const v1::TrainingJob& job) {
   }
   ++unfinished_;
   ++owned;
-  ++dataset_unfinished_[job.dataset()];
   return absl::OkStatus();
 }
 
 void JobManagerImpl::Release(const v1::TrainingJob& job) {
   --unfinished_;
   if (--owner_unfinished_[job.owner()] == 0) owner_unfinished_.erase(job.owner());
-  if (--dataset_unfinished_[job.dataset()] == 0) dataset_unfinished_.erase(job.dataset());
 }
 
 void JobManagerImpl::OnInserted(Commit& commit, const std::string& table_digest,
@@ -463,11 +461,6 @@ absl::Status JobManagerImpl::Delete(absl::string_view name) {
   return absl::OkStatus();
 }
 
-bool JobManagerImpl::DatasetInUse(absl::string_view dataset) const {
-  absl::MutexLock lock(&mu_);
-  return dataset_unfinished_.contains(dataset);
-}
-
 JobManagerImpl::Job* JobManagerImpl::Find(absl::string_view name) const {
   const auto found = jobs_.find(name);
   return found == jobs_.end() ? nullptr : found->second.get();
@@ -506,6 +499,7 @@ void JobManagerImpl::Enqueue(Job& job, std::unique_ptr<Commit> commit,
 // On the commit thread. Visible first, then published: who is woken by an event and asks for the
 // job must see its effect.
 void JobManagerImpl::OnDurable(Commit& commit, const absl::Status& status) {
+  if (commit.model.has_value()) blobs_->Release(commit.model->digest());
   if (!status.ok()) return;
   const std::string name = commit.record.name();
   const bool terminal = IsTerminal(commit.record.state());

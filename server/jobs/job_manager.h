@@ -101,8 +101,6 @@ class JobManager {
   virtual absl::StatusOr<v1::TrainingJob> Pause(absl::string_view name, absl::string_view by) = 0;
   virtual absl::StatusOr<v1::TrainingJob> Resume(absl::string_view name, absl::string_view by) = 0;
   virtual absl::Status Delete(absl::string_view name) = 0;
-  // Whether an unfinished job uses the dataset `datasets/{id}`.
-  virtual bool DatasetInUse(absl::string_view dataset) const = 0;
 
   virtual EventLog& events() = 0;
 

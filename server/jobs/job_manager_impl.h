@@ -52,7 +52,6 @@ class JobManagerImpl final : public JobManager {
   absl::StatusOr<v1::TrainingJob> Pause(absl::string_view name, absl::string_view by) override;
   absl::StatusOr<v1::TrainingJob> Resume(absl::string_view name, absl::string_view by) override;
   absl::Status Delete(absl::string_view name) override;
-  bool DatasetInUse(absl::string_view dataset) const override;
   EventLog& events() override { return events_; }
 
   void Connect(WorkerSession* session) override;
@@ -151,6 +150,8 @@ class JobManagerImpl final : public JobManager {
   // The job whose attempt `session` is working on; null when (name, attempt) is not it.
   Job* Assigned(WorkerSession* session, absl::string_view name, int32_t attempt)
       ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  bool RetainBundle(const std::string& digest);
+  // REQUIRES: the bundle is retained.
   void Succeed(Job& job, const v1::JobOutcome::Succeeded& result)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The attempt ended with `error`: FAILED, or another try when it is the service's fault.
@@ -184,7 +185,6 @@ class JobManagerImpl final : public JobManager {
   // Jobs that are not terminal, those being submitted included.
   int64_t unfinished_ ABSL_GUARDED_BY(mu_) = 0;
   absl::flat_hash_map<std::string, int64_t> owner_unfinished_ ABSL_GUARDED_BY(mu_);
-  absl::flat_hash_map<std::string, int64_t> dataset_unfinished_ ABSL_GUARDED_BY(mu_);
   Scheduler scheduler_ ABSL_GUARDED_BY(mu_);
   int64_t next_ticket_ ABSL_GUARDED_BY(mu_) = 1;
   absl::flat_hash_map<WorkerSession*, Worker> workers_ ABSL_GUARDED_BY(mu_);

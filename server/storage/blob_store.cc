@@ -3,7 +3,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "core/base/check.h"
 #include "core/base/error_info.h"
 #include "core/base/status_macros.h"
 #include "server/base/ids.h"
@@ -39,6 +43,8 @@ class DiskBlobStore : public BlobStore {
   absl::StatusOr<std::string> Get(absl::string_view digest, int64_t size_max_bytes) const override;
   absl::StatusOr<std::string> Path(absl::string_view digest) const override;
   absl::Status Remove(absl::string_view digest) override;
+  void Retain(absl::string_view digest) override;
+  void Release(absl::string_view digest) override;
   absl::StatusOr<int64_t> Sweep(
       const std::function<bool(const std::string& digest)>& is_referenced) override;
 
@@ -63,6 +69,8 @@ class DiskBlobStore : public BlobStore {
   // Constant after construction.
   const std::string directory_;
   const std::shared_ptr<FileSystem> files_;
+  absl::Mutex mu_;
+  absl::flat_hash_map<std::string, int> retained_ ABSL_GUARDED_BY(mu_);  // digest → calls
 };
 
 class DiskBlobWriter : public BlobWriter {
@@ -143,6 +151,18 @@ absl::Status DiskBlobStore::Adopt(const std::string& path, absl::string_view dig
   return removed;
 }
 
+void DiskBlobStore::Retain(absl::string_view digest) {
+  absl::MutexLock lock(&mu_);
+  ++retained_[digest];
+}
+
+void DiskBlobStore::Release(absl::string_view digest) {
+  absl::MutexLock lock(&mu_);
+  const auto found = retained_.find(digest);
+  TY_CHECK(found != retained_.end());
+  if (--found->second == 0) retained_.erase(found);
+}
+
 absl::StatusOr<std::string> DiskBlobStore::Path(absl::string_view digest) const {
   TY_RETURN_IF_ERROR(CheckDigest(digest));
   const std::string path = File(digest);
@@ -187,6 +207,9 @@ absl::StatusOr<std::string> DiskBlobStore::Get(absl::string_view digest,
 
 absl::Status DiskBlobStore::Remove(absl::string_view digest) {
   TY_RETURN_IF_ERROR(CheckDigest(digest));
+  absl::MutexLock lock(
+      &mu_);  // until the file is gone: whoever retains it later finds out with Path
+  if (retained_.contains(digest)) return absl::OkStatus();
   const absl::Status status = files_->Remove(File(digest));
   return absl::IsNotFound(status) ? absl::OkStatus() : status;
 }

@@ -55,7 +55,12 @@ class BlobStore {
   // there is none.
   virtual absl::StatusOr<std::string> Path(absl::string_view digest) const = 0;
   // OK when there is none.
+  // Removes nothing while the digest is retained.
   virtual absl::Status Remove(absl::string_view digest) = 0;
+  // Between the two, Remove leaves the blob of `digest` (if there is one) alone: for whoever is
+  // about to write a row that refers to it. Calls count; each Retain needs its Release.
+  virtual void Retain(absl::string_view digest) = 0;
+  virtual void Release(absl::string_view digest) = 0;
   // Removes every blob for which `is_referenced` is false; returns how many.
   virtual absl::StatusOr<int64_t> Sweep(
       const std::function<bool(const std::string& digest)>& is_referenced) = 0;

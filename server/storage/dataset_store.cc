@@ -26,6 +26,7 @@
 #include "server/storage/uploads.h"
 #include "server/wire/convert.h"
 #include "server/wire/names.h"
+#include "trainyard/v1/job.pb.h"
 
 namespace trainyard {
 namespace {
@@ -71,6 +72,22 @@ absl::Status TooLarge(absl::string_view message, absl::string_view hint, int64_t
 absl::Status InUse(absl::string_view name) {
   return InvalidState(absl::StrCat(name, " is being written or finalized"),
                       "retry when the other call has ended");
+}
+
+// jobs.state of PENDING, RUNNING, PAUSED and CANCELLING. Asked inside the deleting transaction: a
+// job that is being submitted meanwhile finds the dataset gone, or keeps it.
+absl::Status CheckNoUnfinishedJob(Connection& connection, absl::string_view name) {
+  static_assert(v1::JOB_STATE_PENDING == 1 && v1::JOB_STATE_CANCELLING == 4,
+                "the states that are not terminal");
+  TY_ASSIGN_OR_RETURN(
+      Statement query,
+      connection.Prepare(
+          "SELECT id FROM jobs WHERE dataset = ? AND state IN (1, 2, 3, 4) LIMIT 1"));
+  TY_ASSIGN_OR_RETURN(const bool used, query.Bind(name).Step());
+  if (!used) return absl::OkStatus();
+  return InvalidState(absl::StrCat(name, " is used by ", MakeName(kTrainingJobs, query.Text(0)),
+                                   ", which is not finished"),
+                      "wait for the job, or cancel it");
 }
 
 absl::Status CheckCreate(const v1::CreateDatasetRequest& request) {
@@ -547,6 +564,7 @@ absl::Status SqlDatasetStore::Delete(absl::string_view name) {
   const absl::Status written = database_->Write([&](Connection& connection) -> absl::Status {
     TY_ASSIGN_OR_RETURN(const DatasetRow row, FindDataset(connection, name));
     if (lock == nullptr) return InUse(name);
+    TY_RETURN_IF_ERROR(CheckNoUnfinishedJob(connection, name));
     digests = {row.dataset.digest(), row.dataset.table_digest()};
     TY_RETURN_IF_ERROR(connection.Run("DELETE FROM datasets WHERE id = ?", id));
     return DeleteRequests(connection, name);

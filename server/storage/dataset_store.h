@@ -78,8 +78,8 @@ class DatasetStore {
   virtual absl::StatusOr<v1::ListDatasetsResponse> List(const v1::ListDatasetsRequest& request) = 0;
   // The frozen table, from its blob.
   virtual absl::StatusOr<Table> LoadTable(const v1::Dataset& dataset) = 0;
-  // Deletes the row, then the blobs no other row refers to. The caller has checked that no job uses
-  // it.
+  // Deletes the row, then the blobs no other row refers to. FAILED_PRECONDITION/INVALID_STATE
+  // while an unfinished job uses it.
   virtual absl::Status Delete(absl::string_view name) = 0;
 
   // For the gauges of a scrape.

@@ -244,7 +244,10 @@ Schema SchemaFromProto(const v1::Dataset& dataset) {
     info.distinct_count = column.distinct_count();
     info.integers = column.integers();
     if (column.distinct_count() == column.top_values_size()) {
-      for (const v1::ValueCount& value : column.top_values()) info.values.push_back(value.value());
+      for (const v1::ValueCount& value : column.top_values()) {
+        info.values.push_back(value.value());
+        info.value_counts.push_back(value.count());
+      }
     }
     schema.columns.push_back(std::move(info));
   }

@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
                                 .slot = absl::GetFlag(FLAGS_slot)});
   const absl::Status status = client.Serve();
   trainyard::Log::Info("worker_stream_ended",
-                       {{"slot", absl::GetFlag(FLAGS_slot)}, {"why", status.ToString()}});
+                       {{"slot", absl::GetFlag(FLAGS_slot)}, {"why", status.message()}});
   trainyard::Log::Flush();
   // At once: a job in the middle of a step is not ours any more.
   std::_Exit(status.ok() ? EXIT_SUCCESS : EXIT_FAILURE);

@@ -126,6 +126,18 @@ TEST_F(BlobStoreTest, SweepRemovesWhatNobodyRefersTo) {
   EXPECT_THAT(files_->Paths(), ElementsAre(*store_->Path(kept)));
 }
 
+TEST_F(BlobStoreTest, RetainedBlobsAreNotRemovedUntilTheLastRelease) {
+  ASSERT_OK_AND_ASSIGN(const std::string digest, store_->Put("wanted"));
+  store_->Retain(digest);
+  store_->Retain(digest);
+  store_->Release(digest);
+  ASSERT_THAT(store_->Remove(digest), IsOk());
+  EXPECT_THAT(store_->Path(digest), IsOk());
+  store_->Release(digest);
+  ASSERT_THAT(store_->Remove(digest), IsOk());
+  EXPECT_THAT(store_->Path(digest), HasReason(ErrorReason::kNotFound));
+}
+
 TEST_F(BlobStoreTest, OpenRemovesWhatACrashLeft) {
   WriteFile("/blobs/tmp/half", "abc");
   Open();

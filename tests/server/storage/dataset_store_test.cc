@@ -16,6 +16,7 @@
 #include "tests/support/mem_file_system.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
+#include "trainyard/v1/job.pb.h"
 
 namespace trainyard {
 namespace {
@@ -293,6 +294,27 @@ TEST_F(DatasetStoreTest, DeletingAnUploadRemovesItsBytes) {
   EXPECT_THAT(files_->Paths(), IsEmpty());
   EXPECT_THAT(store_->OpenUpload(name), HasReason(ErrorReason::kNotFound));
   EXPECT_THAT(Finalize(name), HasReason(ErrorReason::kNotFound));
+}
+
+TEST_F(DatasetStoreTest, ADatasetOfAnUnfinishedJobIsNotDeleted) {
+  const std::string name = Ready();
+  const auto set_job_state = [&](v1::JobState state) {
+    return db_->Write([&](Connection& connection) {
+      return connection.Run(
+          "INSERT OR REPLACE INTO jobs (id, owner, dataset, state, infra_failures, last_sequence, "
+          "record) VALUES ('j1', 'local', ?, ?, 0, 0, x'')",
+          name, static_cast<int64_t>(state));
+    });
+  };
+  for (const v1::JobState state : {v1::JOB_STATE_PENDING, v1::JOB_STATE_RUNNING,
+                                   v1::JOB_STATE_PAUSED, v1::JOB_STATE_CANCELLING}) {
+    ASSERT_THAT(set_job_state(state), IsOk());
+    const absl::Status refused = store_->Delete(name);
+    EXPECT_THAT(refused, HasReason(ErrorReason::kInvalidState)) << v1::JobState_Name(state);
+    EXPECT_THAT(std::string(refused.message()), HasSubstr("trainingJobs/j1"));
+  }
+  ASSERT_THAT(set_job_state(v1::JOB_STATE_SUCCEEDED), IsOk());
+  EXPECT_THAT(store_->Delete(name), IsOk());
 }
 
 TEST_F(DatasetStoreTest, ListIsNewestFirstWithoutColumns) {
