@@ -28,9 +28,11 @@ build() {
 
 say "packages"
 deploy/install-deps.sh --tests
-say "npm packages of the grpc-js client"
 # Without install scripts: none of the packages needs them, and CI should not run them.
-(cd tests/e2e/grpc_js && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+for client in grpc_js onnx; do
+  say "npm packages of tests/e2e/$client"
+  (cd "tests/e2e/$client" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+done
 mkdir -p build
 build dev
 

@@ -129,6 +129,28 @@ TEST_F(WatchTest, FaultyRequestsNameEveryFault) {
   EXPECT_EQ(GetErrorInfo(status)->violations.size(), 3u);
 }
 
+TEST_F(WatchTest, AWatcherThatNeverReadsAndThenLeavesHoldsNothingUp) {
+  // Far more bytes than the transport buffers, so that a write is in flight when the client leaves.
+  const std::string dataset = server_.Upload(ReadTestData("iris.csv"));
+  const auto many_steps = [](v1::TrainingSpec* spec) {
+    spec->set_batch_size(1);
+    spec->set_epochs(120);
+  };
+  const std::string name =
+      server_.Wait(server_.Submit(dataset, "species", many_steps).name()).name();
+  ASSERT_GT(ListAll(name, 10'000).size(), 10'000u);
+  grpc::ClientContext context;
+  const auto reader = server_.jobs().WatchTrainingJob(&context, WatchOf(name));
+  v1::WatchTrainingJobResponse message;
+  ASSERT_TRUE(reader->Read(&message));
+  absl::SleepFor(absl::Milliseconds(300));  // until flow control has stopped the server
+  context.TryCancel();
+  while (reader->Read(&message)) {
+  }
+  reader->Finish();
+  server_.server().Shutdown(absl::Now());  // waits for every stream
+}
+
 // Everything else about a watch that waits needs no worker.
 class IdleWatchTest : public testing::Test {
  protected:
