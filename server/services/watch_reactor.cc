@@ -257,10 +257,12 @@ void WatchReactor::OnCancel() {
 }
 
 void WatchReactor::End(const absl::Status& status) {
-  if (ending_) return;
-  ending_ = true;
-  end_status_ = status;
-  rpc_.ticker->Cancel(timer_);
+  if (!ending_) {
+    ending_ = true;
+    end_status_ = status;
+    rpc_.ticker->Cancel(timer_);
+  }
+  // Also the second time: the first may have found a write in flight, whose failure is the second.
   Advance();
 }
 

@@ -129,8 +129,9 @@ TEST_F(WatchTest, FaultyRequestsNameEveryFault) {
   EXPECT_EQ(GetErrorInfo(status)->violations.size(), 3u);
 }
 
-TEST_F(WatchTest, AWatcherThatNeverReadsAndThenLeavesHoldsNothingUp) {
-  // Far more bytes than the transport buffers, so that a write is in flight when the client leaves.
+TEST_F(WatchTest, AWatcherThatNeverReadsDoesNotHoldUpAShutdown) {
+  // Far more bytes than the transport buffers: a write is in flight when the stream is told to end,
+  // and fails when it is cancelled.
   const std::string dataset = server_.Upload(ReadTestData("iris.csv"));
   const auto many_steps = [](v1::TrainingSpec* spec) {
     spec->set_batch_size(1);
@@ -139,16 +140,21 @@ TEST_F(WatchTest, AWatcherThatNeverReadsAndThenLeavesHoldsNothingUp) {
   const std::string name =
       server_.Wait(server_.Submit(dataset, "species", many_steps).name()).name();
   ASSERT_GT(ListAll(name, 10'000).size(), 10'000u);
+  // A window that does not grow.
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 65'535);
+  const auto stub = v1::JobService::NewStub(grpc::CreateCustomChannel(
+      server_.server().addresses().front(), grpc::InsecureChannelCredentials(), arguments));
   grpc::ClientContext context;
-  const auto reader = server_.jobs().WatchTrainingJob(&context, WatchOf(name));
+  const auto reader = stub->WatchTrainingJob(&context, WatchOf(name));
   v1::WatchTrainingJobResponse message;
   ASSERT_TRUE(reader->Read(&message));
   absl::SleepFor(absl::Milliseconds(300));  // until flow control has stopped the server
-  context.TryCancel();
+  server_.server().Shutdown(absl::Now());   // waits for every stream
   while (reader->Read(&message)) {
   }
-  reader->Finish();
-  server_.server().Shutdown(absl::Now());  // waits for every stream
+  EXPECT_FALSE(reader->Finish().ok());
 }
 
 // Everything else about a watch that waits needs no worker.
