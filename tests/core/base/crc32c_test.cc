@@ -34,5 +34,26 @@ TEST(Crc32cTest, AnySplitGivesTheSame) {
   }
 }
 
+// The definition, bit by bit.
+uint32_t Slow(const std::string& bytes) {
+  uint32_t state = 0xffffffffu;
+  for (const char c : bytes) {
+    state ^= static_cast<unsigned char>(c);
+    for (int bit = 0; bit < 8; ++bit) state = state >> 1 ^ (state & 1 ? 0x82f63b78u : 0);
+  }
+  return ~state;
+}
+
+TEST(Crc32cTest, LongInputsAgreeWithTheDefinition) {
+  std::string bytes;
+  uint32_t noise = 1;
+  for (int i = 0; i < 40'000; ++i) {
+    bytes.push_back(static_cast<char>((noise = noise * 1664525u + 1013904223u) >> 24));
+  }
+  for (const size_t size : {12'287u, 12'288u, 12'289u, 24'576u, 24'583u, 40'000u}) {
+    EXPECT_EQ(crc32c::Value(bytes.substr(0, size)), Slow(bytes.substr(0, size))) << size;
+  }
+}
+
 }  // namespace
 }  // namespace trainyard
