@@ -18,8 +18,9 @@ data_dir=$root/data/quickstart
 bin=
 install=yes
 keep_running=no
-train_options=(--hidden 32,16 --activation relu --optimizer adam --learning-rate 0.003 --batch-size 32
-  --epochs 20 --stratify --seed 7)
+# Larger and slower to learn than this table needs, so that there is something to watch for a second or so.
+train_options=(--hidden 512,256 --activation relu --optimizer adam --learning-rate 0.0003 --weight-decay 0.01 --batch-size 16
+  --epochs 60 --stratify --seed 7)
 server_pid=
 
 usage() { sed -n '2,11s/^# \{0,1\}//p' "$0"; }
@@ -117,6 +118,7 @@ train() {
   local dataset job
   dataset=$("$bin/trainyard" -o json dataset list | text_field name)
   say "train a multilayer perceptron"
+  echo "\$ trainyard train --dataset $dataset --target diagnosis ${train_options[*]}"
   job=$("$bin/trainyard" -o json train --dataset "$dataset" --target diagnosis "${train_options[@]}" | text_field name)
   [[ -n $job ]] || fail "the job was not accepted"
   show "$bin/trainyard" job watch "$job"
