@@ -151,12 +151,9 @@ absl::Status JobManagerImpl::RecoverOne(StoredJob stored, Connection& connection
 absl::StatusOr<v1::TrainingJob> JobManagerImpl::Submit(v1::TrainingJob job,
                                                        absl::string_view request_id,
                                                        absl::string_view body_digest) {
-  TY_ASSIGN_OR_RETURN(const std::optional<std::string> before,
-                      FindDuplicate(job.owner(), request_id, body_digest));
-  if (before.has_value()) {
-    metrics_->JobSubmitDuplicate();
-    return Get(*before);
-  }
+  TY_ASSIGN_OR_RETURN(std::optional<v1::TrainingJob> before,
+                      FindSubmitted(job.owner(), request_id, body_digest));
+  if (before.has_value()) return *std::move(before);
   std::string table_digest;
   TY_RETURN_IF_ERROR(PrepareNew(&job, &table_digest));
   if (absl::Status status = Reserve(job); !status.ok()) {
@@ -185,16 +182,18 @@ absl::StatusOr<v1::TrainingJob> JobManagerImpl::Submit(v1::TrainingJob job,
   return Get(waiter->duplicate_of);
 }
 
-absl::StatusOr<std::optional<std::string>> JobManagerImpl::FindDuplicate(
+absl::StatusOr<std::optional<v1::TrainingJob>> JobManagerImpl::FindSubmitted(
     absl::string_view owner, absl::string_view request_id, absl::string_view body_digest) {
   std::optional<std::string> before;
-  if (request_id.empty()) return before;
+  if (request_id.empty()) return std::nullopt;
   TY_RETURN_IF_ERROR(database_->Read([&](Connection& connection) -> absl::Status {
     TY_ASSIGN_OR_RETURN(before,
                         FindRequest(connection, owner, request_id, kCreateJobMethod, body_digest));
     return absl::OkStatus();
   }));
-  return before;
+  if (!before.has_value()) return std::nullopt;
+  metrics_->JobSubmitDuplicate();
+  return Get(*before);
 }
 
 absl::Status JobManagerImpl::PrepareNew(v1::TrainingJob* job, std::string* table_digest) {

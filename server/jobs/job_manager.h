@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,11 @@ class JobManager {
   // REQUIRES: no session is connected any more.
   virtual ~JobManager() = default;
 
+  // The job that a Submit of the same request made before; nullopt when there was none, or
+  // request_id is empty. To be asked before a request is checked: its repetition is answered even
+  // when its dataset is gone by now.
+  virtual absl::StatusOr<std::optional<v1::TrainingJob>> FindSubmitted(
+      absl::string_view owner, absl::string_view request_id, absl::string_view body_digest) = 0;
   // `job` has owner, display_name, dataset, spec, resolved_spec, warnings, and
   // receipt.{dataset_digest, spec_digest, seed, threads} filled in; `table_digest` is what a worker
   // trains on. The rest is set here. `request_id` may be empty; `body_digest` is the sha256 of the

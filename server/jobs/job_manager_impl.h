@@ -44,6 +44,9 @@ class JobManagerImpl final : public JobManager {
   // else.
   absl::Status Recover();
 
+  absl::StatusOr<std::optional<v1::TrainingJob>> FindSubmitted(
+      absl::string_view owner, absl::string_view request_id,
+      absl::string_view body_digest) override;
   absl::StatusOr<v1::TrainingJob> Submit(v1::TrainingJob job, absl::string_view request_id,
                                          absl::string_view body_digest) override;
   absl::StatusOr<v1::TrainingJob> Get(absl::string_view name) override;
@@ -107,9 +110,6 @@ class JobManagerImpl final : public JobManager {
 
   // job_manager.cc: recovery, users.
   absl::Status RecoverOne(StoredJob stored, Connection& connection, int64_t* running_count);
-  absl::StatusOr<std::optional<std::string>> FindDuplicate(absl::string_view owner,
-                                                           absl::string_view request_id,
-                                                           absl::string_view body_digest);
   absl::Status PrepareNew(v1::TrainingJob* job, std::string* table_digest);
   absl::Status Reserve(const v1::TrainingJob& job);
   void Release(const v1::TrainingJob& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

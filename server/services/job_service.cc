@@ -1,6 +1,7 @@
 #include "server/services/job_service.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -74,6 +75,10 @@ grpc::ServerUnaryReactor* JobService::CreateTrainingJob(grpc::CallbackServerCont
 
 absl::StatusOr<v1::TrainingJob> JobService::Create(const v1::CreateTrainingJobRequest& request,
                                                    const Principal& principal) {
+  const std::string digest = DigestOf(request);
+  TY_ASSIGN_OR_RETURN(std::optional<v1::TrainingJob> before,
+                      jobs_->FindSubmitted(principal.owner, request.request_id(), digest));
+  if (before.has_value()) return *std::move(before);
   absl::StatusOr<v1::TrainingJob> job = Prepare(request, principal);
   if (!job.ok()) {
     // JobManager counts what it refuses itself.
@@ -81,7 +86,7 @@ absl::StatusOr<v1::TrainingJob> JobService::Create(const v1::CreateTrainingJobRe
         absl::AsciiStrToLower(ErrorReasonName(ErrorInfoOf(job.status()).reason)));
   }
   if (!job.ok() || request.validate_only()) return job;
-  return jobs_->Submit(*std::move(job), request.request_id(), DigestOf(request));
+  return jobs_->Submit(*std::move(job), request.request_id(), digest);
 }
 
 absl::StatusOr<v1::TrainingJob> JobService::Prepare(const v1::CreateTrainingJobRequest& request,

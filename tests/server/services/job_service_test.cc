@@ -99,6 +99,24 @@ TEST_F(JobServiceTest, TheSameRequestIdIsOneJob) {
   EXPECT_THAT(Create(request), HasReason(ErrorReason::kRequestIdReused));
 }
 
+TEST_F(JobServiceTest, ARepeatedRequestIsAnsweredAfterItsDatasetIsGone) {
+  v1::CreateTrainingJobRequest request = Request();
+  request.set_request_id("01234567-89ab-cdef-0123-456789abcdef");
+  ASSERT_OK_AND_ASSIGN(const v1::TrainingJob job, Create(request));
+  v1::DeleteDatasetRequest deletion;
+  deletion.set_name(job.dataset());
+  using Datasets = v1::DatasetService::Stub;
+  EXPECT_THAT(CallWith(server_.datasets(), &Datasets::DeleteDataset, deletion),
+              HasReason(ErrorReason::kInvalidState));
+  v1::CancelTrainingJobRequest cancellation;
+  cancellation.set_name(job.name());
+  ASSERT_THAT(CallWith(server_.jobs(), &Stub::CancelTrainingJob, cancellation), IsOk());
+  ASSERT_THAT(CallWith(server_.datasets(), &Datasets::DeleteDataset, deletion), IsOk());
+  ASSERT_OK_AND_ASSIGN(const v1::TrainingJob again, Create(request));
+  EXPECT_EQ(again.name(), job.name());
+  EXPECT_EQ(again.state(), v1::JOB_STATE_CANCELLED);
+}
+
 TEST_F(JobServiceTest, AFullQueueSaysWhenToTryAgain) {
   for (int i = 0; i < 3; ++i) ASSERT_THAT(Create(Request()), IsOk());
   const auto job = Create(Request());
