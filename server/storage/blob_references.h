@@ -4,7 +4,8 @@
 // Why removal cannot race with a new reference: both happen in bodies of Database::Write, which run
 // one after the other. RemoveUnreferencedBlobs looks and removes inside one body; whoever inserts a
 // row with a digest MUST check BlobStore::Path(digest) in the inserting body, and write the blob
-// again when it is gone.
+// again when it is gone; or, when it cannot write it again, Retain the digest before it checks and
+// Release it when the row is durable.
 //
 // Thread-safety: all functions from any thread. Errors: of the database and the blob store.
 #ifndef TRAINYARD_SERVER_STORAGE_BLOB_REFERENCES_H_
