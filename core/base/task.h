@@ -8,7 +8,13 @@
 namespace trainyard {
 
 // Numbers equal trainyard.v1.Task and are persisted in bundles: do not change existing values.
-enum class Task : uint8_t { kUnspecified = 0, kBinary = 1, kMulticlass = 2, kRegression = 3 };
+enum class Task : uint8_t {
+  kUnspecified = 0,
+  kBinary = 1,
+  kMulticlass = 2,
+  kRegression = 3,
+  kMultilabel = 4
+};
 
 }  // namespace trainyard
 

@@ -25,8 +25,9 @@ namespace trainyard {
 struct Batch {
   int64_t rows = 0;
   const float* features = nullptr;   // [rows, features]
-  const float* targets = nullptr;    // [rows]; null for multiclass
+  const float* targets = nullptr;    // [rows], or [rows, labels]; null for multiclass
   const int32_t* classes = nullptr;  // [rows]; null unless multiclass
+  const float* weights = nullptr;    // [rows]; null without a weight column
 };
 
 class Batcher {

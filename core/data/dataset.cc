@@ -151,6 +151,8 @@ absl::string_view TaskWord(Task task) {
       return "multiclass";
     case Task::kRegression:
       return "regression";
+    case Task::kMultilabel:
+      return "multilabel";
     case Task::kUnspecified:
       return "unspecified";
   }

@@ -24,7 +24,7 @@
 
 namespace trainyard {
 
-// "binary", "multiclass", "regression", "unspecified": as in a spec file.
+// "binary", "multiclass", "regression", "multilabel", "unspecified": as in a spec file.
 absl::string_view TaskWord(Task task);
 
 struct SplitConfig {
@@ -39,6 +39,9 @@ struct DataConfig {
   std::string target_column;
   std::vector<std::string> feature_columns;  // empty: every other column
   std::vector<std::string> exclude_columns;  // not together with feature_columns
+  std::vector<std::string>
+      label_columns;          // multi-label, instead of target_column: columns of 0 and 1
+  std::string weight_column;  // numeric, ≥ 0, no feature; empty: every row counts 1
   Task task = Task::kUnspecified;
   Scaling scaling = Scaling::kStandardize;
   SplitConfig split;
@@ -79,20 +82,22 @@ DataConfig ResolveDataConfig(const DataConfig& config, const Schema& schema,
 // Rows of one part, ready for the network.
 struct Part {
   Matrix features;               // [rows, features], scaled
-  std::vector<float> targets;    // regression: [rows], original unit; binary: [rows] of 0 or 1
+  std::vector<float> targets;    // regression: [rows], original unit; binary: [rows] of 0 or 1;
+                                 // multi-label: [rows, labels]
   std::vector<int32_t> classes;  // multiclass: [rows], index into Dataset::classes
+  std::vector<float> weights;    // [rows] with a weight column, else empty
   int64_t rows() const { return features.rows(); }
 };
 
 struct Dataset {
-  DataConfig config;  // resolved
-  std::vector<std::string>
-      classes;  // classification: sorted (numeric targets by value); empty for regression
-  Preprocessor preprocessor;  // fitted on the training rows
+  DataConfig config;                 // resolved
+  std::vector<std::string> classes;  // classification: sorted (numeric targets by value);
+                                     // multi-label: label_columns; empty for regression
+  Preprocessor preprocessor;         // fitted on the training rows
   Part train, validation, test;
 
   int64_t feature_count() const { return train.features.cols(); }
-  // 1 for binary and regression, else the number of classes.
+  // 1 for binary and regression, else the number of classes or labels.
   int64_t output_count() const;
 };
 

@@ -25,13 +25,16 @@
 #include "absl/strings/string_view.h"
 #include "core/data/dataset.h"
 #include "core/data/preprocessor.h"
+#include "core/nn/loss.h"
 #include "core/nn/mlp.h"
 
 namespace trainyard {
 
 struct Bundle {
   Task task = Task::kUnspecified;
-  std::string target_column;
+  LossConfig loss;  // what it was trained with: decides probabilities and value, and is measured by
+                    // Evaluate
+  std::string target_column;  // empty for multi-label, whose `classes` are the label columns
   std::vector<std::string> feature_columns;  // in the order that rows are given
   std::vector<std::string>
       classes;  // classification, in the order of probabilities; binary: {negative, positive}

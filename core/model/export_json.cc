@@ -16,8 +16,7 @@ absl::string_view ActivationName(Activation activation) {
       return "sigmoid";
     case Activation::kTanh:
       return "tanh";
-    case Activation::kIdentity:
-    case Activation::kUnspecified:
+    default:
       return "identity";
   }
   return "identity";

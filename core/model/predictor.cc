@@ -68,6 +68,9 @@ class BundlePredictor : public Predictor {
   const Bundle& bundle() const override { return bundle_; }
   absl::StatusOr<std::vector<Prediction>> Predict(std::span<const double> values) const override;
   absl::StatusOr<EvalResult> Evaluate(const Table& table) const override;
+  absl::StatusOr<Matrix> HiddenOutputs(std::span<const double> /*values*/, int64_t /*layer*/) const override {
+    return absl::UnimplementedError("");
+  }
 
   // Builds a first network, so that what cannot be built is found at once.
   absl::Status Prepare() {
@@ -125,7 +128,7 @@ void BundlePredictor::AppendPredictions(const float* logits, int64_t rows,
       prediction.value = logits[r];
       continue;
     }
-    prediction.class_index = PredictedClass(loss, logits + r * outputs, outputs);
+    prediction.class_index = PredictedClass(logits + r * outputs, outputs);
     prediction.probabilities.resize(bundle_.classes.size());
     Probabilities(loss, logits + r * outputs, static_cast<int64_t>(bundle_.classes.size()),
                   prediction.probabilities.data());
@@ -197,7 +200,7 @@ absl::StatusOr<EvalResult> BundlePredictor::Evaluate(const Table& table) const {
                                   : LossTargets{.values = encoded.numbers.data()};
   SetKernelThreads(1);
   TY_ASSIGN_OR_RETURN(std::unique_ptr<Mlp> network, networks_.Take());
-  EvalMeter meter(LossOf(bundle_.task), output_count());
+  EvalMeter meter({.loss = {.kind = LossOf(bundle_.task)}, .task = bundle_.task, .outputs = output_count(), .all = true});
   Matrix x(kBatchRows, feature_count());  // [batch, features]; rows past the last stay as they were
   std::vector<int64_t> rows(kBatchRows);
   for (int64_t begin = 0; begin < table.rows; begin += kBatchRows) {

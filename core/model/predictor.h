@@ -26,9 +26,10 @@
 namespace trainyard {
 
 struct Prediction {
-  int32_t class_index = -1;           // classification: most probable; index into bundle().classes
-  std::vector<double> probabilities;  // classification: [classes], sums to 1
-  double value = 0;                   // regression, unit of the target
+  int32_t class_index = -1;  // binary, multiclass: most probable; index into bundle().classes
+  std::vector<double>
+      probabilities;  // classification: [classes], sums to 1; multi-label: [labels], each by itself
+  double value = 0;   // regression, unit of the target
 };
 
 class Predictor {
@@ -43,15 +44,21 @@ class Predictor {
   // non-finite value (row and column named).
   virtual absl::StatusOr<std::vector<Prediction>> Predict(std::span<const double> values) const = 0;
 
-  // Loss and metrics, as Trainer's evaluation, on all rows of a table with the bundle's feature and
-  // target columns. Errors: INVALID_ARGUMENT/INVALID_REQUEST: every missing or unsuitable column; a
-  // class the model does not know.
+  // Outputs of hidden layer `layer` (1 for the first): [rows, units]. `values` as in Predict.
+  // REQUIRES: the layer exists.
+  virtual absl::StatusOr<Matrix> HiddenOutputs(std::span<const double> values,
+                                               int64_t layer) const = 0;
+
+  // Loss and every metric of the task, as Trainer's last evaluation, on all rows of a table with
+  // the bundle's feature and target columns. Errors: INVALID_ARGUMENT/INVALID_REQUEST: every
+  // missing or unsuitable column; a class the model does not know.
   virtual absl::StatusOr<EvalResult> Evaluate(const Table& table) const = 0;
 };
 
 // Predicts a CSV stream as it comes: Append bytes, take finished output records. Used by
 // ModelService.PredictTable. Output: a header `prediction[,probability_{class}…]`, then one record
-// per row; RFC 4180 quoting.
+// per row; RFC 4180 quoting. Multi-label: `prediction` is the labels above a half, joined by ';'.
+// With `hidden_layer`: `h0,h1,…` instead, the outputs of that hidden layer.
 //
 //   TablePredictor t(predictor, csv);
 //   TY_ASSIGN_OR_RETURN(std::string out, t.Append(bytes));  …  TY_ASSIGN_OR_RETURN(std::string
@@ -61,7 +68,8 @@ class Predictor {
 // record.
 class TablePredictor {
  public:
-  TablePredictor(const Predictor& predictor, const CsvOptions& options);
+  // `hidden_layer`: 1 for the first; 0: predictions. REQUIRES: 0 to the number of hidden layers.
+  TablePredictor(const Predictor& predictor, const CsvOptions& options, int64_t hidden_layer = 0);
   ~TablePredictor();
 
   // Errors: INVALID_ARGUMENT/INVALID_REQUEST (missing feature columns, all at once),

@@ -213,7 +213,7 @@ class TablePredictor::Impl {
   int64_t rows_done_ = 0;
 };
 
-TablePredictor::TablePredictor(const Predictor& predictor, const CsvOptions& options)
+TablePredictor::TablePredictor(const Predictor& predictor, const CsvOptions& options, int64_t /*hidden_layer*/)
     : impl_(std::make_unique<Impl>(predictor, options)) {}
 TablePredictor::~TablePredictor() = default;
 

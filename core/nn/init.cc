@@ -33,7 +33,7 @@ void Draw(InitKind kind, Rng* rng, LayerWeights* layer) {
     case InitKind::kXavierUniform:
       return DrawUniform(std::sqrt(6 / fan_sum), rng, &layer->weights);
     case InitKind::kZeros:
-    case InitKind::kUnspecified:
+    default:
       return;  // zeros already; Resolve leaves no kUnspecified
   }
 }
@@ -44,7 +44,7 @@ MlpWeights InitialWeights(const MlpConfig& config, uint64_t seed) {
   MlpWeights weights = ZeroWeights(config);
   for (size_t i = 0; i < weights.size(); ++i) {
     Rng rng(seed, RngStream::kInit, i);
-    Draw(config.init, &rng, &weights[i]);
+    Draw(config.init.kind, &rng, &weights[i]);
   }
   return weights;
 }

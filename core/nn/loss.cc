@@ -101,25 +101,41 @@ LossKind LossOf(Task task) {
       return LossKind::kSoftmaxCrossEntropy;
     case Task::kRegression:
       return LossKind::kMeanSquaredError;
+    case Task::kMultilabel:
+      return LossKind::kBinaryCrossEntropy;
     case Task::kUnspecified:
       break;
   }
   return LossKind::kUnspecified;
 }
 
-double LossAndGradient(LossKind kind, const float* logits, const LossTargets& targets, int64_t rows,
-                       int64_t outputs, float* dlogits) {
-  const float scale = 1.0f / static_cast<float>(rows);
-  switch (kind) {
+bool LossFits(LossKind kind, Task task) {
+  return kind != LossKind::kUnspecified && kind == LossOf(task);
+}
+
+bool IsClassification(LossKind kind) {
+  return kind == LossKind::kBinaryCrossEntropy || kind == LossKind::kSoftmaxCrossEntropy ||
+         kind == LossKind::kHinge;
+}
+
+double BatchWeight(const LossConfig& /*loss*/, const LossTargets& /*targets*/, int64_t rows,
+                   int64_t /*outputs*/) {
+  return static_cast<double>(rows);
+}
+
+double LossAndGradient(const LossConfig& loss, const float* logits, const LossTargets& targets,
+                       int64_t rows, int64_t outputs, double weight, float* dlogits) {
+  const float scale = static_cast<float>(1.0 / weight);
+  switch (loss.kind) {
     case LossKind::kBinaryCrossEntropy:
       BinaryGradient(logits, targets.values, rows, scale, dlogits);
-      return BinarySum(logits, targets.values, rows) / static_cast<double>(rows);
+      return BinarySum(logits, targets.values, rows) / weight;
     case LossKind::kMeanSquaredError:
       SquaredGradient(logits, targets.values, rows, scale, dlogits);
-      return SquaredSum(logits, targets.values, rows) / static_cast<double>(rows);
+      return SquaredSum(logits, targets.values, rows) / weight;
     case LossKind::kSoftmaxCrossEntropy:
       break;
-    case LossKind::kUnspecified:
+    default:
       TY_CHECK(false);
   }
   double sum = 0;
@@ -127,12 +143,12 @@ double LossAndGradient(LossKind kind, const float* logits, const LossTargets& ta
     sum +=
         SoftmaxRow(logits + r * outputs, targets.classes[r], outputs, scale, dlogits + r * outputs);
   }
-  return sum / static_cast<double>(rows);
+  return sum / weight;
 }
 
-double LossSum(LossKind kind, const float* logits, const LossTargets& targets, int64_t rows,
-               int64_t outputs) {
-  TY_CHECK(kind != LossKind::kUnspecified);
+double LossSum(const LossConfig& loss, const float* logits, const LossTargets& targets,
+               int64_t rows, int64_t outputs) {
+  const LossKind kind = loss.kind;
   if (kind == LossKind::kBinaryCrossEntropy) return BinarySum(logits, targets.values, rows);
   if (kind == LossKind::kMeanSquaredError) return SquaredSum(logits, targets.values, rows);
   double sum = 0;
@@ -158,8 +174,17 @@ void Probabilities(LossKind kind, const float* logits, int64_t classes, double* 
   for (int64_t j = 0; j < classes; ++j) probabilities[j] /= sum;
 }
 
-int32_t PredictedClass(LossKind kind, const float* logits, int64_t outputs) {
-  if (kind == LossKind::kBinaryCrossEntropy) return logits[0] > 0 ? 1 : 0;
+void LabelProbabilities(const float* logits, int64_t labels, double* probabilities) {
+  for (int64_t j = 0; j < labels; ++j)
+    probabilities[j] = 1 / (1 + std::exp(-static_cast<double>(logits[j])));
+}
+
+double ValueOf(LossKind kind, float output) {
+  return kind == LossKind::kPoisson ? std::exp(static_cast<double>(output)) : output;
+}
+
+int32_t PredictedClass(const float* logits, int64_t outputs) {
+  if (outputs == 1) return logits[0] > 0 ? 1 : 0;
   return static_cast<int32_t>(std::max_element(logits, logits + outputs) - logits);
 }
 

@@ -1,7 +1,7 @@
 // Meters: what is measured of a model's outputs. Trainer's evaluation and Predictor::Evaluate use
 // the same code. It knows nothing of networks: it is fed logits and targets, batch by batch.
 //
-//   EvalMeter meter(LossKind::kBinaryCrossEntropy, /*outputs=*/1);
+//   EvalMeter meter({.loss = loss, .task = Task::kBinary, .outputs = 1, .all = true});
 //   meter.Add(logits, targets, rows);   // any number of times
 //   EvalResult result = meter.Result();
 //
@@ -10,10 +10,13 @@
 #define TRAINYARD_CORE_NN_METER_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/string_view.h"
+#include "core/base/task.h"
 #include "core/nn/loss.h"
 
 namespace trainyard {
@@ -21,17 +24,45 @@ namespace trainyard {
 // What a pass in evaluation mode measured.
 struct EvalResult {
   int64_t rows = 0;  // 0: there was nothing to measure, metrics is empty
-  // "loss" first, then "accuracy" (classification) or "rmse", "mae", "r2" (regression).
+  // "loss" first, then in the order of MetricNames.
   std::vector<std::pair<std::string, double>> metrics;
+  // Classification with at most kConfusionClassesMax classes: [actual, predicted], sums of row
+  // weights. Else empty.
+  std::vector<double> confusion;
+
+  // NaN when `name` was not measured.
+  double Find(absl::string_view name) const;
 };
 
-// Metrics: loss, the mean over rows; accuracy, ratio of rows whose most probable class is theirs;
-// rmse and mae, in the target's unit; r2 = 1 - Σ(y - f)² / Σ(y - ȳ)². For targets that are all
-// equal r2 is 1 when they are all met and 0 otherwise, as scikit-learn has it.
+inline constexpr int64_t kConfusionClassesMax = 100;
+
+// Names of the metrics of a task, "loss" first; trainyard.v1.Metric says what each is.
+std::vector<std::string> MetricNames(Task task, int64_t outputs);
+// Those that are measured unless more is asked for: "loss", "accuracy" | "rmse", "mae", "r2".
+std::vector<std::string> UsualMetricNames(Task task);
+// Whether more of it is better (accuracy, not loss).
+bool HigherIsBetter(absl::string_view metric);
+
+struct MeterConfig {
+  LossConfig loss;
+  Task task = Task::kUnspecified;
+  int64_t outputs = 1;
+  std::vector<std::string> metrics;  // beyond the usual ones
+  bool all = false;                  // every metric of the task
+};
+
+// Metrics as scikit-learn defines them, rows counting by their weight (class weights count in the
+// loss only). roc_auc and pr_auc keep every score until Result: 8 bytes a row and output. A metric
+// that is not defined is left out: roc_auc and pr_auc where no class has both kinds of rows, mape
+// where every target is 0. r2 of targets that are all equal is 1 when they are all met and 0
+// otherwise.
 class EvalMeter {
  public:
-  // REQUIRES: kind is not kUnspecified.
-  EvalMeter(LossKind kind, int64_t outputs);
+  // REQUIRES: loss and task are set and fit each other.
+  explicit EvalMeter(const MeterConfig& config);
+  ~EvalMeter();
+  EvalMeter(const EvalMeter&) = delete;
+  EvalMeter& operator=(const EvalMeter&) = delete;
 
   // logits: [rows, outputs].
   void Add(const float* logits, const LossTargets& targets, int64_t rows);
@@ -39,18 +70,8 @@ class EvalMeter {
   EvalResult Result() const;
 
  private:
-  void AddClasses(const float* logits, const LossTargets& targets, int64_t rows);
-  void AddErrors(const float* values, const float* targets, int64_t rows);
-  double RSquared() const;
-
-  const LossKind kind_;
-  const int64_t outputs_;
-  int64_t rows_ = 0;
-  double loss_sum_ = 0;
-  int64_t correct_count_ = 0;
-  double absolute_sum_ = 0;
-  double target_mean_ = 0;
-  double target_square_sum_ = 0;  // of the distances from target_mean_
+  class Impl;
+  const std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace trainyard

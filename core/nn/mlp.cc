@@ -90,7 +90,7 @@ MlpConfig ConfigOf(const MlpWeights& weights) {
   TY_CHECK(!weights.empty());
   MlpConfig config{.features = weights.front().in, .outputs = weights.back().out};
   for (size_t i = 0; i + 1 < weights.size(); ++i) {
-    config.layers.push_back({weights[i].out, weights[i].activation});
+    config.layers.push_back({.units = weights[i].out, .activation = weights[i].activation});
   }
   return config;
 }
@@ -98,7 +98,8 @@ MlpConfig ConfigOf(const MlpWeights& weights) {
 Mlp::Mlp(const MlpConfig& config) : config_(config) {}
 
 absl::StatusOr<std::unique_ptr<Mlp>> Mlp::Create(const MlpConfig& config, const Kernels& kernels,
-                                                 const BatchSizes& sizes) {
+                                                 const BatchSizes& sizes, Mlp* leader) {
+  TY_CHECK(leader == nullptr);
   std::unique_ptr<Mlp> mlp(new Mlp(config));
   mlp->LayOut();
   mlp->Allocate(sizes);
@@ -118,9 +119,31 @@ void Mlp::LayOut() {
     end += RoundUp(in * out);
   });
   weight_count_ = end;
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const bool last = i + 1 == layers_.size();
+    tensors_.push_back(
+        {.name = absl::StrCat(last ? "output" : absl::StrCat("layers[", i, "]"), " weights"),
+         .kind = TensorKind::kWeights,
+         .layer = static_cast<int64_t>(i),
+         .hidden = !last,
+         .begin = layers_[i].weight_begin,
+         .rows = layers_[i].in,
+         .cols = layers_[i].out});
+  }
   for (Layer& layer : layers_) {
     layer.bias_begin = end;
     end += RoundUp(layer.out);
+  }
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const bool last = i + 1 == layers_.size();
+    tensors_.push_back(
+        {.name = absl::StrCat(last ? "output" : absl::StrCat("layers[", i, "]"), " biases"),
+         .kind = TensorKind::kBiases,
+         .layer = static_cast<int64_t>(i),
+         .hidden = !last,
+         .begin = layers_[i].bias_begin,
+         .rows = 1,
+         .cols = layers_[i].out});
   }
   parameter_end_ = end;
 }
@@ -192,6 +215,10 @@ absl::Status Mlp::Forward(const float* x, int64_t rows) {
                                                 outputs_[i].data()));
   }
   return absl::OkStatus();
+}
+
+absl::Status Mlp::ForwardTrain(const float* x, int64_t rows, const TrainPass& /*pass*/) {
+  return Forward(x, rows);
 }
 
 absl::Status Mlp::Backward(const float* x, int64_t rows) {

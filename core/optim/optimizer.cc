@@ -3,7 +3,9 @@
 #include <cmath>
 
 #include "core/base/check.h"
+#include "core/tensor/matrix.h"
 #include "core/tensor/multiversion.h"
+#include "core/tensor/vector_ops.h"
 
 namespace trainyard {
 namespace {
@@ -63,6 +65,7 @@ OptimizerConfig WithDefaults(const OptimizerConfig& config) {
   if (full.kind == OptimizerKind::kUnspecified) full.kind = OptimizerKind::kAdam;
   const bool adam = full.kind == OptimizerKind::kAdam;
   if (!full.learning_rate) full.learning_rate = adam ? 0.001 : 0.01;
+  if (!full.weight_decay) full.weight_decay = 0;
   if (!adam && !full.momentum) full.momentum = 0;
   if (adam && !full.beta1) full.beta1 = 0.9;
   if (adam && !full.beta2) full.beta2 = 0.999;
@@ -70,39 +73,66 @@ OptimizerConfig WithDefaults(const OptimizerConfig& config) {
   return full;
 }
 
-Optimizer::Optimizer(const OptimizerConfig& config, int64_t parameter_count, int64_t weight_count)
-    : config_(config), parameter_count_(parameter_count), weight_count_(weight_count) {
-  TY_CHECK(weight_count <= parameter_count);
-  const bool adam = config.kind == OptimizerKind::kAdam;
-  if (adam || *config.momentum > 0) first_moment_ = AllocateFloats(parameter_count);
-  if (adam) second_moment_ = AllocateFloats(parameter_count);
+class Optimizer::Impl {
+ public:
+  Impl(const OptimizerConfig& config, const ParameterTensors& tensors)
+      : config_(config),
+        parameter_count_(ArenaSizeOf(tensors)),
+        weight_count_(WeightCountOf(tensors)) {
+    const bool adam = config.kind == OptimizerKind::kAdam;
+    if (adam || *config.momentum > 0) first_moment_ = AllocateFloats(parameter_count_);
+    if (adam) second_moment_ = AllocateFloats(parameter_count_);
+  }
+
+  void Step(double learning_rate, std::span<const float> gradients, std::span<float> parameters) {
+    ++steps_done_;
+    StepRange(learning_rate, *config_.weight_decay, 0, weight_count_, gradients.data(),
+              parameters.data());
+    StepRange(learning_rate, /*weight_decay=*/0, weight_count_, parameter_count_, gradients.data(),
+              parameters.data());
+  }
+
+  void StepRange(double learning_rate, double weight_decay, int64_t begin, int64_t end,
+                 const float* gradients, float* parameters) {
+    const float* g = gradients + begin;
+    float* p = parameters + begin;
+    const int64_t count = end - begin;
+    if (config_.kind == OptimizerKind::kAdam) {
+      return AdamUpdate(FactorsAt(config_, learning_rate, weight_decay, steps_done_), count, g,
+                        first_moment_.get() + begin, second_moment_.get() + begin, p);
+    }
+    const float lr = static_cast<float>(learning_rate);
+    const float decay = static_cast<float>(weight_decay);
+    if (first_moment_ == nullptr) return SgdUpdate(lr, decay, count, g, p);
+    MomentumUpdate(lr, static_cast<float>(*config_.momentum), decay, count, g,
+                   first_moment_.get() + begin, p);
+  }
+
+  const OptimizerConfig config_;
+  const int64_t parameter_count_;
+  const int64_t weight_count_;
+  int64_t steps_done_ = 0;
+  AlignedFloats first_moment_;
+  AlignedFloats second_moment_;
+};
+
+Optimizer::Optimizer(const OptimizerConfig& config, const ParameterTensors& tensors,
+                     uint64_t /*seed*/)
+    : impl_(std::make_unique<Impl>(config, tensors)) {}
+Optimizer::~Optimizer() = default;
+
+double Optimizer::PrepareGradients(std::span<float> gradients) {
+  return std::sqrt(SumOfSquares(gradients.data(), static_cast<int64_t>(gradients.size())));
 }
 
 void Optimizer::Step(double learning_rate, std::span<const float> gradients,
                      std::span<float> parameters) {
-  TY_CHECK(static_cast<int64_t>(gradients.size()) == parameter_count_);
-  TY_CHECK(static_cast<int64_t>(parameters.size()) == parameter_count_);
-  ++steps_done_;
-  StepRange(learning_rate, config_.weight_decay, 0, weight_count_, gradients.data(),
-            parameters.data());
-  StepRange(learning_rate, /*weight_decay=*/0, weight_count_, parameter_count_, gradients.data(),
-            parameters.data());
+  impl_->Step(learning_rate, gradients, parameters);
 }
 
-void Optimizer::StepRange(double learning_rate, double weight_decay, int64_t begin, int64_t end,
-                          const float* gradients, float* parameters) {
-  const float* g = gradients + begin;
-  float* p = parameters + begin;
-  const int64_t count = end - begin;
-  if (config_.kind == OptimizerKind::kAdam) {
-    return AdamUpdate(FactorsAt(config_, learning_rate, weight_decay, steps_done_), count, g,
-                      first_moment_.get() + begin, second_moment_.get() + begin, p);
-  }
-  const float lr = static_cast<float>(learning_rate);
-  const float decay = static_cast<float>(weight_decay);
-  if (first_moment_ == nullptr) return SgdUpdate(lr, decay, count, g, p);
-  MomentumUpdate(lr, static_cast<float>(*config_.momentum), decay, count, g,
-                 first_moment_.get() + begin, p);
-}
+std::span<const float> Optimizer::averaged_parameters() const { return {}; }
+int64_t Optimizer::steps_done() const { return impl_->steps_done_; }
+std::vector<Optimizer::StateArray> Optimizer::state_arrays() { return {}; }
+void Optimizer::set_steps_done(int64_t steps_done) { impl_->steps_done_ = steps_done; }
 
 }  // namespace trainyard

@@ -4,9 +4,17 @@
 
 namespace trainyard {
 
-double LearningRateAt(const OptimizerConfig& config, int64_t step) {
-  TY_CHECK(step >= 0);
-  return *config.learning_rate;
+ScheduleConfig WithDefaults(const ScheduleConfig& config, double /*learning_rate*/,
+                            const RunLength& /*length*/) {
+  ScheduleConfig full = config;
+  if (full.kind == ScheduleKind::kUnspecified) full.kind = ScheduleKind::kConstant;
+  return full;
+}
+
+double LearningRateAt(const ScheduleConfig& /*config*/, double learning_rate,
+                      const ScheduleTime& time) {
+  TY_CHECK(time.step >= 0);
+  return learning_rate;
 }
 
 }  // namespace trainyard

@@ -156,7 +156,7 @@ class DnnlLinear : public LinearKernel {
                        float* y) override {
     TY_RETURN_IF_ERROR(forward_.Run(stream_, x, weights, biases, y));
     if (shape_.activation == Activation::kRelu) {
-      ApplyActivation(Activation::kRelu, y, shape_.batch * shape_.out);
+      ApplyActivation(Activation::kRelu, 0, y, y, shape_.batch * shape_.out);
     }
     return absl::OkStatus();
   }
@@ -164,7 +164,7 @@ class DnnlLinear : public LinearKernel {
   absl::Status Backward(const float* x, const float* weights, const float* y, float* dy,
                         const LinearGradients& gradients) override {
     TY_CHECK(weight_gradient_.has_value());
-    ApplyActivationGradient(shape_.activation, y, dy, shape_.batch * shape_.out);
+    ApplyActivationGradient(shape_.activation, shape_.alpha, nullptr, y, dy, shape_.batch * shape_.out);
     ColumnSums(dy, shape_.batch, shape_.out, gradients.biases);
     TY_RETURN_IF_ERROR(weight_gradient_->Run(stream_, x, dy, nullptr, gradients.weights));
     if (!input_gradient_) return absl::OkStatus();
@@ -221,6 +221,8 @@ std::string IsaName() {
 }  // namespace
 
 std::unique_ptr<Kernels> CreateDnnlKernels() { return std::make_unique<DnnlKernels>(); }
+
+bool SupportsPrecision(Precision precision) { return precision != Precision::kBf16; }
 
 void SetKernelThreads(int64_t threads) {
   TY_CHECK(threads >= 1);

@@ -19,25 +19,29 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/tensor/activation.h"
 
 namespace trainyard {
 
-// Numbers equal trainyard.v1.Activation and are persisted in bundles: do not change existing
-// values.
-enum class Activation : uint8_t {
-  kUnspecified = 0,
-  kIdentity = 1,
-  kRelu = 2,
-  kSigmoid = 3,
-  kTanh = 4,
-};
+// Numbers equal trainyard.v1.Precision.
+enum class Precision : uint8_t { kUnspecified = 0, kFp32 = 1, kBf16 = 2 };
+
+// Whether this machine can compute matrix products in that precision.
+bool SupportsPrecision(Precision precision);
 
 // What a LinearKernel is prepared for.
 struct LinearShape {
   int64_t batch = 0;  // rows of x
   int64_t in = 0;
   int64_t out = 0;
+  // Applied to the affine output. REQUIRES: !GradientNeedsInput when `backward`: such an activation
+  // is a pass of its own over an affine output that is kept (vector_ops.h).
   Activation activation = Activation::kIdentity;
+  float alpha = 0;   // of the activation, where HasAlpha
+  bool bias = true;  // false: biases are null in Forward and Backward
+  // kBf16: x, weights and dy are rounded to bfloat16 inside the kernel, sums are float; arrays
+  // outside are float all the same.
+  Precision precision = Precision::kFp32;
   bool backward = false;        // Backward will be called
   bool input_gradient = false;  // Backward fills LinearGradients::input: every layer but the first
 };
@@ -45,7 +49,7 @@ struct LinearShape {
 // Where Backward writes; overwritten, not added to.
 struct LinearGradients {
   float* weights = nullptr;  // [in, out]
-  float* biases = nullptr;   // [out]
+  float* biases = nullptr;   // [out]; ignored unless LinearShape::bias
   float* input = nullptr;    // [batch, in]; ignored unless LinearShape::input_gradient
 };
 

@@ -102,14 +102,14 @@ class SmallLinear : public LinearKernel {
   absl::Status Forward(const float* x, const float* weights, const float* biases,
                        float* y) override {
     (shape_.out == 1 ? AffineOne : Affine)(shape_, x, weights, biases, y);
-    ApplyActivation(shape_.activation, y, shape_.batch * shape_.out);
+    ApplyActivation(shape_.activation, shape_.alpha, y, y, shape_.batch * shape_.out);
     return absl::OkStatus();
   }
 
   absl::Status Backward(const float* x, const float* weights, const float* y, float* dy,
                         const LinearGradients& gradients) override {
     TY_CHECK(shape_.backward);
-    ApplyActivationGradient(shape_.activation, y, dy, shape_.batch * shape_.out);
+    ApplyActivationGradient(shape_.activation, shape_.alpha, nullptr, y, dy, shape_.batch * shape_.out);
     ColumnSums(dy, shape_.batch, shape_.out, gradients.biases);
     (shape_.out == 1 ? WeightGradientOne : WeightGradient)(shape_, x, dy, gradients.weights);
     if (!shape_.input_gradient) return absl::OkStatus();

@@ -102,7 +102,9 @@ float ColumnSum(const float* column, int64_t rows) {
 
 }  // namespace
 
-void ApplyActivation(Activation activation, float* y, int64_t count) {
+void ApplyActivation(Activation activation, float /*alpha*/, const float* z, float* y,
+                     int64_t count) {
+  if (z != y) std::copy_n(z, count, y);
   switch (activation) {
     case Activation::kIdentity:
       return;
@@ -112,13 +114,14 @@ void ApplyActivation(Activation activation, float* y, int64_t count) {
       return SigmoidAll(y, count);
     case Activation::kTanh:
       return TanhAll(y, count);
-    case Activation::kUnspecified:
+    default:
       break;
   }
   TY_CHECK(false);
 }
 
-void ApplyActivationGradient(Activation activation, const float* y, float* dy, int64_t count) {
+void ApplyActivationGradient(Activation activation, float /*alpha*/, const float* /*z*/,
+                             const float* y, float* dy, int64_t count) {
   switch (activation) {
     case Activation::kIdentity:
       return;
@@ -128,7 +131,7 @@ void ApplyActivationGradient(Activation activation, const float* y, float* dy, i
       return SigmoidGradient(y, dy, count);
     case Activation::kTanh:
       return TanhGradient(y, dy, count);
-    case Activation::kUnspecified:
+    default:
       break;
   }
   TY_CHECK(false);

@@ -10,12 +10,14 @@
 
 namespace trainyard {
 
-// y = act(y). y: [count]. NaN stays NaN, for every activation.
-void ApplyActivation(Activation activation, float* y, int64_t count);
+// y = act(z); z and y may be the same array. z, y: [count]. NaN stays NaN, for every activation.
+// `alpha` counts only where HasAlpha.
+void ApplyActivation(Activation activation, float alpha, const float* z, float* y, int64_t count);
 
-// dy *= act'(z) where y = act(z): the derivative is taken from the output. At ReLU's kink it is 0,
-// as in PyTorch. y, dy: [count].
-void ApplyActivationGradient(Activation activation, const float* y, float* dy, int64_t count);
+// dy *= act'(z) where y = act(z). At kinks it is PyTorch's choice (ReLU: 0). z is read only where
+// GradientNeedsInput, and may be null elsewhere; y is read everywhere else. z, y, dy: [count].
+void ApplyActivationGradient(Activation activation, float alpha, const float* z, const float* y,
+                             float* dy, int64_t count);
 
 // sums[c] = Σ_r matrix[r, c]. matrix: [rows, cols], sums: [cols].
 void ColumnSums(const float* matrix, int64_t rows, int64_t cols, float* sums);

@@ -20,8 +20,8 @@ std::vector<int64_t> EvalBatchSizes(int64_t rows) {
   return sizes;
 }
 
-absl::StatusOr<EvalResult> Evaluate(LossKind kind, const Part& part, Mlp& mlp) {
-  EvalMeter meter(kind, mlp.config().outputs);
+absl::StatusOr<EvalResult> Evaluate(const MeterConfig& config, const Part& part, Mlp& mlp) {
+  EvalMeter meter(config);
   const LossTargets targets{.values = part.targets.empty() ? nullptr : part.targets.data(),
                             .classes = part.classes.empty() ? nullptr : part.classes.data()};
   for (int64_t begin = 0; begin < part.rows(); begin += kEvalBatchRows) {

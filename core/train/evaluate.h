@@ -2,7 +2,7 @@
 // evaluation mode.
 //
 //   Mlp::Create(config, kernels, {.forward = EvalBatchSizes(part.rows())});
-//   TY_ASSIGN_OR_RETURN(EvalResult result, Evaluate(kind, part, mlp));
+//   TY_ASSIGN_OR_RETURN(EvalResult result, Evaluate(meter, part, mlp));
 //
 // Thread-safety: none; it uses the network's buffers.
 #ifndef TRAINYARD_CORE_TRAIN_EVALUATE_H_
@@ -24,7 +24,7 @@ std::vector<int64_t> EvalBatchSizes(int64_t rows);
 
 // REQUIRES: `mlp` was created with EvalBatchSizes(part.rows()) among its forward sizes.
 // Errors: those of Mlp::Forward. A non-finite loss is a result, not an error.
-absl::StatusOr<EvalResult> Evaluate(LossKind kind, const Part& part, Mlp& mlp);
+absl::StatusOr<EvalResult> Evaluate(const MeterConfig& meter, const Part& part, Mlp& mlp);
 
 }  // namespace trainyard
 

@@ -10,7 +10,7 @@ std::string Hint(const TrainConfig& config) {
   std::string hint = "lower optimizer.learning_rate (by a factor of 10 to begin with)";
   if (config.data.scaling == Scaling::kNone)
     absl::StrAppend(&hint, ", and use scaling STANDARDIZE");
-  if (config.loss == LossKind::kMeanSquaredError) {
+  if (config.loss.kind == LossKind::kMeanSquaredError) {
     absl::StrAppend(&hint, ", and give the target in a larger unit if its values are large");
   }
   return hint;
@@ -22,8 +22,8 @@ std::string InForce(const NonFiniteSite& site, const TrainConfig& config) {
       absl::StrCat("optimizer ", optimizer.kind == OptimizerKind::kAdam ? "ADAM" : "SGD",
                    ", learning_rate ", NumberText(site.learning_rate));
   if (optimizer.momentum) absl::StrAppend(&text, ", momentum ", NumberText(*optimizer.momentum));
-  absl::StrAppend(&text, ", weight_decay ", NumberText(optimizer.weight_decay), ", batch_size ",
-                  config.batch_size, ", scaling ",
+  absl::StrAppend(&text, ", weight_decay ", NumberText(optimizer.weight_decay.value_or(0)),
+                  ", batch_size ", config.batch_size, ", scaling ",
                   config.data.scaling == Scaling::kNone ? "NONE" : "STANDARDIZE");
   return text;
 }

@@ -21,6 +21,7 @@ struct StepRecord {
   double learning_rate = 0;
   double gradient_norm = 0;  // Euclidean, over all parameters
   int64_t rows_seen = 0;     // training rows, over the whole run, this step included
+  int64_t run = 0;           // 0-based number of the seed
 };
 
 struct EpochRecord {
@@ -30,6 +31,15 @@ struct EpochRecord {
   EvalResult validation;
   double learning_rate = 0;  // of the epoch's last step
   int64_t rows_seen = 0;
+  int64_t run = 0;  // 0-based number of the seed
+};
+
+// An evaluation between two epochs.
+struct EvaluationRecord {
+  int64_t steps_done = 0;  // over the whole run
+  int64_t epoch = 0;       // 0-based, that it is in
+  EvalResult validation;
+  int64_t run = 0;
 };
 
 class TrainObserver {
@@ -38,6 +48,8 @@ class TrainObserver {
   // Called for the first step and then every TrainConfig::step_event_interval steps.
   virtual void OnStep(const StepRecord& step) = 0;
   virtual void OnEpoch(const EpochRecord& epoch) = 0;
+  // Called every TrainConfig::evaluation_interval steps. Default: nothing.
+  virtual void OnEvaluation(const EvaluationRecord& /*evaluation*/) {}
   // Called after every step, with no values computed for it: for progress counters. Default:
   // nothing.
   virtual void OnProgress(int64_t /*steps_done*/, int64_t /*rows_seen*/) {}

@@ -39,7 +39,7 @@ absl::string_view LossName(LossKind kind) {
       return "SOFTMAX_CROSS_ENTROPY";
     case LossKind::kMeanSquaredError:
       return "MEAN_SQUARED_ERROR";
-    case LossKind::kUnspecified:
+    default:
       break;
   }
   return "LOSS_UNSPECIFIED";
@@ -53,7 +53,7 @@ absl::string_view TaskName(Task task) {
       return "MULTICLASS";
     case Task::kRegression:
       return "REGRESSION";
-    case Task::kUnspecified:
+    default:
       break;
   }
   return "TASK_UNSPECIFIED";
@@ -112,7 +112,7 @@ OptimizerConfig ResolveOptimizer(const OptimizerConfig& config, Violations* viol
   const double lr = *full.learning_rate;
   CheckNumber("optimizer.learning_rate", lr, lr > 0 && lr <= kLearningRateMax,
               "above 0 and at most 1e6", "0.001 is usual for ADAM, 0.01 for SGD", violations);
-  const double decay = full.weight_decay;
+  const double decay = *full.weight_decay;
   CheckNumber("optimizer.weight_decay", decay, decay >= 0 && decay <= kWeightDecayMax,
               "at least 0 and at most 1e6", "1e-4 is usual, 0 turns it off", violations);
   (full.kind == OptimizerKind::kAdam ? CheckAdam : CheckSgd)(full, violations);
@@ -148,7 +148,7 @@ LossKind ResolveLoss(LossKind loss, Task task, Violations* violations) {
 }
 
 void CheckInit(const TrainConfig& config, Violations* violations) {
-  if (config.init != InitKind::kZeros || config.layers.empty()) return;
+  if (config.init.kind != InitKind::kZeros || config.layers.empty()) return;
   violations->push_back(
       {"init",
        absl::StrCat("is ZEROS with ", config.layers.size(),
@@ -230,7 +230,7 @@ TrainConfig ResolveTrainConfig(const TrainConfig& config, const Schema& schema,
   full.data = ResolveDataConfig(config.data, schema, &found, notes);
   const bool data_ok = found.empty();
   full.layers = ResolveLayers(config.layers, &found);
-  full.loss = ResolveLoss(config.loss, full.data.task, &found);
+  full.loss.kind = ResolveLoss(config.loss.kind, full.data.task, &found);
   full.optimizer = ResolveOptimizer(config.optimizer, &found);
   CheckInit(full, &found);
   CheckCounts(full, &found);
@@ -248,7 +248,17 @@ TrainConfig ResolveTrainConfig(const TrainConfig& config, const Schema& schema,
 }
 
 MlpConfig MlpConfigOf(const TrainConfig& config, int64_t features, int64_t outputs) {
-  return {.features = features, .layers = config.layers, .outputs = outputs, .init = config.init};
+  return {.features = features,
+          .layers = config.layers,
+          .outputs = outputs,
+          .init = config.init,
+          .input_dropout = config.input_dropout,
+          .output_bias = config.output_bias,
+          .precision = config.precision};
+}
+
+LossConfig LossConfigOf(const TrainConfig& config, const Dataset& /*dataset*/) {
+  return config.loss;
 }
 
 int64_t OutputCountOf(const TrainConfig& config, const Schema& schema) {

@@ -21,20 +21,54 @@
 #include "core/nn/loss.h"
 #include "core/nn/mlp.h"
 #include "core/optim/optimizer.h"
+#include "core/optim/schedule.h"
 
 namespace trainyard {
 
+// The weights of one layer as a user gives them.
+struct InitialLayerConfig {
+  std::vector<float> weights;  // [in, out], row-major
+  std::vector<float> biases;   // [out], or empty: zeros
+};
+
+struct EarlyStoppingConfig {
+  bool enabled = false;   // the user asked for it
+  std::string metric;     // of the validation rows; empty: "loss"
+  int64_t patience = 10;  // evaluations without improvement
+  double min_delta = 0;
+  bool restore_best = true;   // the result is the best evaluation's, however the run stops
+  bool restore_only = false;  // never stop early
+};
+
+// LossConfig's class weights are by index, which is known only with the classes; here they are by
+// name.
+struct ClassWeights {
+  std::vector<std::pair<std::string, double>> by_name;  // sorted by name; classes not named have 1
+  bool balanced = false;
+};
+
 struct TrainConfig {
   DataConfig data;
-  std::vector<LayerConfig> layers;  // hidden layers, input to output; {units, activation}
-  InitKind init =
-      InitKind::kUnspecified;  // kUnspecified: He before ReLU, Xavier before everything else
-  LossKind loss = LossKind::kUnspecified;  // kUnspecified: by the task
+  std::vector<LayerConfig> layers;                  // hidden layers, input to output
+  InitConfig init;                                  // kUnspecified: see trainyard.v1.Init
+  std::vector<InitialLayerConfig> initial_weights;  // all layers, output layer last; empty: drawn
+  double input_dropout = 0;
+  bool output_bias = true;
+  LossConfig loss;  // kUnspecified: by the task; class_weights stay empty here
+  ClassWeights class_weights;
   OptimizerConfig optimizer;
-  int64_t batch_size = 32;  // rows per step; more than the training rows means full batch
+  ScheduleConfig schedule;
+  EarlyStoppingConfig early_stopping;
+  std::vector<std::string> metrics;  // wanted after each evaluation beyond the usual ones
+  int64_t batch_size = 32;           // rows per step; more than the training rows means full batch
   int64_t epochs = 20;
   uint64_t seed = 0;
   int64_t threads = 1;
+  int64_t max_steps = 0;            // optimizer steps, of one seed; 0: no limit
+  int64_t accumulation_steps = 1;   // batches for one optimizer step
+  int64_t evaluation_interval = 0;  // steps between evaluations inside an epoch; 0: none
+  int64_t seed_count = 1;           // seeds seed, seed + 1, …; the split is that of `seed`
+  Precision precision = Precision::kFp32;
   int64_t step_event_interval = 0;  // steps between OnStep calls; 0: chosen by ResolveTrainConfig
   double runtime_seconds_max = limits::kRuntimeSecondsMax;  // enforced by whoever sets the StopFlag
 };
@@ -60,7 +94,13 @@ MlpConfig MlpConfigOf(const TrainConfig& config, int64_t features, int64_t outpu
 // table but in no training row counts too.
 int64_t OutputCountOf(const TrainConfig& config, const Schema& schema);
 
-// Number of training rows and steps a resolved config will do on `rows` table rows.
+// Loss with the class weights of the dataset's classes: what training and its evaluations use.
+// Balanced ones count training rows. REQUIRES: `config` is resolved and `dataset` was built from
+// it.
+LossConfig LossConfigOf(const TrainConfig& config, const Dataset& dataset);
+
+// Number of training rows and optimizer steps (of all seeds together) a resolved config will do on
+// `rows` table rows, if nothing stops it early.
 int64_t TrainRowCount(const TrainConfig& config, int64_t rows);
 int64_t StepsTotal(const TrainConfig& config, int64_t rows);
 

@@ -39,9 +39,9 @@ absl::Status CheckFits(const TrainConfig& config, const Dataset& dataset) {
     return absl::InvalidArgumentError("the dataset has no training rows");
   }
   const bool classes = !dataset.train.classes.empty();
-  const bool softmax = config.loss == LossKind::kSoftmaxCrossEntropy;
+  const bool softmax = config.loss.kind == LossKind::kSoftmaxCrossEntropy;
   if (classes == softmax && (softmax || dataset.output_count() == 1)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("loss ", static_cast<int>(config.loss),
+  return absl::InvalidArgumentError(absl::StrCat("loss ", static_cast<int>(config.loss.kind),
                                                  " does not fit a dataset with ",
                                                  dataset.output_count(), " outputs"));
 }
@@ -103,8 +103,7 @@ Trainer::Trainer(const TrainConfig& config, const Dataset& dataset, std::unique_
     : config_(config),
       dataset_(dataset),
       mlp_(std::move(mlp)),
-      optimizer_(config.optimizer, static_cast<int64_t>(mlp_->parameters().size()),
-                 mlp_->weight_count()),
+      optimizer_(config.optimizer, mlp_->tensors(), config.seed),
       batcher_(dataset.train, config.batch_size, config.seed) {}
 
 absl::StatusOr<TrainResult> Trainer::Run(TrainObserver& observer, const StopFlag& stop) {
@@ -142,15 +141,17 @@ absl::Status Trainer::RunEpoch(TrainObserver& observer, const StopFlag& stop) {
 
 // Forward, loss, backward, finite check, update.
 absl::StatusOr<StepRecord> Trainer::Step(const Batch& batch) {
-  const double lr = LearningRateAt(config_.optimizer, steps_done_);
+  const double lr = LearningRateAt(config_.schedule, *config_.optimizer.learning_rate,
+                                   {.step = steps_done_, .epoch = epochs_done_});
   TY_RETURN_IF_ERROR(mlp_->Forward(batch.features, batch.rows));
-  const double loss = LossAndGradient(config_.loss, mlp_->logits(),
-                                      {.values = batch.targets, .classes = batch.classes},
-                                      batch.rows, mlp_->config().outputs, mlp_->logit_gradients());
+  const LossTargets targets{.values = batch.targets, .classes = batch.classes};
+  const int64_t outputs = mlp_->config().outputs;
+  const double loss = LossAndGradient(config_.loss, mlp_->logits(), targets, batch.rows, outputs,
+                                      BatchWeight(config_.loss, targets, batch.rows, outputs),
+                                      mlp_->logit_gradients());
   TY_RETURN_IF_ERROR(mlp_->Backward(batch.features, batch.rows));
-  const double square_sum =
-      SumOfSquares(mlp_->gradients().data(), static_cast<int64_t>(mlp_->gradients().size()));
-  if (!std::isfinite(loss) || !std::isfinite(square_sum)) {
+  const double gradient_norm = optimizer_.PrepareGradients(mlp_->gradients());
+  if (!std::isfinite(loss) || !std::isfinite(gradient_norm)) {
     return Diverged(steps_done_, mlp_->FindNonFinite(batch.rows));
   }
   optimizer_.Step(lr, mlp_->gradients(), mlp_->parameters());
@@ -159,7 +160,7 @@ absl::StatusOr<StepRecord> Trainer::Step(const Batch& batch) {
                     .epoch = epochs_done_,
                     .loss = loss,
                     .learning_rate = lr,
-                    .gradient_norm = std::sqrt(square_sum),
+                    .gradient_norm = gradient_norm,
                     .rows_seen = rows_seen_};
 }
 
@@ -185,7 +186,10 @@ absl::StatusOr<TrainResult> Trainer::Finish(const StopFlag& stop) {
 }
 
 absl::StatusOr<EvalResult> Trainer::EvaluateFinite(const Part& part, absl::string_view name) {
-  TY_ASSIGN_OR_RETURN(EvalResult result, Evaluate(config_.loss, part, *mlp_));
+  TY_ASSIGN_OR_RETURN(
+      EvalResult result,
+      Evaluate({.loss = config_.loss, .task = config_.data.task, .outputs = mlp_->config().outputs},
+               part, *mlp_));
   for (const auto& [metric, value] : result.metrics) {
     if (!std::isfinite(value)) return Diverged(std::max<int64_t>(steps_done_ - 1, 0), name);
   }
@@ -202,10 +206,12 @@ absl::Status Trainer::CheckWeights() const {
 }
 
 absl::Status Trainer::Diverged(int64_t step, absl::string_view layer) const {
-  const NonFiniteSite site{.step = step,
-                           .epoch = epochs_done_,
-                           .learning_rate = LearningRateAt(config_.optimizer, step),
-                           .layer = std::string(layer.empty() ? "loss" : layer)};
+  const NonFiniteSite site{
+      .step = step,
+      .epoch = epochs_done_,
+      .learning_rate = LearningRateAt(config_.schedule, *config_.optimizer.learning_rate,
+                                      {.step = step, .epoch = epochs_done_}),
+      .layer = std::string(layer.empty() ? "loss" : layer)};
   return NonFiniteError(site, config_);
 }
 

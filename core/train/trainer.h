@@ -27,14 +27,21 @@
 namespace trainyard {
 
 // Numbers equal trainyard.v1.StopReason.
-enum class StopReason : int { kUnspecified = 0, kCompleted = 1, kRuntimeLimit = 2 };
+enum class StopReason : int {
+  kUnspecified = 0,
+  kCompleted = 1,
+  kRuntimeLimit = 2,
+  kEarlyStopped = 3,
+  kMaxSteps = 4,
+};
 
 struct TrainResult {
   StopReason stop_reason = StopReason::kUnspecified;
   int64_t epochs_done = 0;  // whole ones
   int64_t steps_done = 0;
-  EvalResult test;
-  MlpWeights weights;  // what a bundle stores; see nn/mlp.h
+  EvalResult validation;  // of `weights`
+  EvalResult test;        // of `weights`
+  MlpWeights weights;     // what a bundle stores; see nn/mlp.h
 };
 
 // Diverging (a loss, gradient or weight that is infinite or not a number) ends a run with

@@ -139,7 +139,7 @@ void OptimizerToProto(const OptimizerConfig& config, v1::OptimizerSpec* spec) {
   if (config.beta1) spec->set_beta1(*config.beta1);
   if (config.beta2) spec->set_beta2(*config.beta2);
   if (config.epsilon) spec->set_epsilon(*config.epsilon);
-  spec->set_weight_decay(config.weight_decay);
+  if (config.weight_decay) spec->set_weight_decay(*config.weight_decay);
 }
 
 void DataToProto(const DataConfig& config, v1::TrainingSpec* spec) {
@@ -196,8 +196,8 @@ TrainConfig TrainConfigFromProto(const v1::TrainingSpec& spec, Violations* viola
   TrainConfig config;
   config.data = DataConfigFromProto(spec);
   config.layers = LayersFromProto(spec);
-  config.init = EnumCast<InitKind>(spec.init());
-  config.loss = EnumCast<LossKind>(spec.loss());
+  config.init.kind = EnumCast<InitKind>(spec.init());
+  config.loss.kind = EnumCast<LossKind>(spec.loss());
   config.optimizer = OptimizerConfigFromProto(spec.optimizer());
   if (spec.has_batch_size()) config.batch_size = spec.batch_size();
   if (spec.has_epochs()) config.epochs = spec.epochs();
@@ -219,8 +219,8 @@ v1::TrainingSpec TrainConfigToProto(const TrainConfig& config) {
     proto->set_units(static_cast<int32_t>(layer.units));
     proto->set_activation(EnumCast<v1::Activation>(layer.activation));
   }
-  spec.set_init(EnumCast<v1::Init>(config.init));
-  spec.set_loss(EnumCast<v1::Loss>(config.loss));
+  spec.set_init(EnumCast<v1::Init>(config.init.kind));
+  spec.set_loss(EnumCast<v1::Loss>(config.loss.kind));
   OptimizerToProto(config.optimizer, spec.mutable_optimizer());
   spec.set_batch_size(static_cast<int32_t>(config.batch_size));
   spec.set_epochs(static_cast<int32_t>(config.epochs));

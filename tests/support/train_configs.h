@@ -17,7 +17,7 @@ inline LossKind LossFor(Task task) {
 inline TrainConfig ResolvedConfig(Task task, const OptimizerConfig& optimizer = {}) {
   TrainConfig config;
   config.data.task = task;
-  config.loss = LossFor(task);
+  config.loss.kind = LossFor(task);
   config.optimizer = WithDefaults(optimizer);
   config.epochs = 1;
   config.seed = 7;

@@ -1,0 +1,53 @@
+// What stands where in a network's flat arrays of parameters and gradients. Optimizers that treat
+// matrices, units or biases differently, clipping, statistics and checkpoints walk this list.
+//
+// Thread-safety: values.
+#ifndef TRAINYARD_CORE_NN_PARAMETERS_H_
+#define TRAINYARD_CORE_NN_PARAMETERS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace trainyard {
+
+enum class TensorKind : uint8_t {
+  kWeights,  // [in, out]: decayed, bounded by max_norm, penalised by l1
+  kBiases,   // [out]
+  kGains,    // [out], of a normalisation
+  kShifts,   // [out], of a normalisation
+};
+
+struct ParameterTensor {
+  std::string name;  // "layers[1] weights", "output biases", "layers[0] gains"
+  TensorKind kind = TensorKind::kWeights;
+  int64_t layer = 0;    // 0-based; the output layer is the last
+  bool hidden = false;  // not of the output layer
+  int64_t begin = 0;    // into the flat arrays; always on a 64-byte border
+  int64_t rows = 1;     // in, for weights; else 1
+  int64_t cols = 0;     // out
+  int64_t size() const { return rows * cols; }
+};
+
+// In the order of the arrays: weights of all layers first.
+using ParameterTensors = std::vector<ParameterTensor>;
+
+// Elements of the arrays, gaps included: every tensor ends at a 64-byte border.
+inline int64_t ArenaSizeOf(const ParameterTensors& tensors) {
+  constexpr int64_t kFloatsPerCacheLine = 16;
+  if (tensors.empty()) return 0;
+  const int64_t end = tensors.back().begin + tensors.back().size();
+  return (end + kFloatsPerCacheLine - 1) / kFloatsPerCacheLine * kFloatsPerCacheLine;
+}
+
+// The first so many elements are weights and gaps, the rest is not decayed.
+inline int64_t WeightCountOf(const ParameterTensors& tensors) {
+  for (const ParameterTensor& tensor : tensors) {
+    if (tensor.kind != TensorKind::kWeights) return tensor.begin;
+  }
+  return ArenaSizeOf(tensors);
+}
+
+}  // namespace trainyard
+
+#endif  // TRAINYARD_CORE_NN_PARAMETERS_H_

@@ -1,0 +1,52 @@
+// The functions between two affine maps, and what is known about each.
+//
+// Thread-safety: pure functions.
+#ifndef TRAINYARD_CORE_TENSOR_ACTIVATION_H_
+#define TRAINYARD_CORE_TENSOR_ACTIVATION_H_
+
+#include <cstdint>
+
+namespace trainyard {
+
+// Numbers equal trainyard.v1.Activation, which has the formulas, and are persisted in bundles: do
+// not change existing values.
+enum class Activation : uint8_t {
+  kUnspecified = 0,
+  kIdentity = 1,
+  kRelu = 2,
+  kSigmoid = 3,
+  kTanh = 4,
+  kLeakyRelu = 5,
+  kElu = 6,
+  kSelu = 7,
+  kGelu = 8,
+  kGeluTanh = 9,
+  kSilu = 10,
+  kSoftplus = 11,
+  kHardSigmoid = 12,
+  kHardTanh = 13,
+  kHardSwish = 14,
+};
+inline constexpr Activation kActivationLast = Activation::kHardSwish;
+
+// Whether `alpha` is a parameter of the activation: leaky ReLU's slope below zero, ELU's scale.
+inline bool HasAlpha(Activation activation) {
+  return activation == Activation::kLeakyRelu || activation == Activation::kElu;
+}
+
+// The alpha that is meant when none is given; 0 for activations that have none.
+inline float DefaultAlpha(Activation activation) {
+  if (activation == Activation::kLeakyRelu) return 0.01F;
+  return activation == Activation::kElu ? 1.0F : 0.0F;
+}
+
+// Whether the derivative cannot be told from the output alone, because the function rises and falls
+// or is flat: the input z is kept then. The derivative of every other one is a function of y.
+inline bool GradientNeedsInput(Activation activation) {
+  return activation == Activation::kGelu || activation == Activation::kGeluTanh ||
+         activation == Activation::kSilu || activation == Activation::kHardSwish;
+}
+
+}  // namespace trainyard
+
+#endif  // TRAINYARD_CORE_TENSOR_ACTIVATION_H_
