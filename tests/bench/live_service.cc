@@ -226,7 +226,9 @@ absl::Status LiveService::WaitForSuccess(const std::string& job) {
 int RunBenchmark(int argc, char** argv,
                  absl::StatusOr<std::string> (*body)(const std::string& bin)) {
   const std::string bin =
-      argc > 1 ? argv[1] : std::filesystem::canonical("/proc/self/exe").parent_path().string();
+      argc > 1
+          ? argv[1]
+          : (std::filesystem::canonical("/proc/self/exe").parent_path() / "../../bin").string();
   const absl::StatusOr<std::string> line = body(bin);
   if (!line.ok()) {
     std::cerr << argv[0] << ": " << line.status() << "\n";

@@ -1,7 +1,11 @@
-// How fast the product's own Trainer trains: train_bench WORKLOAD [--threads N] [--seconds S]
-// [--repeats R] One JSON line with the median of the repeats. Workloads are synthetic; the last,
-// shorter batch counts. Everything a job pays for inside the engine is paid here: loss values,
-// finite checks, the observer.
+// How fast the product's own Trainer trains:
+//
+//   train_bench WORKLOAD [--threads N] [--precision fp32|bf16] [--seconds S] [--repeats R]
+//
+// One JSON line with the median of the repeats. Workloads are synthetic; the last, shorter batch
+// counts. Everything a job pays for inside the engine is paid here: shuffling, loss values, finite
+// checks, the observer. gemm_peak_fraction is the share of what one large matrix product of the
+// same precision and threads does in this process, measured before each repeat.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -16,6 +20,7 @@
 #include "absl/strings/string_view.h"
 #include "core/base/status_macros.h"
 #include "core/train/trainer.h"
+#include "tests/bench/gemm_peak.h"
 #include "tests/support/synthetic_data.h"
 
 namespace trainyard {
@@ -32,6 +37,7 @@ struct Workload {
   int64_t classes;  // 1: one logit
   int64_t batch;
   OptimizerKind optimizer;
+  double dropout = 0;
 };
 
 std::vector<Workload> Workloads() {
@@ -42,6 +48,7 @@ std::vector<Workload> Workloads() {
           {"tiny", 1000, 2, {3}, Activation::kSigmoid, 1, 16, sgd},
           {"seminar", 100, 2, {100, 100}, relu, 1, 100, sgd},
           {"fmnist", 60000, 784, {256, 128}, relu, 10, 128, adam},
+          {"fmnistdo", 60000, 784, {100, 100}, relu, 10, 128, adam, 0.3},
           {"higgs100", 100000, 28, {300, 300, 300, 300}, relu, 1, 100, sgd},
           {"higgs1024", 102400, 28, {300, 300, 300, 300}, relu, 1, 1024, sgd},
           {"wide", 4096, 1024, {4096, 4096}, relu, 10, 512, adam}};
@@ -50,6 +57,7 @@ std::vector<Workload> Workloads() {
 struct Options {
   std::string workload;
   int64_t threads = 1;
+  Precision precision = Precision::kFp32;
   double seconds = 2;
   int64_t repeats = 5;
 };
@@ -77,18 +85,23 @@ class Stopwatch : public TrainObserver {
   const Clock::time_point begin_ = Clock::now();
 };
 
-TrainConfig ConfigOf(const Workload& workload, int64_t threads) {
+TrainConfig ConfigOf(const Workload& workload, const Options& options) {
   TrainConfig config;
+  config.data.task = workload.classes > 1 ? Task::kMulticlass : Task::kBinary;
   config.data.split = {.validation_fraction = 0, .test_fraction = 0};
-  for (const int64_t units : workload.hidden) config.layers.push_back({units, workload.activation});
-  config.loss =
-      workload.classes > 1 ? LossKind::kSoftmaxCrossEntropy : LossKind::kBinaryCrossEntropy;
+  for (const int64_t units : workload.hidden) {
+    config.layers.push_back(
+        {.units = units, .activation = workload.activation, .dropout = workload.dropout});
+  }
+  config.loss.kind = LossOf(config.data.task);
   config.optimizer.kind = workload.optimizer;
   if (workload.optimizer == OptimizerKind::kSgd) config.optimizer.momentum = 0.9;
   config.optimizer = WithDefaults(config.optimizer);
   config.batch_size = workload.batch;
   config.epochs = limits::kEpochsMax;
-  config.threads = threads;
+  config.threads = options.threads;
+  config.precision = options.precision;
+  config.schedule = WithDefaults(config.schedule, *config.optimizer.learning_rate, {});
   config.step_event_interval = 100;
   return config;
 }
@@ -104,6 +117,11 @@ absl::StatusOr<double> Measure(const TrainConfig& config, const Dataset& dataset
   return static_cast<double>(result.steps_done) / elapsed.count();
 }
 
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
 absl::Status Run(const Options& options) {
   std::optional<Workload> workload;
   for (const Workload& w : Workloads()) {
@@ -115,30 +133,39 @@ absl::Status Run(const Options& options) {
                         .features = workload->features,
                         .task = workload->classes > 1 ? Task::kMulticlass : Task::kBinary,
                         .classes = workload->classes});
-  const TrainConfig config = ConfigOf(*workload, options.threads);
+  const TrainConfig config = ConfigOf(*workload, options);
   std::vector<double> speeds;
+  std::vector<double> peaks;
   for (int64_t i = 0; i < options.repeats; ++i) {
+    TY_ASSIGN_OR_RETURN(const double peak, GemmPeakFlops(options.threads, options.precision));
+    peaks.push_back(peak);
     TY_ASSIGN_OR_RETURN(const double speed, Measure(config, dataset, options.seconds));
     speeds.push_back(speed);
   }
-  std::sort(speeds.begin(), speeds.end());
-  const double steps_per_s = speeds[speeds.size() / 2];
+  const double steps_per_s = Median(speeds);
   const double rows_per_step = static_cast<double>(workload->rows) /
                                static_cast<double>(StepsTotal(config, workload->rows)) *
                                static_cast<double>(config.epochs);
   const MlpConfig shape = MlpConfigOf(config, dataset.feature_count(), dataset.output_count());
   const double samples_per_s = steps_per_s * rows_per_step;
+  const double flops = samples_per_s * static_cast<double>(TrainFlopsPerRow(shape));
   std::printf(
-      "{\"workload\":\"%s\",\"threads\":%lld,\"precision\":\"fp32\",\"steps_per_s\":%.1f,"
-      "\"samples_per_s\":%.1f,\"gflops\":%.2f}\n",
-      options.workload.c_str(), static_cast<long long>(options.threads), steps_per_s, samples_per_s,
-      samples_per_s * static_cast<double>(TrainFlopsPerRow(shape)) * 1e-9);
+      "{\"workload\":\"%s\",\"threads\":%lld,\"precision\":\"%s\",\"steps_per_s\":%.1f,"
+      "\"samples_per_s\":%.1f,\"gflops\":%.2f,\"gemm_peak_fraction\":%.3f}\n",
+      options.workload.c_str(), static_cast<long long>(options.threads),
+      options.precision == Precision::kBf16 ? "bf16" : "fp32", steps_per_s, samples_per_s,
+      flops * 1e-9, flops / Median(peaks));
   return absl::OkStatus();
 }
 
 bool SetOption(absl::string_view name, const char* value, Options* options) {
   if (name == "--threads")
     return absl::SimpleAtoi(value, &options->threads) && options->threads > 0;
+  if (name == "--precision") {
+    const absl::string_view word = value;
+    options->precision = word == "bf16" ? Precision::kBf16 : Precision::kFp32;
+    return word == "bf16" || word == "fp32";
+  }
   if (name == "--seconds") return absl::SimpleAtod(value, &options->seconds);
   if (name == "--repeats")
     return absl::SimpleAtoi(value, &options->repeats) && options->repeats > 0;
@@ -160,7 +187,9 @@ bool Parse(int argc, char** argv, Options* options) {
 int main(int argc, char** argv) {
   trainyard::Options options;
   if (!trainyard::Parse(argc, argv, &options)) {
-    std::fprintf(stderr, "usage: train_bench WORKLOAD [--threads N] [--seconds S] [--repeats R]\n");
+    std::fprintf(stderr,
+                 "usage: train_bench WORKLOAD [--threads N] [--precision fp32|bf16] [--seconds S] "
+                 "[--repeats R]\n");
     return EXIT_FAILURE;
   }
   const absl::Status status = trainyard::Run(options);
