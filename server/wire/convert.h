@@ -14,6 +14,7 @@
 #include "core/model/predictor.h"
 #include "core/nn/meter.h"
 #include "core/train/observer.h"
+#include "core/train/seed_runs.h"
 #include "core/train/train_config.h"
 #include "trainyard/v1/dataset.pb.h"
 #include "trainyard/v1/job.pb.h"
@@ -23,9 +24,10 @@
 namespace trainyard {
 
 // Unknown enum numbers and unknown fields become violations ("spec.layers[2]: field 9 is not known to this server"), with
-// "spec." in front of the path.
+// "spec." in front of the path; so do explicit zeros of counts for which "none" is said by leaving them out. initial_model and
+// max_memory_bytes are not part of TrainConfig.
 TrainConfig TrainConfigFromProto(const v1::TrainingSpec& spec, std::vector<FieldViolation>* violations);
-// The inverse for resolved configs; max_memory_bytes is not part of TrainConfig and stays unset.
+// The inverse for resolved configs; initial_model and max_memory_bytes stay unset.
 v1::TrainingSpec TrainConfigToProto(const TrainConfig& config);
 
 Schema SchemaFromProto(const v1::Dataset& dataset);
@@ -36,9 +38,19 @@ CsvOptions CsvOptionsFromProto(const v1::CsvOptions& options, std::vector<FieldV
 v1::RejectedCell RejectedCellToProto(const RejectedCell& cell);
 
 void MetricsToProto(const EvalResult& result, google::protobuf::RepeatedPtrField<v1::Metric>* metrics);
-v1::JobEvent StepToProto(const StepRecord& step);     // kind only
-v1::JobEvent EpochToProto(const EpochRecord& epoch);  // kind only
-v1::JobEvent TestToProto(const EvalResult& test);     // kind only
+// Kind only: sequence, time and attempt are set by the server.
+v1::JobEvent StepToProto(const StepRecord& step);
+v1::JobEvent EpochToProto(const EpochRecord& epoch);
+v1::JobEvent EvaluationToProto(const EvaluationRecord& evaluation);
+// The test of the best seed, with its confusion matrix and what the seeds came to.
+v1::JobEvent TestToProto(const SeedsResult& result, const std::vector<std::string>& classes);
+v1::JobEvent AnalysisProgressToProto(int64_t points_done, int64_t points_total);
+// Whether the result has a confusion matrix of these classes.
+bool HasConfusion(const EvalResult& result, const std::vector<std::string>& classes);
+// REQUIRES: HasConfusion.
+void ConfusionToProto(const EvalResult& result, const std::vector<std::string>& classes, v1::ConfusionMatrix* proto);
+// Nothing for a single seed.
+void SeedResultsToProto(const std::vector<SeedSummary>& seeds, google::protobuf::RepeatedPtrField<v1::SeedResult>* protos);
 v1::Prediction PredictionToProto(const Prediction& prediction, const Bundle& bundle);
 
 // A failed run as a job's error: reason, category (INFRA for INTERNAL, WORKER_LOST, CORRUPT_CHECKPOINT, DATA_LOSS,
