@@ -52,9 +52,10 @@ absl::Status InsertNew(Connection& connection, Commit& commit) {
   if (before.has_value()) return absl::OkStatus();
   TY_RETURN_IF_ERROR(InsertRequest(connection, owner, commit.request_id, kCreateJobMethod,
                                    commit.body_digest, commit.record.name()));
-  // The dataset may have been deleted since the spec was checked against it.
+  // The dataset and the models may have been deleted since the spec was checked against them.
   TY_RETURN_IF_ERROR(FindDatasetFacts(connection, commit.record.dataset()).status());
   TY_ASSIGN_OR_RETURN(commit.number, InsertJob(connection, commit.record));
+  TY_ASSIGN_OR_RETURN(commit.models, HoldModels(connection, commit.number, commit.record));
   return absl::OkStatus();
 }
 

@@ -31,6 +31,7 @@
 #include "server/jobs/replay.h"
 #include "trainyard/v1/job.pb.h"
 #include "trainyard/v1/model.pb.h"
+#include "trainyard/v1/worker.pb.h"
 
 namespace trainyard {
 
@@ -57,11 +58,13 @@ struct Commit {
   bool attempt_over = false;              // nothing more will be produced by this attempt
   std::vector<v1::JobEvent> changes;      // state changes; they come after what was produced
   std::optional<v1::Model> model;
+  std::string retained_digest;          // of the result; the blob is held until its row is durable
   std::string request_id, body_digest;  // is_new only
 
   // Results.
   std::string duplicate_of;  // is_new: the job that this request made before; nothing was written
-  std::vector<v1::JobEvent> events;  // as they stand in the log now
+  std::vector<v1::ModelBlob> models;  // is_new: that the job needs
+  std::vector<v1::JobEvent> events;   // as they stand in the log now
   // Called once from the commit thread: durable, or refused (is_new, or the server stops).
   std::function<void(Commit& commit, const absl::Status& status)> done;
 

@@ -72,6 +72,16 @@ absl::Status InvalidState(const v1::TrainingJob& job, absl::string_view verb,
                     .in_force = absl::StrCat("state ", state, ", attempt ", job.attempt())});
 }
 
+std::vector<std::string> ModelNames(const v1::TrainingJob& job) {
+  std::vector<std::string> names;
+  for (const std::string& name : {job.resolved_spec().initial_model(), job.analysis().model(),
+                                  job.analysis().loss_line().other_model()}) {
+    const bool known = std::find(names.begin(), names.end(), name) != names.end();
+    if (!name.empty() && !known) names.push_back(name);
+  }
+  return names;
+}
+
 absl::string_view JobStateName(v1::JobState state) {
   return absl::StripPrefix(v1::JobState_Name(state), "JOB_STATE_");
 }

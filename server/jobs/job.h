@@ -7,6 +7,9 @@
 #ifndef TRAINYARD_SERVER_JOBS_JOB_H_
 #define TRAINYARD_SERVER_JOBS_JOB_H_
 
+#include <string>
+#include <vector>
+
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -29,6 +32,9 @@ v1::JobEvent ChangeState(v1::JobState to, absl::string_view message, absl::Time 
 // FAILED_PRECONDITION/INVALID_STATE: `job` cannot be `verb` ("cancelled") in its state.
 absl::Status InvalidState(const v1::TrainingJob& job, absl::string_view verb,
                           absl::string_view hint);
+
+// Names of the models whose weights the job needs; each once.
+std::vector<std::string> ModelNames(const v1::TrainingJob& job);
 
 // "RUNNING" for JOB_STATE_RUNNING.
 absl::string_view JobStateName(v1::JobState state);

@@ -73,8 +73,8 @@ void CopyToSeries(const v1::TrainingJob& job, LiveJob* series) {
 }
 
 bool IsTrainingEvent(const v1::JobEvent& event) {
-  return event.has_step() || event.has_epoch() || event.has_checkpoint() || event.has_note() ||
-         event.has_test();
+  return event.has_step() || event.has_epoch() || event.has_evaluation() || event.has_test() ||
+         event.has_analysis_progress() || event.has_checkpoint() || event.has_note();
 }
 
 v1::Model MakeModel(const v1::TrainingJob& job, const v1::JobOutcome::Succeeded& result) {
@@ -172,6 +172,8 @@ void JobManagerImpl::Start(Job& job, WorkerSession* session) {
   if (table_path.ok()) assignment.set_table_path(*table_path);
   assignment.set_dataset_digest(record.receipt().dataset_digest());
   assignment.set_spec_digest(record.receipt().spec_digest());
+  if (record.has_analysis()) *assignment.mutable_analysis() = record.analysis();
+  *assignment.mutable_models() = {job.models.begin(), job.models.end()};
   session->Send(std::move(message));
   Enqueue(job, std::move(commit));
 }
@@ -226,7 +228,9 @@ void JobManagerImpl::OnEvents(WorkerSession* session, const v1::EventBatch& batc
   }
   const AttemptCounters::Increment added =
       job->attempt->counters.Add(batch, record.mutable_progress());
-  metrics_->TrainingProgress(added.rows, added.steps, added.busy_seconds);
+  // Points of an analysis are no steps of training.
+  const bool trains = !record.has_analysis();
+  metrics_->TrainingProgress(trains ? added.rows : 0, trains ? added.steps : 0, added.busy_seconds);
   CopyToSeries(record, &series);
   series.last_update = absl::Now();
   Enqueue(*job, std::move(commit));
@@ -236,12 +240,12 @@ void JobManagerImpl::OnOutcome(WorkerSession* session, const v1::JobOutcome& out
   absl::MutexLock lock(&mu_);
   Job* job = Assigned(session, outcome.job(), outcome.attempt());
   if (job == nullptr) return;
-  if (outcome.has_succeeded() && RetainBundle(outcome.succeeded().bundle_digest())) {
+  if (outcome.has_succeeded() && RetainResult(outcome.succeeded().bundle_digest())) {
     Succeed(*job, outcome.succeeded());
   } else if (outcome.has_succeeded()) {
     FailOrRetry(
         *job,
-        MakeJobError(v1::ERROR_REASON_INTERNAL, "the worker reported a model it had not stored",
+        MakeJobError(v1::ERROR_REASON_INTERNAL, "the worker reported a result it had not stored",
                      "submit the job again, and report this with the server's log",
                      absl::StrCat("bundle_digest ", outcome.succeeded().bundle_digest())));
   } else if (outcome.has_failed()) {
@@ -252,10 +256,10 @@ void JobManagerImpl::OnOutcome(WorkerSession* session, const v1::JobOutcome& out
   Dispatch();
 }
 
-// Keeps the bundle, if it is there, from going with another model that has the same bytes, until
-// the row of the new model is durable (OnDurable). Retained first, then looked for: in this order
-// nobody removes it in between.
-bool JobManagerImpl::RetainBundle(const std::string& digest) {
+// Keeps the result, if it is there, from going with another model or analysis that has the same
+// bytes, until the row of the new one is durable (OnDurable). Retained first, then looked for: in
+// this order nobody removes it in between.
+bool JobManagerImpl::RetainResult(const std::string& digest) {
   blobs_->Retain(digest);
   if (blobs_->Path(digest).ok()) return true;
   blobs_->Release(digest);
@@ -269,10 +273,17 @@ void JobManagerImpl::Succeed(Job& job, const v1::JobOutcome::Succeeded& result) 
   record.set_stop_reason(result.stop_reason());
   record.mutable_receipt()->set_result_digest(result.bundle_digest());
   *record.mutable_test_metrics() = result.test_metrics();
+  *record.mutable_seed_results() = result.seed_results();
+  if (result.has_test_confusion()) *record.mutable_test_confusion() = result.test_confusion();
   record.mutable_progress()->clear_eta();
-  record.set_model(MakeName(kModels, NewId()));
-  Change(job, v1::JOB_STATE_SUCCEEDED, "its model is stored", commit.get());
-  commit->model = MakeModel(record, result);
+  commit->retained_digest = result.bundle_digest();
+  if (record.has_analysis()) {
+    Change(job, v1::JOB_STATE_SUCCEEDED, "its result is stored", commit.get());
+  } else {
+    record.set_model(MakeName(kModels, NewId()));
+    Change(job, v1::JOB_STATE_SUCCEEDED, "its model is stored", commit.get());
+    commit->model = MakeModel(record, result);
+  }
   metrics_->JobFinished();
   CountTerminal(record);
   Enqueue(job, std::move(commit));

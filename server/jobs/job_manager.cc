@@ -14,6 +14,7 @@
 #include "server/jobs/job.h"
 #include "server/jobs/job_manager_impl.h"
 #include "server/metrics/metrics.h"
+#include "server/storage/blob_references.h"
 #include "server/storage/blob_store.h"
 #include "server/storage/database.h"
 #include "server/storage/requests.h"
@@ -140,6 +141,7 @@ absl::Status JobManagerImpl::RecoverOne(StoredJob stored, Connection& connection
   job->ticket = next_ticket_++;
   job->infra_failures = stored.infra_failures;
   job->table_digest = std::move(stored.table_digest);
+  job->models = std::move(stored.models);
   job->visible = std::move(record);
   by_number_[job->number] = job.get();
   if (job->visible.state() == v1::JOB_STATE_PENDING) Queue(*job);
@@ -210,7 +212,9 @@ absl::Status JobManagerImpl::PrepareNew(v1::TrainingJob* job, std::string* table
   job->set_name(MakeName(kTrainingJobs, NewId()));
   job->set_state(v1::JOB_STATE_UNSPECIFIED);
   *job->mutable_create_time() = ToTimestamp(absl::Now());
-  job->mutable_progress()->set_epochs_total(static_cast<int32_t>(config.epochs));
+  if (job->has_analysis()) return absl::OkStatus();  // its first event says how many points it has
+  job->mutable_progress()->set_epochs_total(
+      static_cast<int32_t>(config.epochs * config.seed_count));
   job->mutable_progress()->set_steps_total(StepsTotal(config, dataset.row_count));
   return absl::OkStatus();
 }
@@ -258,6 +262,7 @@ void JobManagerImpl::OnInserted(Commit& commit, const std::string& table_digest,
   job->number = commit.number;
   job->ticket = next_ticket_++;
   job->table_digest = table_digest;
+  job->models = std::move(commit.models);
   job->visible = std::move(commit.record);
   by_number_[job->number] = job.get();
   Queue(*job);
@@ -454,10 +459,13 @@ absl::StatusOr<v1::TrainingJob> JobManagerImpl::Resume(absl::string_view name,
 }
 
 absl::Status JobManagerImpl::Delete(absl::string_view name) {
-  TY_RETURN_IF_ERROR(
-      database_->Write([name](Connection& connection) { return DeleteJob(connection, name); }));
+  std::string result_digest;
+  TY_RETURN_IF_ERROR(database_->Write([&](Connection& connection) -> absl::Status {
+    TY_ASSIGN_OR_RETURN(result_digest, DeleteJob(connection, name));
+    return absl::OkStatus();
+  }));
   events_.Delete(name);
-  return absl::OkStatus();
+  return RemoveUnreferencedBlobs(*database_, *blobs_, {result_digest});
 }
 
 JobManagerImpl::Job* JobManagerImpl::Find(absl::string_view name) const {
@@ -498,7 +506,7 @@ void JobManagerImpl::Enqueue(Job& job, std::unique_ptr<Commit> commit,
 // On the commit thread. Visible first, then published: who is woken by an event and asks for the
 // job must see its effect.
 void JobManagerImpl::OnDurable(Commit& commit, const absl::Status& status) {
-  if (commit.model.has_value()) blobs_->Release(commit.model->digest());
+  if (!commit.retained_digest.empty()) blobs_->Release(commit.retained_digest);
   if (!status.ok()) return;
   const std::string name = commit.record.name();
   const bool terminal = IsTerminal(commit.record.state());

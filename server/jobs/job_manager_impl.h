@@ -84,6 +84,7 @@ class JobManagerImpl final : public JobManager {
     int64_t ticket = 0;
     int infra_failures = 0;
     std::string table_digest;
+    std::vector<v1::ModelBlob> models;
     v1::TrainingJob visible;                   // as durable
     std::unique_ptr<v1::TrainingJob> working;  // as decided; null: the same as visible
     int commits_waiting = 0;
@@ -150,8 +151,8 @@ class JobManagerImpl final : public JobManager {
   // The job whose attempt `session` is working on; null when (name, attempt) is not it.
   Job* Assigned(WorkerSession* session, absl::string_view name, int32_t attempt)
       ABSL_SHARED_LOCKS_REQUIRED(mu_);
-  bool RetainBundle(const std::string& digest);
-  // REQUIRES: the bundle is retained.
+  bool RetainResult(const std::string& digest);
+  // REQUIRES: the result is retained.
   void Succeed(Job& job, const v1::JobOutcome::Succeeded& result)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The attempt ended with `error`: FAILED, or another try when it is the service's fault.

@@ -25,6 +25,22 @@ absl::StatusOr<Message> ParseRecord(const std::string& bytes, absl::string_view 
                     .in_force = absl::StrCat("record of ", bytes.size(), " bytes")});
 }
 
+// The digest of a model that does not exist is empty.
+absl::StatusOr<std::vector<v1::ModelBlob>> FindModels(Connection& connection,
+                                                      const v1::TrainingJob& record) {
+  std::vector<v1::ModelBlob> models;
+  for (const std::string& name : ModelNames(record)) {
+    TY_ASSIGN_OR_RETURN(const std::string id, ParseName(kModels, name));
+    TY_ASSIGN_OR_RETURN(Statement query,
+                        connection.Prepare("SELECT digest FROM models WHERE id = ?"));
+    TY_ASSIGN_OR_RETURN(const bool found, query.Bind(id).Step());
+    v1::ModelBlob& model = models.emplace_back();
+    model.set_model(name);
+    if (found) model.set_digest(query.Text(0));
+  }
+  return models;
+}
+
 }  // namespace
 
 absl::StatusOr<int64_t> InsertJob(Connection& connection, const v1::TrainingJob& record) {
@@ -43,13 +59,26 @@ absl::StatusOr<int64_t> InsertJob(Connection& connection, const v1::TrainingJob&
   return connection.last_insert_rowid();
 }
 
+absl::StatusOr<std::vector<v1::ModelBlob>> HoldModels(Connection& connection, int64_t number,
+                                                      const v1::TrainingJob& record) {
+  TY_ASSIGN_OR_RETURN(std::vector<v1::ModelBlob> models, FindModels(connection, record));
+  for (const v1::ModelBlob& model : models) {
+    if (model.digest().empty()) return NotFound(model.model());
+    TY_RETURN_IF_ERROR(
+        connection.Run("INSERT INTO job_models (job, model) VALUES (?, ?)", number, model.model()));
+  }
+  return models;
+}
+
 absl::Status UpdateJob(Connection& connection, int64_t number, int infra_failures,
                        const v1::TrainingJob& record) {
-  TY_ASSIGN_OR_RETURN(
-      Statement update,
-      connection.Prepare(
-          "UPDATE jobs SET state = ?, infra_failures = ?, record = ? WHERE number = ?"));
+  TY_ASSIGN_OR_RETURN(Statement update,
+                      connection.Prepare("UPDATE jobs SET state = ?, infra_failures = ?, "
+                                         "result_digest = ?, record = ? WHERE number = ?"));
   update.Bind(static_cast<int64_t>(record.state())).Bind(infra_failures);
+  // A model's bundle has a row of its own.
+  const std::string digest = record.has_analysis() ? record.receipt().result_digest() : "";
+  digest.empty() ? update.BindNull() : update.Bind(digest);
   update.BindBlob(record.SerializeAsString()).Bind(number);
   return update.Step().status();
 }
@@ -110,19 +139,23 @@ absl::StatusOr<std::vector<StoredJob>> LoadUnfinishedJobs(Connection& connection
     StoredJob job{.number = query.Int(0), .infra_failures = static_cast<int>(query.Int(1))};
     if (!query.IsNull(2)) job.table_digest = query.Text(2);
     TY_ASSIGN_OR_RETURN(job.record, ParseRecord<v1::TrainingJob>(query.Text(3), query.Text(4)));
+    TY_ASSIGN_OR_RETURN(job.models, FindModels(connection, job.record));
     jobs.push_back(std::move(job));
   }
 }
 
-absl::Status DeleteJob(Connection& connection, absl::string_view name) {
+absl::StatusOr<std::string> DeleteJob(Connection& connection, absl::string_view name) {
   TY_ASSIGN_OR_RETURN(const v1::TrainingJob job, FindJob(connection, name));
   if (!IsTerminal(job.state()))
     return InvalidState(job, "deleted", "cancel it first, and wait until it is terminal");
   TY_ASSIGN_OR_RETURN(const std::string id, ParseName(kTrainingJobs, name));
   TY_RETURN_IF_ERROR(
       connection.Run("DELETE FROM events WHERE job = (SELECT number FROM jobs WHERE id = ?)", id));
+  TY_RETURN_IF_ERROR(connection.Run(
+      "DELETE FROM job_models WHERE job = (SELECT number FROM jobs WHERE id = ?)", id));
   TY_RETURN_IF_ERROR(DeleteRequests(connection, name));
-  return connection.Run("DELETE FROM jobs WHERE id = ?", id);
+  TY_RETURN_IF_ERROR(connection.Run("DELETE FROM jobs WHERE id = ?", id));
+  return job.has_analysis() ? job.receipt().result_digest() : std::string();
 }
 
 absl::StatusOr<DatasetFacts> FindDatasetFacts(Connection& connection, absl::string_view dataset) {

@@ -16,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "server/jobs/job_manager.h"
 #include "trainyard/v1/job.pb.h"
+#include "trainyard/v1/worker.pb.h"
 
 namespace trainyard {
 
@@ -25,6 +26,7 @@ struct StoredJob {
   int64_t number = 0;  // jobs.number
   int infra_failures = 0;
   std::string table_digest;  // of its dataset; empty when that is gone
+  std::vector<v1::ModelBlob> models;
   v1::TrainingJob record;
 };
 
@@ -36,6 +38,10 @@ struct DatasetFacts {
 
 // Returns the new job's number.
 absl::StatusOr<int64_t> InsertJob(Connection& connection, const v1::TrainingJob& record);
+// The bundles of the models that the job needs, and the memory that it needs them
+// (ModelStore::Delete). NOT_FOUND.
+absl::StatusOr<std::vector<v1::ModelBlob>> HoldModels(Connection& connection, int64_t number,
+                                                      const v1::TrainingJob& record);
 // Writes the searched columns and the record; last_sequence belongs to the event log.
 absl::Status UpdateJob(Connection& connection, int64_t number, int infra_failures,
                        const v1::TrainingJob& record);
@@ -45,8 +51,9 @@ absl::StatusOr<JobManager::JobPage> ListJobs(Connection& connection,
 // Jobs that are not terminal, oldest first.
 absl::StatusOr<std::vector<StoredJob>> LoadUnfinishedJobs(Connection& connection);
 // Removes a terminal job with its events and the memory of its request.
-// FAILED_PRECONDITION/INVALID_STATE when it is not.
-absl::Status DeleteJob(Connection& connection, absl::string_view name);
+// FAILED_PRECONDITION/INVALID_STATE when it is not. Returns the digest of an analysis' result,
+// which the caller removes; else empty.
+absl::StatusOr<std::string> DeleteJob(Connection& connection, absl::string_view name);
 // FAILED_PRECONDITION/INVALID_STATE when the dataset is not READY.
 absl::StatusOr<DatasetFacts> FindDatasetFacts(Connection& connection, absl::string_view dataset);
 

@@ -25,20 +25,29 @@ void SetMetric(absl::string_view name, double value, Metrics* metrics) {
   metric.set_value(value);
 }
 
-void ApplyEpoch(const v1::EpochMetrics& epoch, v1::TrainingJob* job) {
+void ApplyValidation(const Metrics& validation, int32_t epoch, v1::TrainingJob* job) {
   Metrics& latest = *job->mutable_latest_metrics();
-  SetMetric("train_loss", epoch.train_loss(), &latest);
-  for (const v1::Metric& metric : epoch.validation()) {
+  for (const v1::Metric& metric : validation) {
     SetMetric(absl::StrCat("validation_", metric.name()), metric.value(), &latest);
   }
-  job->mutable_progress()->set_epochs_done(epoch.epoch() + 1);
-
   const std::optional<double> loss = FindMetric(latest, kValidationLoss);
   if (!loss.has_value() || std::isnan(*loss)) return;
   const std::optional<double> best = FindMetric(job->best_metrics(), kValidationLoss);
   if (best.has_value() && *best <= *loss) return;
   *job->mutable_best_metrics() = latest;
-  SetMetric("epoch", epoch.epoch(), job->mutable_best_metrics());
+  SetMetric("epoch", epoch, job->mutable_best_metrics());
+}
+
+void ApplyEpoch(const v1::EpochMetrics& epoch, v1::TrainingJob* job) {
+  SetMetric("train_loss", epoch.train_loss(), job->mutable_latest_metrics());
+  job->mutable_progress()->set_epochs_done(epoch.epoch() + 1);
+  ApplyValidation(epoch.validation(), epoch.epoch(), job);
+}
+
+void ApplyTest(const v1::TestMetrics& test, v1::TrainingJob* job) {
+  *job->mutable_test_metrics() = test.metrics();
+  *job->mutable_seed_results() = test.seed_results();
+  if (test.has_confusion()) *job->mutable_test_confusion() = test.confusion();
 }
 
 google::protobuf::Duration ToDuration(double seconds) {
@@ -61,6 +70,8 @@ void ResetProgress(v1::TrainingJob* job) {
   job->clear_latest_metrics();
   job->clear_best_metrics();
   job->clear_test_metrics();
+  job->clear_test_confusion();
+  job->clear_seed_results();
   v1::JobProgress& progress = *job->mutable_progress();
   progress.set_epochs_done(0);
   progress.set_steps_done(0);
@@ -71,7 +82,13 @@ void ResetProgress(v1::TrainingJob* job) {
 void ApplyEvent(const v1::JobEvent& event, v1::TrainingJob* job) {
   if (event.has_step()) SetMetric("train_loss", event.step().loss(), job->mutable_latest_metrics());
   if (event.has_epoch()) ApplyEpoch(event.epoch(), job);
-  if (event.has_test()) *job->mutable_test_metrics() = event.test().metrics();
+  if (event.has_evaluation()) {
+    ApplyValidation(event.evaluation().validation(), event.evaluation().epoch(), job);
+  }
+  if (event.has_test()) ApplyTest(event.test(), job);
+  if (event.has_analysis_progress()) {
+    job->mutable_progress()->set_steps_total(event.analysis_progress().points_total());
+  }
 }
 
 AttemptCounters::Increment AttemptCounters::Add(const v1::EventBatch& batch,

@@ -23,8 +23,8 @@ std::optional<double> FindMetric(const google::protobuf::RepeatedPtrField<v1::Me
 // again.
 void ResetProgress(v1::TrainingJob* job);
 
-// Takes one step, epoch or test event into latest_metrics, best_metrics and progress. Other events
-// change nothing.
+// Takes one step, epoch, evaluation, test or analysis_progress event into latest_metrics,
+// best_metrics, test results and progress. Other events change nothing.
 void ApplyEvent(const v1::JobEvent& event, v1::TrainingJob* job);
 
 // The counters of one attempt, as its batches bring them.

@@ -10,7 +10,8 @@ namespace trainyard {
 namespace {
 
 bool IsTraining(const v1::JobEvent& event) {
-  return event.has_step() || event.has_epoch() || event.has_test();
+  return event.has_step() || event.has_epoch() || event.has_evaluation() || event.has_test() ||
+         event.has_analysis_progress();
 }
 
 }  // namespace
@@ -18,6 +19,8 @@ bool IsTraining(const v1::JobEvent& event) {
 int64_t Replay::StepsDone(const v1::JobEvent& event, int64_t before) {
   if (event.has_step()) return event.step().step() + 1;
   if (event.has_epoch()) return event.epoch().steps_done();
+  if (event.has_evaluation()) return event.evaluation().steps_done();
+  if (event.has_analysis_progress()) return event.analysis_progress().points_done();
   return before;
 }
 

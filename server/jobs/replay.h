@@ -9,9 +9,9 @@
 //   replay.Finish(&to_append);                                         // when the attempt has come
 //   to its end
 //
-// Compared are step, epoch and test events, without sequence, create_time and attempt. Notes and
-// checkpoints of the repeated stretch are dropped: they stand in the log already. Stored events
-// that an earlier Rewind made void are not compared.
+// Compared are step, epoch, evaluation, test and analysis_progress events, without sequence,
+// create_time and attempt. Notes and checkpoints of the repeated stretch are dropped: they stand in
+// the log already. Stored events that an earlier Rewind made void are not compared.
 //
 // Memory: the stored events' bytes; at most limits::kTrainingEventsMax of them, given back as they
 // are matched. Thread-safety: none.

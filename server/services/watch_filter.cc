@@ -21,6 +21,10 @@ v1::EventKind KindOf(const v1::JobEvent& event) {
       return v1::EVENT_KIND_REWIND;
     case v1::JobEvent::kTest:
       return v1::EVENT_KIND_TEST;
+    case v1::JobEvent::kEvaluation:
+      return v1::EVENT_KIND_EVALUATION;
+    case v1::JobEvent::kAnalysisProgress:
+      return v1::EVENT_KIND_ANALYSIS_PROGRESS;
     case v1::JobEvent::KIND_NOT_SET:
       break;
   }

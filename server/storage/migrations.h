@@ -12,7 +12,7 @@ namespace trainyard {
 // kMigrations[i] takes the schema from version i to i + 1 (PRAGMA user_version).
 // `record` columns hold the serialized public proto message; the other columns are what is searched or ordered by.
 // `number` orders lists (newest first) and is the page token.
-inline constexpr std::array<absl::string_view, 1> kMigrations = {R"sql(
+inline constexpr std::array<absl::string_view, 2> kMigrations = {R"sql(
 CREATE TABLE datasets (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,
@@ -67,6 +67,19 @@ CREATE TABLE requests (
   PRIMARY KEY (owner, request_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX requests_by_resource ON requests (resource);
+)sql",
+                                                                  R"sql(
+-- Of the result of an analysis, which no row of models refers to.
+ALTER TABLE jobs ADD COLUMN result_digest TEXT;
+CREATE INDEX jobs_by_result_digest ON jobs (result_digest) WHERE result_digest IS NOT NULL;
+
+-- Models that a job starts from or analyses.
+CREATE TABLE job_models (
+  job INTEGER NOT NULL,                 -- jobs.number
+  model TEXT NOT NULL,                  -- models/{id}
+  PRIMARY KEY (job, model)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX job_models_by_model ON job_models (model);
 )sql"};
 
 }  // namespace trainyard

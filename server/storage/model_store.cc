@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "absl/strings/str_cat.h"
 #include "core/base/error_info.h"
 #include "core/base/status_macros.h"
 #include "server/storage/blob_references.h"
@@ -19,6 +20,24 @@ namespace {
 absl::StatusOr<int64_t> AddModel(absl::string_view record, v1::ListModelsResponse* response) {
   TY_RETURN_IF_ERROR(ParseRecord(record, kModels, response->add_models()));
   return static_cast<int64_t>(record.size());
+}
+
+// jobs.state of PENDING, RUNNING, PAUSED and CANCELLING. Asked inside the deleting transaction: a
+// job that is being submitted meanwhile finds the model gone, or keeps it.
+absl::Status CheckNoUnfinishedJob(Connection& connection, absl::string_view name) {
+  static_assert(v1::JOB_STATE_PENDING == 1 && v1::JOB_STATE_CANCELLING == 4,
+                "the states that are not terminal");
+  TY_ASSIGN_OR_RETURN(
+      Statement query,
+      connection.Prepare("SELECT jobs.id FROM job_models JOIN jobs ON jobs.number = job_models.job "
+                         "WHERE job_models.model = ? AND jobs.state IN (1, 2, 3, 4) LIMIT 1"));
+  TY_ASSIGN_OR_RETURN(const bool used, query.Bind(name).Step());
+  if (!used) return absl::OkStatus();
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition,
+      absl::StrCat(name, " is used by ", MakeName(kTrainingJobs, query.Text(0)),
+                   ", which is not finished"),
+      {.reason = ErrorReason::kInvalidState, .hint = "wait for the job, or cancel it"});
 }
 
 }  // namespace
@@ -69,6 +88,7 @@ absl::Status ModelStore::Delete(absl::string_view name) {
   TY_ASSIGN_OR_RETURN(const std::string id, ParseName(kModels, name));
   std::string digest;
   const absl::Status written = database_->Write([&](Connection& connection) -> absl::Status {
+    TY_RETURN_IF_ERROR(CheckNoUnfinishedJob(connection, name));
     TY_ASSIGN_OR_RETURN(Statement remove,
                         connection.Prepare("DELETE FROM models WHERE id = ? RETURNING digest"));
     TY_ASSIGN_OR_RETURN(const bool found, remove.Bind(id).Step());

@@ -1,5 +1,6 @@
 // ModelStore keeps models: rows in SQL, bundles in the blob store.
-// Thread-safety: all methods from any thread. Errors: NOT_FOUND, INVALID_ARGUMENT (page token), DATA_LOSS, with ErrorInfo.
+// Thread-safety: all methods from any thread. Errors: NOT_FOUND, INVALID_ARGUMENT (page token),
+// DATA_LOSS, with ErrorInfo.
 #ifndef TRAINYARD_SERVER_STORAGE_MODEL_STORE_H_
 #define TRAINYARD_SERVER_STORAGE_MODEL_STORE_H_
 
@@ -24,6 +25,8 @@ class ModelStore {
   static absl::Status Insert(Connection& connection, const v1::Model& model);
   absl::StatusOr<v1::Model> Get(absl::string_view name) const;
   absl::StatusOr<v1::ListModelsResponse> List(const v1::ListModelsRequest& request) const;
+  // FAILED_PRECONDITION/INVALID_STATE while a job that is not finished starts from it or analyses
+  // it.
   absl::Status Delete(absl::string_view name);
   // The native bundle's bytes, checked against the digest.
   absl::StatusOr<std::string> LoadBundle(const v1::Model& model) const;
