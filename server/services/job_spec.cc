@@ -1,5 +1,6 @@
 #include "server/services/job_spec.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -62,6 +63,33 @@ void CheckThreads(const v1::TrainingSpec& spec, const ServiceLimits& limits,
                     " worker slots; give at most as many")});
 }
 
+// Where two networks differ first, e.g. "layers[1] has 16 units there and 32 here"; empty: nowhere.
+std::string DifferenceOf(const TrainConfig& there, const TrainConfig& here) {
+  if (there.layers.size() != here.layers.size()) {
+    return absl::StrCat("it has ", there.layers.size(), " hidden layers and the spec ",
+                        here.layers.size());
+  }
+  for (size_t i = 0; i < here.layers.size(); ++i) {
+    const LayerConfig& a = there.layers[i];
+    const LayerConfig& b = here.layers[i];
+    if (a.units != b.units) {
+      return absl::StrCat("layers[", i, "] has ", a.units, " units there and ", b.units, " here");
+    }
+    const bool same = a.activation == b.activation && a.alpha == b.alpha && a.bias == b.bias &&
+                      a.normalization == b.normalization && a.residual == b.residual;
+    if (!same) {
+      return absl::StrCat("layers[", i,
+                          "] differs in activation, alpha, bias, normalization or residual");
+    }
+  }
+  if (there.output_bias != here.output_bias) return "output_bias differs";
+  if (there.data.task != here.data.task) {
+    return absl::StrCat("its task is ", TaskWord(there.data.task), " and the spec's ",
+                        TaskWord(here.data.task));
+  }
+  return "";
+}
+
 // ResolveTrainConfig does not know where in a request its config came from.
 void AddSpecPrefix(std::vector<FieldViolation>* violations, size_t from) {
   for (size_t i = from; i < violations->size(); ++i) {
@@ -72,8 +100,37 @@ void AddSpecPrefix(std::vector<FieldViolation>* violations, size_t from) {
 
 }  // namespace
 
+void CheckModelFits(const v1::Model& model, const v1::TrainingSpec& resolved,
+                    const std::string& field, std::vector<FieldViolation>* violations) {
+  std::vector<FieldViolation> ignored;  // both were checked when they were resolved
+  const TrainConfig there = TrainConfigFromProto(model.spec(), &ignored);
+  const TrainConfig here = TrainConfigFromProto(resolved, &ignored);
+  const auto add = [&](absl::string_view why) {
+    violations->push_back({field, absl::StrCat(model.name(), " is another network: ", why)});
+  };
+  if (there.data.feature_columns != here.data.feature_columns) {
+    add("its feature columns, or their order, are others; give feature_columns as the model has "
+        "them");
+  }
+  if (there.data.label_columns != here.data.label_columns) add("its label_columns are others");
+  const std::string difference = DifferenceOf(there, here);
+  if (!difference.empty()) add(difference);
+}
+
+v1::TrainingSpec SpecOf(const v1::Model& model, const ServiceLimits& limits) {
+  v1::TrainingSpec spec = model.spec();
+  spec.clear_initial_model();
+  spec.clear_initial_weights();
+  spec.clear_max_runtime();
+  spec.clear_max_memory_bytes();
+  spec.clear_step_event_interval();
+  spec.set_threads(std::clamp(spec.threads(), 1, std::max(limits.job_threads_max, 1)));
+  return spec;
+}
+
 absl::StatusOr<JobSpec> ResolveJobSpec(const v1::TrainingSpec& spec, const v1::Dataset& dataset,
-                                       const ServiceLimits& limits) {
+                                       const ServiceLimits& limits,
+                                       const v1::Model* initial_model) {
   TY_RETURN_IF_ERROR(CheckSize(spec));
   std::vector<FieldViolation> violations;
   TrainConfig config = TrainConfigFromProto(spec, &violations);
@@ -86,10 +143,19 @@ absl::StatusOr<JobSpec> ResolveJobSpec(const v1::TrainingSpec& spec, const v1::D
   const size_t own = violations.size();
   config = ResolveTrainConfig(config, SchemaFromProto(dataset), &violations, &job.warnings);
   AddSpecPrefix(&violations, own);
+  if (!spec.initial_model().empty() && spec.initial_weights_size() > 0) {
+    violations.push_back(
+        {"spec.initial_weights", "are given together with initial_model; leave one of both out"});
+  }
+  job.resolved = TrainConfigToProto(config);
+  job.resolved.set_initial_model(spec.initial_model());
+  // A network that is faulty itself is not compared with another one.
+  if (violations.empty() && initial_model != nullptr) {
+    CheckModelFits(*initial_model, job.resolved, "spec.initial_model", &violations);
+  }
   if (!violations.empty()) {
     return MakeViolationsError(ErrorReason::kInvalidSpec, std::move(violations));
   }
-  job.resolved = TrainConfigToProto(config);
   if (spec.has_max_memory_bytes()) {
     job.resolved.set_max_memory_bytes(spec.max_memory_bytes());
   } else if (limits.job_memory_bytes_max > 0) {

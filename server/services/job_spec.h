@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/base/error_info.h"
 #include "server/services/service_limits.h"
 #include "trainyard/v1/dataset.pb.h"
 #include "trainyard/v1/job.pb.h"
+#include "trainyard/v1/model.pb.h"
 #include "trainyard/v1/spec.pb.h"
 
 namespace trainyard {
@@ -22,9 +24,21 @@ struct JobSpec {
 };
 
 // Errors: INVALID_ARGUMENT/INVALID_SPEC with every fault at once, paths from "spec.";
-// RESOURCE_EXHAUSTED/TOO_LARGE for a spec over limits::kSpecBytesMax. REQUIRES: `dataset` is READY.
+// RESOURCE_EXHAUSTED/TOO_LARGE for a spec over limits::kSpecBytesMax. REQUIRES: `dataset` is READY;
+// `initial_model` is the one that the spec names, null when it names none.
 absl::StatusOr<JobSpec> ResolveJobSpec(const v1::TrainingSpec& spec, const v1::Dataset& dataset,
-                                       const ServiceLimits& limits);
+                                       const ServiceLimits& limits,
+                                       const v1::Model* initial_model = nullptr);
+
+// Whether the weights of `model` can be those of a resolved spec's network: every difference in
+// task, features, labels and layers is a violation of `field`. Names of classes are known to the
+// worker only. Dropout may differ.
+void CheckModelFits(const v1::Model& model, const v1::TrainingSpec& resolved,
+                    const std::string& field, std::vector<FieldViolation>* violations);
+
+// The spec of a model as one for another job: without what said where its training began and how
+// long it could run.
+v1::TrainingSpec SpecOf(const v1::Model& model, const ServiceLimits& limits);
 
 }  // namespace trainyard
 

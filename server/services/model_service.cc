@@ -173,6 +173,10 @@ absl::StatusOr<v1::EvaluateModelResponse> ModelService::DoEvaluate(
   v1::EvaluateModelResponse response;
   MetricsToProto(result, response.mutable_metrics());
   response.set_row_count(result.rows);
+  const std::vector<std::string>& classes = predictor->bundle().classes;
+  if (HasConfusion(result, classes)) {
+    ConfusionToProto(result, classes, response.mutable_confusion());
+  }
   return response;
 }
 

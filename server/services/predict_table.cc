@@ -23,11 +23,22 @@ constexpr int64_t kPieceBytesMax = 64 * 1024;
 
 // So many bytes of input that the rows in them, at their shortest (one digit and a separator per
 // feature), are answered with about kPieceAnswerBytes.
-int64_t PieceBytes(const Bundle& bundle) {
+int64_t PieceBytes(const Bundle& bundle, int64_t hidden_layer) {
   const int64_t row_in =
       2 * std::max<int64_t>(static_cast<int64_t>(bundle.feature_columns.size()), 1);
-  const int64_t row_out = kNumberBytesMax * (static_cast<int64_t>(bundle.classes.size()) + 1);
+  const int64_t numbers = hidden_layer == 0
+                              ? static_cast<int64_t>(bundle.classes.size()) + 1
+                              : bundle.weights[static_cast<size_t>(hidden_layer) - 1].out;
+  const int64_t row_out = kNumberBytesMax * numbers;
   return std::clamp(kPieceAnswerBytes * row_in / row_out, kPieceBytesMin, kPieceBytesMax);
+}
+
+absl::Status CheckHiddenLayer(int64_t layer, const Bundle& bundle) {
+  const auto layers_max = static_cast<int64_t>(bundle.weights.size()) - 1;
+  if (layer >= 0 && layer <= layers_max) return absl::OkStatus();
+  return InvalidRequest("options.hidden_layer",
+                        absl::StrCat("is ", layer, "; the model has ", layers_max,
+                                     " hidden layers, the first is 1, and 0 asks for predictions"));
 }
 
 }  // namespace
@@ -61,8 +72,9 @@ absl::Status PredictTableTransform::Open(const v1::PredictTableRequest::Options&
   for (FieldViolation& violation : violations) violation.field = "options." + violation.field;
   TY_RETURN_IF_ERROR(InvalidRequest(std::move(violations)));
   TY_ASSIGN_OR_RETURN(predictor_, cache_->Get(model));
-  piece_bytes_ = static_cast<size_t>(PieceBytes(predictor_->bundle()));
-  table_ = std::make_unique<TablePredictor>(*predictor_, csv);
+  TY_RETURN_IF_ERROR(CheckHiddenLayer(options.hidden_layer(), predictor_->bundle()));
+  piece_bytes_ = static_cast<size_t>(PieceBytes(predictor_->bundle(), options.hidden_layer()));
+  table_ = std::make_unique<TablePredictor>(*predictor_, csv, options.hidden_layer());
   return absl::OkStatus();
 }
 
