@@ -2,16 +2,20 @@
 // w_i, where w_i is the row's weight times its class's: 1 unless given. Cross-entropies are from
 // logits (stable). Sums are accumulated in double.
 //
+// The divisor is what PyTorch's CrossEntropyLoss has; its other losses divide weighted sums by the
+// number of rows, which makes the step depend on the unit of the weights.
+//
 //   const LossConfig loss{.kind = LossKind::kSoftmaxCrossEntropy};
 //   const LossTargets targets{.classes = classes};
-//   const double weight = BatchWeight(loss, targets, rows);
+//   const double weight = BatchWeight(loss, targets, rows, 10);
 //   const double value = LossAndGradient(loss, logits, targets, rows, 10, weight, dlogits);
 //
 // Formulas are trainyard.v1.Loss's, as PyTorch's BCEWithLogitsLoss, CrossEntropyLoss (label
 // smoothing and class weights too), MSELoss (no factor ½), L1Loss, HuberLoss, PoissonNLLLoss and
 // MultiMarginLoss with reduction "mean". Units: nats for the cross-entropies; the target's unit
 // squared for the squared error. Non-finite logits give a non-finite loss, never a crash; for
-// finite ones the loss is finite unless the true value does not fit. Thread-safety: pure functions.
+// finite ones the loss is finite unless the true value does not fit float32. Thread-safety: pure
+// functions.
 #ifndef TRAINYARD_CORE_NN_LOSS_H_
 #define TRAINYARD_CORE_NN_LOSS_H_
 
@@ -37,10 +41,12 @@ enum class LossKind : uint8_t {
 
 struct LossConfig {
   LossKind kind = LossKind::kUnspecified;
-  double label_smoothing = 0;        // kSoftmaxCrossEntropy, [0, 1)
-  std::vector<float> class_weights;  // classification: [classes], or empty: all 1
-  double delta = 1;                  // kHuber
-  double quantile = 0.5;             // kQuantile
+  double label_smoothing = 0;  // kSoftmaxCrossEntropy, [0, 1)
+  // Classification: [classes], ≥ 0, or empty: all 1. Multi-label: [labels], each the weight of the
+  // rows that have the label, as PyTorch's pos_weight.
+  std::vector<float> class_weights;
+  double delta = 1;       // kHuber
+  double quantile = 0.5;  // kQuantile
 };
 
 // The loss that a task has unless another is asked for; kUnspecified for kUnspecified.
@@ -50,12 +56,15 @@ bool LossFits(LossKind kind, Task task);
 // Whether the network's outputs say how probable classes are (or how far from the border, for the
 // hinge), and not a value.
 bool IsClassification(LossKind kind);
+// Index of the first target of a regression that the loss is not defined for (kPoisson: below 0),
+// -1 when there is none. values: [rows].
+int64_t FirstUnfitTarget(LossKind kind, const float* values, int64_t rows);
 
 // What the outputs are compared with, row by row. Points into arrays it does not own; one of the
 // first two is set.
 struct LossTargets {
-  const float* values =
-      nullptr;  // [rows, outputs]: binary, multi-label: 0 or 1; regression: numbers
+  // [rows, outputs]: binary, multi-label: 0 or 1; regression: numbers
+  const float* values = nullptr;
   const int32_t* classes = nullptr;  // multiclass: [rows], each in [0, outputs)
   const float* weights = nullptr;    // [rows], ≥ 0; null: all 1
 
@@ -68,7 +77,9 @@ struct LossTargets {
 };
 
 // Σ w_i over the rows: what a mean is divided by. 0 only when every weight is 0. With several
-// outputs of kBinaryCrossEntropy a row counts once, and its loss is the mean over its outputs.
+// outputs of kBinaryCrossEntropy a row counts once, whatever its labels weigh, and its loss is the
+// mean over its outputs. With label smoothing the other classes' weights are in the row's loss and
+// not in its w_i, as in PyTorch.
 double BatchWeight(const LossConfig& loss, const LossTargets& targets, int64_t rows,
                    int64_t outputs);
 
@@ -83,10 +94,10 @@ double LossAndGradient(const LossConfig& loss, const float* logits, const LossTa
 double LossSum(const LossConfig& loss, const float* logits, const LossTargets& targets,
                int64_t rows, int64_t outputs);
 
-// Logits of one row as probabilities of the classes: {1 - p, p} of one logit for two classes of
-// kBinaryCrossEntropy or kHinge, else softmax. probabilities: [classes], adding up to 1; logits:
-// [1] or [classes]. REQUIRES: IsClassification(kind).
-void Probabilities(LossKind kind, const float* logits, int64_t classes, double* probabilities);
+// Logits of one row as probabilities of its classes: {1 - p, p} with p = σ(logit) of one output,
+// else softmax. logits: [outputs]; probabilities: [2] of one output, else [outputs], adding up to
+// 1. Of kHinge they are a squashed score, not calibrated.
+void Probabilities(const float* logits, int64_t outputs, double* probabilities);
 
 // Probabilities of labels that exclude nothing: σ of each logit. logits, probabilities: [labels].
 void LabelProbabilities(const float* logits, int64_t labels, double* probabilities);
