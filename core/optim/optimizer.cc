@@ -60,19 +60,6 @@ AdamFactors FactorsAt(const OptimizerConfig& config, double lr, double weight_de
 
 }  // namespace
 
-OptimizerConfig WithDefaults(const OptimizerConfig& config) {
-  OptimizerConfig full = config;
-  if (full.kind == OptimizerKind::kUnspecified) full.kind = OptimizerKind::kAdam;
-  const bool adam = full.kind == OptimizerKind::kAdam;
-  if (!full.learning_rate) full.learning_rate = adam ? 0.001 : 0.01;
-  if (!full.weight_decay) full.weight_decay = 0;
-  if (!adam && !full.momentum) full.momentum = 0;
-  if (adam && !full.beta1) full.beta1 = 0.9;
-  if (adam && !full.beta2) full.beta2 = 0.999;
-  if (adam && !full.epsilon) full.epsilon = 1e-8;
-  return full;
-}
-
 class Optimizer::Impl {
  public:
   Impl(const OptimizerConfig& config, const ParameterTensors& tensors)

@@ -2,8 +2,10 @@
 // exactly. The one that is not, reduce-on-plateau, is a small state machine fed with each
 // evaluation's metric.
 //
-//   const double lr = LearningRateAt(schedule, alpha, {.step = step, .epoch = epoch,
-//   .plateau_factor = plateau.factor()});
+//   const double lr = LearningRateAt(
+//       schedule, alpha, {.step = step, .epoch = epoch, .plateau_factor = plateau.factor()});
+//   ...
+//   plateau.Add(validation_loss);  // after each evaluation
 //
 // Formulas are those of trainyard.v1.ScheduleSpec.Kind; golden curves are PyTorch's.
 // Thread-safety: pure functions; a PlateauTracker is a value.
@@ -70,11 +72,14 @@ struct ScheduleTime {
   double plateau_factor = 1;  // of PlateauTracker
 };
 
-// The learning rate of the step. REQUIRES: `config` came out of WithDefaults and is in range; step,
+// The learning rate of the step. During warm-up it is (step + 1)/(warmup_steps + 1) of what the
+// schedule says at its t = 0. Afterwards t counts steps from the end of the warm-up, or epochs from
+// the start of the run. REQUIRES: `config` came out of WithDefaults and is in range; step,
 // epoch ≥ 0.
 double LearningRateAt(const ScheduleConfig& config, double learning_rate, const ScheduleTime& time);
 
-// PyTorch's ReduceLROnPlateau (threshold 1e-4, relative, no cooldown).
+// PyTorch's ReduceLROnPlateau (threshold 1e-4, relative; no cooldown; a change of the learning rate
+// by 1e-8 or less is not made).
 class PlateauTracker {
  public:
   // REQUIRES: `config` came out of WithDefaults. Kinds other than kReduceOnPlateau keep factor 1.
@@ -85,12 +90,16 @@ class PlateauTracker {
   double factor() const { return factor_; }
 
  private:
-  ScheduleConfig config_;
+  // Constant after construction.
+  bool active_ = false;
+  double gamma_ = 1;
+  int64_t patience_ = 0;
+  double lowest_ = 0;  // learning rate
   double learning_rate_ = 0;
   bool higher_is_better_ = false;
+
   double factor_ = 1;
   double best_ = 0;
-  bool has_best_ = false;
   int64_t bad_count_ = 0;
 };
 
