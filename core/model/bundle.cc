@@ -16,10 +16,14 @@ namespace trainyard {
 namespace {
 
 constexpr absl::string_view kMagic = "TYBUNDL1";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr uint32_t kSectionCount = 4;
 constexpr uint32_t kProvenanceCountMax = 1'000;
 constexpr size_t kProvenanceKeyBytesMax = 256;
+
+// Flags of a layer.
+constexpr uint8_t kHasBiases = 1;
+constexpr uint8_t kIsResidual = 2;
 
 enum SectionId : uint32_t { kSchema = 1, kPreprocessor = 2, kWeights = 3, kProvenance = 4 };
 
@@ -57,22 +61,50 @@ bool ReadNumbers(ByteReader* r, uint64_t count, std::vector<Number>* numbers) {
   return r->Raw(numbers->data(), count * sizeof(Number));
 }
 
+void WriteFloats(const std::vector<float>& numbers, ByteWriter* w) {
+  w->Raw(numbers.data(), numbers.size() * sizeof(float));
+}
+
+void WriteLoss(const LossConfig& loss, ByteWriter* w) {
+  w->U8(static_cast<uint8_t>(loss.kind));
+  w->F64(loss.label_smoothing);
+  w->F64(loss.delta);
+  w->F64(loss.quantile);
+  w->U32(static_cast<uint32_t>(loss.class_weights.size()));
+  WriteFloats(loss.class_weights, w);
+}
+
+bool ReadLoss(ByteReader* r, LossConfig* loss) {
+  uint8_t kind = 0;
+  uint32_t weight_count = 0;
+  if (!r->U8(&kind) || !r->F64(&loss->label_smoothing) || !r->F64(&loss->delta) ||
+      !r->F64(&loss->quantile) || !r->U32(&weight_count))
+    return false;
+  loss->kind = static_cast<LossKind>(kind);
+  return ReadNumbers(r, weight_count, &loss->class_weights);
+}
+
 std::string EncodeSchema(const Bundle& bundle) {
   ByteWriter w;
   w.U8(static_cast<uint8_t>(bundle.task));
   w.String(bundle.target_column);
   WriteStrings(bundle.feature_columns, &w);
   WriteStrings(bundle.classes, &w);
+  WriteLoss(bundle.loss, &w);
   return std::move(w).Take();
 }
 
-bool DecodeSchema(ByteReader* r, Bundle* bundle) {
+bool DecodeSchema(uint32_t version, ByteReader* r, Bundle* bundle) {
   uint8_t task = 0;
   if (!r->U8(&task) || !r->String(&bundle->target_column, limits::kColumnNameBytesMax))
     return false;
   bundle->task = static_cast<Task>(task);
-  return ReadStrings(r, limits::kColumnNameBytesMax, &bundle->feature_columns) &&
-         ReadStrings(r, limits::kFieldBytesMax, &bundle->classes);
+  if (!ReadStrings(r, limits::kColumnNameBytesMax, &bundle->feature_columns) ||
+      !ReadStrings(r, limits::kFieldBytesMax, &bundle->classes))
+    return false;
+  if (version >= 2) return ReadLoss(r, &bundle->loss);
+  bundle->loss.kind = LossOf(bundle->task);
+  return true;
 }
 
 std::string EncodePreprocessor(const Preprocessor& preprocessor) {
@@ -93,36 +125,64 @@ bool DecodePreprocessor(ByteReader* r, Bundle* bundle) {
   return true;
 }
 
+void WriteLayer(const LayerWeights& layer, ByteWriter* w) {
+  const int flags = (layer.biases.empty() ? 0 : kHasBiases) | (layer.residual ? kIsResidual : 0);
+  w->U32(static_cast<uint32_t>(layer.in));
+  w->U32(static_cast<uint32_t>(layer.out));
+  w->U8(static_cast<uint8_t>(layer.activation));
+  w->Raw(&layer.alpha, sizeof layer.alpha);
+  w->U8(static_cast<uint8_t>(layer.normalization));
+  w->U8(static_cast<uint8_t>(flags));
+  for (const std::vector<float>* numbers :
+       {&layer.weights, &layer.biases, &layer.gains, &layer.shifts, &layer.running_means,
+        &layer.running_variances}) {
+    WriteFloats(*numbers, w);
+  }
+}
+
 std::string EncodeWeights(const MlpWeights& weights) {
   ByteWriter w;
   w.U32(static_cast<uint32_t>(weights.size()));
-  for (const LayerWeights& layer : weights) {
-    w.U32(static_cast<uint32_t>(layer.in));
-    w.U32(static_cast<uint32_t>(layer.out));
-    w.U8(static_cast<uint8_t>(layer.activation));
-    w.Raw(layer.weights.data(), layer.weights.size() * sizeof(float));
-    w.Raw(layer.biases.data(), layer.biases.size() * sizeof(float));
-  }
+  for (const LayerWeights& layer : weights) WriteLayer(layer, &w);
   return std::move(w).Take();
 }
 
-bool DecodeLayer(ByteReader* r, LayerWeights* layer) {
+// What version 2 says of a layer beyond its activation; `*flags` as in the file.
+bool ReadLayerKinds(ByteReader* r, LayerWeights* layer, uint8_t* flags) {
+  uint8_t normalization = 0;
+  if (!r->Raw(&layer->alpha, sizeof layer->alpha) || !r->U8(&normalization) || !r->U8(flags))
+    return false;
+  layer->normalization = static_cast<Normalization>(normalization);
+  layer->residual = (*flags & kIsResidual) != 0;
+  return *flags <= (kHasBiases | kIsResidual);
+}
+
+bool DecodeLayer(uint32_t version, ByteReader* r, LayerWeights* layer) {
   uint32_t in = 0;
   uint32_t out = 0;
   uint8_t activation = 0;
+  uint8_t flags = kHasBiases;
   if (!r->U32(&in) || !r->U32(&out) || !r->U8(&activation)) return false;
   layer->in = in;
   layer->out = out;
   layer->activation = static_cast<Activation>(activation);
-  return ReadNumbers(r, uint64_t{in} * out, &layer->weights) && ReadNumbers(r, out, &layer->biases);
+  if (version >= 2 && !ReadLayerKinds(r, layer, &flags)) return false;
+  const uint64_t biases = (flags & kHasBiases) != 0 ? out : 0;
+  const uint64_t normalised = layer->normalization == Normalization::kNone ? 0 : out;
+  const uint64_t by_batch = layer->normalization == Normalization::kBatch ? out : 0;
+  return ReadNumbers(r, uint64_t{in} * out, &layer->weights) &&
+         ReadNumbers(r, biases, &layer->biases) && ReadNumbers(r, normalised, &layer->gains) &&
+         ReadNumbers(r, normalised, &layer->shifts) &&
+         ReadNumbers(r, by_batch, &layer->running_means) &&
+         ReadNumbers(r, by_batch, &layer->running_variances);
 }
 
-bool DecodeWeights(ByteReader* r, Bundle* bundle) {
+bool DecodeWeights(uint32_t version, ByteReader* r, Bundle* bundle) {
   uint32_t count = 0;
   if (!r->U32(&count) || count > limits::kLayersMax + 1) return false;
   bundle->weights.resize(count);
   return std::all_of(bundle->weights.begin(), bundle->weights.end(),
-                     [r](LayerWeights& layer) { return DecodeLayer(r, &layer); });
+                     [&](LayerWeights& layer) { return DecodeLayer(version, r, &layer); });
 }
 
 std::string EncodeProvenance(std::vector<std::pair<std::string, std::string>> provenance) {
@@ -172,18 +232,19 @@ absl::StatusOr<absl::string_view> TakeSection(uint32_t id, absl::string_view* re
   return payload;
 }
 
-absl::Status DecodeSection(uint32_t id, absl::string_view payload, Bundle* bundle) {
+absl::Status DecodeSection(uint32_t version, uint32_t id, absl::string_view payload,
+                           Bundle* bundle) {
   ByteReader r(payload);
   bool ok = false;
   switch (id) {
     case kSchema:
-      ok = DecodeSchema(&r, bundle);
+      ok = DecodeSchema(version, &r, bundle);
       break;
     case kPreprocessor:
       ok = DecodePreprocessor(&r, bundle);
       break;
     case kWeights:
-      ok = DecodeWeights(&r, bundle);
+      ok = DecodeWeights(version, &r, bundle);
       break;
     case kProvenance:
       ok = DecodeProvenance(&r, bundle);
@@ -203,6 +264,42 @@ bool AllDifferent(const std::vector<std::string>& names) {
   return different.size() == names.size();
 }
 
+bool ClassesFit(const Bundle& bundle) {
+  const size_t classes = bundle.classes.size();
+  if (!AllDifferent(bundle.classes)) return false;
+  switch (bundle.task) {
+    case Task::kBinary:
+      return classes == 2;
+    case Task::kMulticlass:
+      return classes >= 2;
+    case Task::kRegression:
+      return classes == 0;
+    case Task::kMultilabel:
+      return classes >= 1 && bundle.target_column.empty();
+    case Task::kUnspecified:
+      return false;
+  }
+  return false;
+}
+
+// Comparisons are such that NaN fails them.
+absl::Status CheckLoss(const Bundle& bundle) {
+  const LossConfig& loss = bundle.loss;
+  if (!LossFits(loss.kind, bundle.task)) return Damaged("task and loss do not fit each other");
+  const bool smoothed = loss.kind == LossKind::kSoftmaxCrossEntropy;
+  const bool in_range = loss.label_smoothing >= 0 && loss.label_smoothing < 1 &&
+                        (smoothed || loss.label_smoothing == 0) && loss.delta > 0 &&
+                        std::isfinite(loss.delta) && loss.quantile > 0 && loss.quantile < 1;
+  if (!in_range) return Damaged("an option of the loss is out of range");
+  const bool weights_fit =
+      loss.class_weights.empty() ||
+      (IsClassification(loss.kind) && loss.class_weights.size() == bundle.classes.size());
+  const bool weights_valid = std::all_of(loss.class_weights.begin(), loss.class_weights.end(),
+                                         [](float w) { return w >= 0 && std::isfinite(w); });
+  if (!weights_fit || !weights_valid) return Damaged("class weights and classes do not fit");
+  return absl::OkStatus();
+}
+
 absl::Status CheckSchema(const Bundle& bundle) {
   if (bundle.feature_columns.size() > static_cast<size_t>(limits::kDatasetColumnsMax)) {
     return OverLimit("features", limits::kDatasetColumnsMax);
@@ -217,29 +314,48 @@ absl::Status CheckSchema(const Bundle& bundle) {
   if (!AllFinite(bundle.preprocessor.offsets()) || !AllFinite(bundle.preprocessor.scales())) {
     return Damaged("preprocessing is not finite");
   }
-  const size_t classes = bundle.classes.size();
-  const bool classes_fit = (bundle.task == Task::kBinary && classes == 2) ||
-                           (bundle.task == Task::kMulticlass && classes >= 2) ||
-                           (bundle.task == Task::kRegression && classes == 0);
-  if (!classes_fit || !AllDifferent(bundle.classes))
-    return Damaged("task and classes do not fit each other");
-  return absl::OkStatus();
+  if (!ClassesFit(bundle)) return Damaged("task and classes do not fit each other");
+  return CheckLoss(bundle);
+}
+
+bool HasShape(const LayerWeights& layer) {
+  const auto is = [](const std::vector<float>& numbers, int64_t size) {
+    return static_cast<int64_t>(numbers.size()) == size;
+  };
+  const int64_t normalised = layer.normalization == Normalization::kNone ? 0 : layer.out;
+  const int64_t by_batch = layer.normalization == Normalization::kBatch ? layer.out : 0;
+  return layer.in > 0 && layer.out > 0 && is(layer.weights, layer.in * layer.out) &&
+         (layer.biases.empty() || is(layer.biases, layer.out)) && is(layer.gains, normalised) &&
+         is(layer.shifts, normalised) && is(layer.running_means, by_batch) &&
+         is(layer.running_variances, by_batch) && (!layer.residual || layer.in == layer.out);
+}
+
+// Whether activation, its alpha and normalisation are ones that there are; NaN is none.
+bool HasKnownKinds(const LayerWeights& layer) {
+  const bool known =
+      layer.activation >= Activation::kIdentity && layer.activation <= kActivationLast &&
+      layer.normalization >= Normalization::kNone && layer.normalization <= Normalization::kLayer;
+  if (!HasAlpha(layer.activation)) return known && layer.alpha == 0;
+  return known && layer.alpha >= 0 && std::isfinite(layer.alpha);
 }
 
 absl::Status CheckLayer(const LayerWeights& layer, bool is_output) {
   const int64_t out_max = is_output ? limits::kClassesMax : limits::kUnitsMax;
   if (layer.out > out_max) return OverLimit("units in a layer", out_max);
-  const bool sizes_fit = layer.in > 0 && layer.out > 0 &&
-                         static_cast<int64_t>(layer.weights.size()) == layer.in * layer.out &&
-                         static_cast<int64_t>(layer.biases.size()) == layer.out;
-  if (!sizes_fit) return Damaged("a layer's weights do not have its shape");
-  const bool known =
-      layer.activation >= Activation::kIdentity && layer.activation <= Activation::kTanh;
-  if (!known || (is_output && layer.activation != Activation::kIdentity))
-    return Damaged("impossible activation");
-  if (!AllFinite(layer.weights) || !AllFinite(layer.biases))
-    return Damaged("weights are not finite");
-  return absl::OkStatus();
+  if (!HasKnownKinds(layer)) return Damaged("a layer's activation or normalisation is impossible");
+  if (!HasShape(layer)) return Damaged("a layer's weights do not have its shape");
+  const bool plain = layer.activation == Activation::kIdentity &&
+                     layer.normalization == Normalization::kNone && !layer.residual;
+  if (is_output && !plain) return Damaged("the output layer is more than an affine map");
+  for (const std::vector<float>* numbers :
+       {&layer.weights, &layer.biases, &layer.gains, &layer.shifts, &layer.running_means,
+        &layer.running_variances}) {
+    if (!AllFinite(*numbers)) return Damaged("weights are not finite");
+  }
+  const bool variances_valid =
+      std::all_of(layer.running_variances.begin(), layer.running_variances.end(),
+                  [](float variance) { return variance >= 0; });
+  return variances_valid ? absl::OkStatus() : Damaged("a running variance is negative");
 }
 
 }  // namespace
@@ -247,7 +363,8 @@ absl::Status CheckLayer(const LayerWeights& layer, bool is_output) {
 int64_t Bundle::parameter_count() const {
   int64_t count = 0;
   for (const LayerWeights& layer : weights) {
-    count += static_cast<int64_t>(layer.weights.size() + layer.biases.size());
+    count += static_cast<int64_t>(layer.weights.size() + layer.biases.size() + layer.gains.size() +
+                                  layer.shifts.size());
   }
   return count;
 }
@@ -264,8 +381,8 @@ absl::Status CheckBundle(const Bundle& bundle) {
     TY_RETURN_IF_ERROR(CheckLayer(layer, i + 1 == bundle.weights.size()));
     in = layer.out;
   }
-  const auto outputs =
-      bundle.task == Task::kMulticlass ? static_cast<int64_t>(bundle.classes.size()) : 1;
+  const bool several = bundle.task == Task::kMulticlass || bundle.task == Task::kMultilabel;
+  const auto outputs = several ? static_cast<int64_t>(bundle.classes.size()) : 1;
   return in == outputs ? absl::OkStatus() : Damaged("outputs and classes do not fit each other");
 }
 
@@ -301,7 +418,7 @@ absl::StatusOr<Bundle> DecodeBundle(absl::string_view bytes) {
   Bundle bundle;
   for (uint32_t id = kSchema; id <= kSectionCount; ++id) {
     TY_ASSIGN_OR_RETURN(const absl::string_view payload, TakeSection(id, &rest));
-    TY_RETURN_IF_ERROR(DecodeSection(id, payload, &bundle));
+    TY_RETURN_IF_ERROR(DecodeSection(version, id, payload, &bundle));
   }
   if (!rest.empty()) return Damaged("bytes after the last section");
   TY_RETURN_IF_ERROR(CheckBundle(bundle));

@@ -1,14 +1,21 @@
 // Bundle is a trained model as one file: schema, preprocessing, weights and provenance. It predicts
 // the same on any machine that reads it, up to the rounding of its ISA.
 //
-//   file     := magic:"TYBUNDL1" version:u32(=1) section_count:u32 section*
+//   file     := magic:"TYBUNDL1" version:u32(=2) section_count:u32 section*
 //   section  := id:u32 size_bytes:u64 crc32c:u32 payload
 //   ids      := 1 schema, 2 preprocessor, 3 weights, 4 provenance; each once, ascending
-//   schema       := task:u8 target:string feature_count:u32 string* class_count:u32 string*
+//   schema       := task:u8 target:string feature_count:u32 string* class_count:u32 string* loss
+//   loss         := kind:u8 label_smoothing:f64 delta:f64 quantile:f64 weight_count:u32 weight:f32*
 //   preprocessor := feature_count:u32 offset:f64* scale:f64*
 //   weights      := layer_count:u32 layer*
-//   layer        := in:u32 out:u32 activation:u8 weights:f32[in*out] biases:f32[out]
+//   layer        := in:u32 out:u32 activation:u8 alpha:f32 normalization:u8 flags:u8
+//   weights:f32[in*out]
+//                   biases:f32[out] if flags & 1; the layer's input is added if flags & 2;
+//                   gains:f32[out] shifts:f32[out] if normalised;
+//                   running_means:f32[out] running_variances:f32[out] if by batch
 //   provenance   := count:u32 (key:string value:string)*, sorted by key
+//   Version 1, which is still read, has no loss (it is the task's) and
+//   layer        := in:u32 out:u32 activation:u8 weights:f32[in*out] biases:f32[out]
 //   All numbers little-endian. Do not change existing ids. The same bundle gives the same bytes.
 //
 // Thread-safety: a value.
@@ -44,15 +51,16 @@ struct Bundle {
   // bytes repeat.
   std::vector<std::pair<std::string, std::string>> provenance;
 
+  // Weights, biases, gains and shifts.
   int64_t parameter_count() const;
 };
 
 // Whether the parts fit each other: what EncodeBundle needs and DecodeBundle guarantees.
-// Errors: DATA_LOSS (shapes or counts that do not fit, non-finite numbers, names twice),
-// RESOURCE_EXHAUSTED (over limits.h).
+// Errors: DATA_LOSS (shapes or counts that do not fit, a loss that is not the task's, unknown
+// kinds, numbers out of range or not finite, names twice), RESOURCE_EXHAUSTED (over limits.h).
 absl::Status CheckBundle(const Bundle& bundle);
 
-// REQUIRES: CheckBundle(bundle) is OK.
+// Of the newest version. REQUIRES: CheckBundle(bundle) is OK.
 std::string EncodeBundle(const Bundle& bundle);
 
 // Errors: DATA_LOSS (magic, CRC, truncation, shapes that do not fit each other, non-finite

@@ -1,12 +1,14 @@
 // Exports of a bundle to formats others read.
 //
 // ONNX (opset 13, IR version 8): input `features` float32 [N, features] in raw units → Cast to
-// double, Sub, Mul, Cast back (preprocessing, with the precision it has here) → Gemm and activation
-// per layer → outputs: classification `label` string [N] and `probabilities` float32 [N, classes];
-// regression `value` float32 [N, 1]. metadata_props has task, target column, feature columns and
-// classes (JSON lists) and the provenance. Written with a small protobuf writer of our own: core
-// has no protobuf. JSON: everything in the bundle, numbers with all digits needed to read back the
-// same float.
+// double, Sub, Mul, Cast back (preprocessing, with the precision it has here) → Gemm, normalisation
+// and activation per layer → outputs, by task:
+//   binary, multiclass   `label` string [N], `probabilities` float32 [N, classes]
+//   multilabel           `labels` int64 [N, labels] of 0 and 1, `probabilities` float32 [N, labels]
+//   regression           `value` float32 [N, 1]
+// metadata_props has task, target column, feature columns and classes (JSON lists) and the
+// provenance. Written with a small protobuf writer of our own: core has no protobuf.
+// JSON: everything in the bundle, numbers with all digits needed to read back the same float.
 //
 // Thread-safety: pure functions.
 #ifndef TRAINYARD_CORE_MODEL_EXPORT_H_

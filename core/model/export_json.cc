@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -8,18 +9,28 @@
 namespace trainyard {
 namespace {
 
-absl::string_view ActivationName(Activation activation) {
-  switch (activation) {
-    case Activation::kRelu:
-      return "relu";
-    case Activation::kSigmoid:
-      return "sigmoid";
-    case Activation::kTanh:
-      return "tanh";
-    default:
-      return "identity";
-  }
-  return "identity";
+// Words as in a spec file.
+absl::string_view ActivationWord(Activation activation) {
+  constexpr absl::string_view kWords[] = {"unspecified",  "identity",   "relu",      "sigmoid",
+                                          "tanh",         "leaky_relu", "elu",       "selu",
+                                          "gelu",         "gelu_tanh",  "silu",      "softplus",
+                                          "hard_sigmoid", "hard_tanh",  "hard_swish"};
+  static_assert(std::size(kWords) == static_cast<size_t>(kActivationLast) + 1);
+  return kWords[static_cast<size_t>(activation)];
+}
+
+absl::string_view LossWord(LossKind kind) {
+  constexpr absl::string_view kWords[] = {"unspecified",
+                                          "binary_cross_entropy",
+                                          "softmax_cross_entropy",
+                                          "mean_squared_error",
+                                          "mean_absolute_error",
+                                          "huber",
+                                          "quantile",
+                                          "poisson",
+                                          "hinge"};
+  static_assert(std::size(kWords) == static_cast<size_t>(LossKind::kHinge) + 1);
+  return kWords[static_cast<size_t>(kind)];
 }
 
 template <typename Number>
@@ -32,15 +43,51 @@ void AppendNumbers(const Number* numbers, size_t count, std::string* out) {
   out->push_back(']');
 }
 
+template <typename Number>
+void AppendNumbers(absl::string_view key, const std::vector<Number>& numbers, std::string* out) {
+  absl::StrAppend(out, ",\"", key, "\":");
+  AppendNumbers(numbers.data(), numbers.size(), out);
+}
+
+// Options that mean nothing for the kind are left out.
+void AppendLoss(const LossConfig& loss, std::string* out) {
+  absl::StrAppend(out, ",\"loss\":{\"kind\":\"", LossWord(loss.kind), "\"");
+  if (loss.kind == LossKind::kSoftmaxCrossEntropy) {
+    absl::StrAppend(out, ",\"label_smoothing\":", NumberText(loss.label_smoothing));
+  }
+  if (loss.kind == LossKind::kHuber) absl::StrAppend(out, ",\"delta\":", NumberText(loss.delta));
+  if (loss.kind == LossKind::kQuantile)
+    absl::StrAppend(out, ",\"quantile\":", NumberText(loss.quantile));
+  if (!loss.class_weights.empty()) AppendNumbers("class_weights", loss.class_weights, out);
+  out->push_back('}');
+}
+
+void AppendNormalization(const LayerWeights& layer, std::string* out) {
+  if (layer.normalization == Normalization::kNone) return;
+  const bool by_batch = layer.normalization == Normalization::kBatch;
+  absl::StrAppend(out, ",\"normalization\":{\"kind\":\"", by_batch ? "batch" : "layer",
+                  "\",\"epsilon\":", NumberText(kNormalizationEpsilon));
+  AppendNumbers("gains", layer.gains, out);
+  AppendNumbers("shifts", layer.shifts, out);
+  if (by_batch) {
+    AppendNumbers("running_means", layer.running_means, out);
+    AppendNumbers("running_variances", layer.running_variances, out);
+  }
+  out->push_back('}');
+}
+
 void AppendLayer(const LayerWeights& layer, std::string* out) {
   absl::StrAppend(out, "{\"in\":", layer.in, ",\"out\":", layer.out, ",\"activation\":\"",
-                  ActivationName(layer.activation), "\",\"weights\":[");
+                  ActivationWord(layer.activation), "\"");
+  if (HasAlpha(layer.activation)) absl::StrAppend(out, ",\"alpha\":", NumberText(layer.alpha));
+  absl::StrAppend(out, ",\"residual\":", layer.residual ? "true" : "false", ",\"weights\":[");
   for (int64_t row = 0; row < layer.in; ++row) {
     if (row > 0) out->push_back(',');
     AppendNumbers(layer.weights.data() + row * layer.out, layer.out, out);
   }
-  absl::StrAppend(out, "],\"biases\":");
-  AppendNumbers(layer.biases.data(), layer.biases.size(), out);
+  out->push_back(']');
+  AppendNumbers("biases", layer.biases, out);
+  AppendNormalization(layer, out);
   out->push_back('}');
 }
 
@@ -72,13 +119,16 @@ std::string JsonTexts(const std::vector<std::string>& texts) {
       "]");
 }
 
-// Weights are lists of rows, one per input: y = x·weights + biases.
+// Weights are lists of rows, one per input; `biases` is empty where there are none:
+// y = [x +] activation(normalise(x·weights + biases)).
 std::string ExportJson(const Bundle& bundle) {
   std::string out =
-      absl::StrCat("{\"format\":\"trainyard-model\",\"version\":1,\"task\":\"",
+      absl::StrCat("{\"format\":\"trainyard-model\",\"version\":2,\"task\":\"",
                    TaskWord(bundle.task), "\",\"target_column\":", JsonText(bundle.target_column),
                    ",\"feature_columns\":", JsonTexts(bundle.feature_columns),
-                   ",\"classes\":", JsonTexts(bundle.classes), ",\"preprocessing\":{\"offsets\":");
+                   ",\"classes\":", JsonTexts(bundle.classes));
+  AppendLoss(bundle.loss, &out);
+  absl::StrAppend(&out, ",\"preprocessing\":{\"offsets\":");
   AppendNumbers(bundle.preprocessor.offsets().data(), bundle.preprocessor.offsets().size(), &out);
   absl::StrAppend(&out, ",\"scales\":");
   AppendNumbers(bundle.preprocessor.scales().data(), bundle.preprocessor.scales().size(), &out);

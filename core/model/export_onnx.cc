@@ -1,10 +1,14 @@
-// ONNX models, message by message. Field numbers are those of onnx/onnx.proto3.
+// A bundle as nodes of an ONNX graph. Opset 13 has no GELU, SiLU, hard swish or layer
+// normalisation: they are composed of what it has.
+#include <numbers>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/error_info.h"
 #include "core/model/export.h"
-#include "core/model/proto_writer.h"
+#include "core/model/onnx_graph.h"
 
 namespace trainyard {
 namespace {
@@ -12,160 +16,205 @@ namespace {
 constexpr int64_t kIrVersion = 8;
 constexpr int64_t kOpsetVersion = 13;
 
-// TensorProto.DataType.
-enum DataType : int64_t { kFloat = 1, kInt64 = 7, kString = 8, kDouble = 11 };
-// AttributeProto.AttributeType.
-constexpr int64_t kAttributeInt = 2;
+int64_t SizeOf(const std::vector<std::string>& names) { return static_cast<int64_t>(names.size()); }
 
-template <typename Number>
-absl::string_view RawBytes(const std::vector<Number>& numbers) {
-  return {reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(Number)};
-}
-
-// One dimension; negative is the batch size N, which the caller of the model chooses.
-ProtoWriter Dimension(int64_t size) {
-  ProtoWriter dimension;
-  if (size < 0) {
-    dimension.Text(2, "N");
-  } else {
-    dimension.Int(1, size);
-  }
-  return dimension;
-}
-
-ProtoWriter ValueInfo(absl::string_view name, DataType type,
-                      const std::vector<int64_t>& dimensions) {
-  ProtoWriter shape;
-  for (const int64_t size : dimensions) shape.Message(1, Dimension(size));
-  ProtoWriter tensor;
-  tensor.Int(1, type);
-  tensor.Message(2, shape);
-  ProtoWriter type_proto;
-  type_proto.Message(1, tensor);
-  ProtoWriter value;
-  value.Text(1, name);
-  value.Message(2, type_proto);
-  return value;
-}
-
-// Builds a graph that is one chain: each Add… appends to it and moves `current_`, the name of its
-// end.
-class GraphBuilder {
- public:
-  ProtoWriter Build(const Bundle& bundle) {
-    const auto features = static_cast<int64_t>(bundle.feature_columns.size());
-    graph_.Message(11, ValueInfo("features", kFloat, {-1, features}));
-    AddPreprocessing(bundle.preprocessor);
-    for (size_t i = 0; i < bundle.weights.size(); ++i) {
-      const bool is_last = i + 1 == bundle.weights.size();
-      const bool is_value = is_last && bundle.task == Task::kRegression;
-      AddLayer(bundle.weights[i], absl::StrCat("layer", i), is_value ? "value" : "");
-    }
-    if (bundle.task == Task::kRegression) {
-      graph_.Message(12, ValueInfo("value", kFloat, {-1, 1}));
-    } else {
-      AddClassOutputs(bundle);
-    }
-    graph_.Text(2, "trainyard");
-    return std::move(graph_);
-  }
-
- private:
-  struct IntAttribute {
-    absl::string_view name;
-    int64_t value;
+// Returns the name of the scaled features, float32.
+std::string AddPreprocessing(const Preprocessor& preprocessor, OnnxGraph* graph) {
+  const auto cast = [graph](const std::string& x, OnnxType type) {
+    return graph->AddNode("Cast", {x}, {{"to", static_cast<int64_t>(type)}});
   };
+  const std::string offsets = graph->AddDoubles("offsets", preprocessor.offsets());
+  const std::string scales = graph->AddDoubles("scales", preprocessor.scales());
+  const std::string raw = cast("features", OnnxType::kDouble);
+  const std::string centred = graph->AddNode("Sub", {raw, offsets});
+  return cast(graph->AddNode("Mul", {centred, scales}), OnnxType::kFloat);
+}
 
-  // Fields of a GraphProto may come in any order.
-  void AddNode(absl::string_view op, const std::vector<std::string>& inputs,
-               const std::string& output, const std::vector<IntAttribute>& attributes = {}) {
-    ProtoWriter node;
-    for (const std::string& input : inputs) node.Text(1, input);
-    node.Text(2, output);
-    node.Text(3, output);
-    node.Text(4, op);
-    for (const IntAttribute& attribute : attributes) {
-      ProtoWriter message;
-      message.Text(1, attribute.name);
-      message.Int(3, attribute.value);
-      message.Int(20, kAttributeInt);
-      node.Message(5, message);
-    }
-    graph_.Message(1, node);
-    current_ = output;
+std::string AddBatchNormalization(const LayerWeights& layer, const std::string& name,
+                                  const std::string& z, OnnxGraph* graph) {
+  const std::vector<int64_t> shape = {layer.out};
+  return graph->AddNode(
+      "BatchNormalization",
+      {z, graph->AddFloats(absl::StrCat(name, "_gains"), shape, layer.gains),
+       graph->AddFloats(absl::StrCat(name, "_shifts"), shape, layer.shifts),
+       graph->AddFloats(absl::StrCat(name, "_running_means"), shape, layer.running_means),
+       graph->AddFloats(absl::StrCat(name, "_running_variances"), shape, layer.running_variances)},
+      {{"epsilon", kNormalizationEpsilon}});
+}
+
+std::string AddLayerNormalization(const LayerWeights& layer, const std::string& name,
+                                  const std::string& z, OnnxGraph* graph) {
+  const std::vector<OnnxAttribute> over_units = {{"axes", std::vector<int64_t>{1}},
+                                                 {"keepdims", int64_t{1}}};
+  const std::string mean = graph->AddNode("ReduceMean", {z}, over_units);
+  const std::string centred = graph->AddNode("Sub", {z, mean});
+  const std::string squares = graph->AddNode("Mul", {centred, centred});
+  const std::string variance = graph->AddNode("ReduceMean", {squares}, over_units);
+  const std::string above_zero =
+      graph->AddNode("Add", {variance, graph->AddScalar(kNormalizationEpsilon)});
+  const std::string deviation = graph->AddNode("Sqrt", {above_zero});
+  const std::string normal = graph->AddNode("Div", {centred, deviation});
+  const std::string gains =
+      graph->AddFloats(absl::StrCat(name, "_gains"), {layer.out}, layer.gains);
+  const std::string shifts =
+      graph->AddFloats(absl::StrCat(name, "_shifts"), {layer.out}, layer.shifts);
+  return graph->AddNode("Add", {graph->AddNode("Mul", {normal, gains}), shifts});
+}
+
+std::string AddNormalization(const LayerWeights& layer, const std::string& name,
+                             const std::string& z, OnnxGraph* graph) {
+  switch (layer.normalization) {
+    case Normalization::kBatch:
+      return AddBatchNormalization(layer, name, z, graph);
+    case Normalization::kLayer:
+      return AddLayerNormalization(layer, name, z, graph);
+    case Normalization::kUnspecified:
+    case Normalization::kNone:
+      return z;
   }
+  return z;
+}
 
-  void AddTensor(const std::string& name, DataType type, const std::vector<int64_t>& dimensions,
-                 absl::string_view raw_bytes) {
-    ProtoWriter tensor;
-    for (const int64_t size : dimensions) tensor.Int(1, size);
-    tensor.Int(2, type);
-    tensor.Text(8, name);
-    tensor.Text(9, raw_bytes);
-    graph_.Message(5, tensor);
+// z/2 · (1 + `odd`): the common part of both GELUs.
+std::string AddGelu(const std::string& z, const std::string& odd, OnnxGraph* graph) {
+  const std::string half = graph->AddNode("Mul", {z, graph->AddScalar(0.5F)});
+  return graph->AddNode("Mul", {half, graph->AddNode("Add", {odd, graph->AddScalar(1)})});
+}
+
+std::string AddExactGelu(const std::string& z, OnnxGraph* graph) {
+  const float scale = 1 / std::numbers::sqrt2_v<float>;
+  const std::string scaled = graph->AddNode("Mul", {z, graph->AddScalar(scale)});
+  return AddGelu(z, graph->AddNode("Erf", {scaled}), graph);
+}
+
+// √(2/π) · (z + 0.044715 z³) inside the tanh.
+std::string AddTanhGelu(const std::string& z, OnnxGraph* graph) {
+  const float scale = std::numbers::sqrt2_v<float> * std::numbers::inv_sqrtpi_v<float>;
+  const std::string square = graph->AddNode("Mul", {z, z});
+  const std::string cubic = graph->AddNode("Mul", {square, graph->AddScalar(0.044715F)});
+  const std::string factor = graph->AddNode("Add", {cubic, graph->AddScalar(1)});
+  const std::string scaled = graph->AddNode("Mul", {z, graph->AddScalar(scale)});
+  const std::string inner = graph->AddNode("Mul", {scaled, factor});
+  return AddGelu(z, graph->AddNode("Tanh", {inner}), graph);
+}
+
+std::string AddHardSigmoid(const std::string& z, OnnxGraph* graph) {
+  return graph->AddNode("HardSigmoid", {z}, {{"alpha", 1.0F / 6}, {"beta", 0.5F}});
+}
+
+std::string AddActivation(const LayerWeights& layer, const std::string& z, OnnxGraph* graph) {
+  switch (layer.activation) {
+    case Activation::kUnspecified:
+    case Activation::kIdentity:
+      return z;
+    case Activation::kRelu:
+      return graph->AddNode("Relu", {z});
+    case Activation::kSigmoid:
+      return graph->AddNode("Sigmoid", {z});
+    case Activation::kTanh:
+      return graph->AddNode("Tanh", {z});
+    case Activation::kLeakyRelu:
+      return graph->AddNode("LeakyRelu", {z}, {{"alpha", layer.alpha}});
+    case Activation::kElu:
+      return graph->AddNode("Elu", {z}, {{"alpha", layer.alpha}});
+    case Activation::kSelu:  // ONNX's default constants are the paper's
+      return graph->AddNode("Selu", {z});
+    case Activation::kGelu:
+      return AddExactGelu(z, graph);
+    case Activation::kGeluTanh:
+      return AddTanhGelu(z, graph);
+    case Activation::kSilu:
+      return graph->AddNode("Mul", {z, graph->AddNode("Sigmoid", {z})});
+    case Activation::kSoftplus:
+      return graph->AddNode("Softplus", {z});
+    case Activation::kHardSigmoid:
+      return AddHardSigmoid(z, graph);
+    case Activation::kHardTanh:
+      return graph->AddNode("Clip", {z, graph->AddScalar(-1), graph->AddScalar(1)});
+    case Activation::kHardSwish:
+      return graph->AddNode("Mul", {z, AddHardSigmoid(z, graph)});
   }
+  return z;
+}
 
-  void AddPreprocessing(const Preprocessor& preprocessor) {
-    const int64_t features = preprocessor.feature_count();
-    AddTensor("offsets", kDouble, {features}, RawBytes(preprocessor.offsets()));
-    AddTensor("scales", kDouble, {features}, RawBytes(preprocessor.scales()));
-    AddNode("Cast", {"features"}, "raw", {{"to", kDouble}});
-    AddNode("Sub", {current_, "offsets"}, "centred");
-    AddNode("Mul", {current_, "scales"}, "scaled_double");
-    AddNode("Cast", {current_}, "scaled", {{"to", kFloat}});
+std::string AddAffine(const LayerWeights& layer, const std::string& name, const std::string& x,
+                      OnnxGraph* graph, const std::string& output) {
+  std::vector<std::string> inputs = {
+      x, graph->AddFloats(absl::StrCat(name, "_weights"), {layer.in, layer.out}, layer.weights)};
+  if (!layer.biases.empty()) {
+    inputs.push_back(graph->AddFloats(absl::StrCat(name, "_biases"), {layer.out}, layer.biases));
   }
+  return graph->AddNode("Gemm", inputs, {}, output);
+}
 
-  // `output`, when not empty, is what the layer's end is called.
-  void AddLayer(const LayerWeights& layer, const std::string& name, const std::string& output) {
-    const std::string weights = absl::StrCat(name, "_weights");
-    const std::string biases = absl::StrCat(name, "_biases");
-    AddTensor(weights, kFloat, {layer.in, layer.out}, RawBytes(layer.weights));
-    AddTensor(biases, kFloat, {layer.out}, RawBytes(layer.biases));
-    AddNode("Gemm", {current_, weights, biases},
-            output.empty() ? absl::StrCat(name, "_affine") : output);
-    if (layer.activation == Activation::kIdentity) return;
-    const absl::string_view op = layer.activation == Activation::kRelu      ? "Relu"
-                                 : layer.activation == Activation::kSigmoid ? "Sigmoid"
-                                                                            : "Tanh";
-    AddNode(op, {current_}, absl::StrCat(name, "_output"));
+std::string AddHiddenLayer(const LayerWeights& layer, const std::string& name, const std::string& x,
+                           OnnxGraph* graph) {
+  const std::string affine = AddAffine(layer, name, x, graph, "");
+  const std::string normalised = AddNormalization(layer, name, affine, graph);
+  const std::string active = AddActivation(layer, normalised, graph);
+  return layer.residual ? graph->AddNode("Add", {x, active}) : active;
+}
+
+// `scores`: [N, classes], of which the largest decides.
+void AddLabel(const Bundle& bundle, const std::string& scores, OnnxGraph* graph) {
+  const std::string index =
+      graph->AddNode("ArgMax", {scores}, {{"axis", int64_t{1}}, {"keepdims", int64_t{0}}});
+  const std::string classes = graph->AddStrings("classes", bundle.classes);
+  graph->AddNode("Gather", {classes, index}, {{"axis", int64_t{0}}}, "label");
+  graph->AddOutput("label", OnnxType::kString, {-1});
+}
+
+// {-z, z} decides by the sign of the logit, as prediction here does; comparing rounded
+// probabilities would not.
+void AddBinaryOutputs(const Bundle& bundle, const std::string& logit, OnnxGraph* graph) {
+  const std::vector<OnnxAttribute> by_column = {{"axis", int64_t{1}}};
+  const std::string negative = graph->AddNode("Neg", {logit});
+  graph->AddNode("Concat",
+                 {graph->AddNode("Sigmoid", {negative}), graph->AddNode("Sigmoid", {logit})},
+                 by_column, "probabilities");
+  AddLabel(bundle, graph->AddNode("Concat", {negative, logit}, by_column), graph);
+}
+
+void AddLabelOutputs(const std::string& logits, int64_t labels, OnnxGraph* graph) {
+  graph->AddNode("Sigmoid", {logits}, {}, "probabilities");
+  const std::string likely = graph->AddNode("Greater", {logits, graph->AddScalar(0)});
+  graph->AddNode("Cast", {likely}, {{"to", static_cast<int64_t>(OnnxType::kInt64)}}, "labels");
+  graph->AddOutput("labels", OnnxType::kInt64, {-1, labels});
+}
+
+// Everything after the last affine map, for tasks with probabilities.
+void AddClassOutputs(const Bundle& bundle, const std::string& logits, OnnxGraph* graph) {
+  if (bundle.task == Task::kBinary) {
+    AddBinaryOutputs(bundle, logits, graph);
+  } else if (bundle.task == Task::kMultilabel) {
+    AddLabelOutputs(logits, SizeOf(bundle.classes), graph);
+  } else {
+    graph->AddNode("Softmax", {logits}, {{"axis", int64_t{1}}}, "probabilities");
+    AddLabel(bundle, logits, graph);
   }
+  graph->AddOutput("probabilities", OnnxType::kFloat, {-1, SizeOf(bundle.classes)});
+}
 
-  void AddClassOutputs(const Bundle& bundle) {
-    const std::string logits = current_;
-    if (bundle.task == Task::kBinary) {
-      // {-z, z} decides by the sign of the logit, as prediction here does; comparing rounded
-      // probabilities would not.
-      AddNode("Neg", {logits}, "negative_logit");
-      const std::string negative = current_;
-      AddNode("Sigmoid", {logits}, "positive_probability");
-      AddNode("Sigmoid", {negative}, "negative_probability");
-      AddNode("Concat", {"negative_probability", "positive_probability"}, "probabilities",
-              {{"axis", 1}});
-      AddNode("Concat", {negative, logits}, "scores", {{"axis", 1}});
-    } else {
-      AddNode("Softmax", {logits}, "probabilities", {{"axis", 1}});
-      current_ = logits;
-    }
-    AddNode("ArgMax", {current_}, "class_index", {{"axis", 1}, {"keepdims", 0}});
-    AddClassNames(bundle.classes);
-    AddNode("Gather", {"classes", "class_index"}, "label", {{"axis", 0}});
-    graph_.Message(12, ValueInfo("label", kString, {-1}));
-    graph_.Message(
-        12, ValueInfo("probabilities", kFloat, {-1, static_cast<int64_t>(bundle.classes.size())}));
+ProtoWriter GraphOf(const Bundle& bundle) {
+  OnnxGraph graph("trainyard");
+  graph.AddInput("features", OnnxType::kFloat, {-1, SizeOf(bundle.feature_columns)});
+  std::string x = AddPreprocessing(bundle.preprocessor, &graph);
+  const size_t last = bundle.weights.size() - 1;
+  for (size_t i = 0; i < last; ++i) {
+    x = AddHiddenLayer(bundle.weights[i], absl::StrCat("layer", i), x, &graph);
   }
-
-  void AddClassNames(const std::vector<std::string>& classes) {
-    ProtoWriter tensor;
-    tensor.Int(1, static_cast<int64_t>(classes.size()));
-    tensor.Int(2, kString);
-    for (const std::string& name : classes) tensor.Text(6, name);
-    tensor.Text(8, "classes");
-    graph_.Message(5, tensor);
+  const bool regression = bundle.task == Task::kRegression;
+  const bool logarithm = bundle.loss.kind == LossKind::kPoisson;
+  x = AddAffine(bundle.weights[last], absl::StrCat("layer", last), x, &graph,
+                regression && !logarithm ? "value" : "");
+  if (!regression) {
+    AddClassOutputs(bundle, x, &graph);
+    return std::move(graph).Take();
   }
-
-  ProtoWriter graph_;
-  std::string current_ = "features";
-};
+  if (logarithm) graph.AddNode("Exp", {x}, {}, "value");
+  graph.AddOutput("value", OnnxType::kFloat, {-1, 1});
+  return std::move(graph).Take();
+}
 
 void AddMetadata(absl::string_view key, absl::string_view value, ProtoWriter* model) {
   ProtoWriter entry;
@@ -190,7 +239,7 @@ absl::StatusOr<std::string> ExportOnnx(const Bundle& bundle, int64_t parameters_
   model.Int(1, kIrVersion);
   model.Text(2, "trainyard");
   model.Message(8, opset);
-  model.Message(7, GraphBuilder().Build(bundle));
+  model.Message(7, GraphOf(bundle));
   AddMetadata("task", TaskWord(bundle.task), &model);
   AddMetadata("target_column", bundle.target_column, &model);
   AddMetadata("feature_columns", JsonTexts(bundle.feature_columns), &model);

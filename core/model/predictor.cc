@@ -8,6 +8,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "core/base/check.h"
 #include "core/base/error_info.h"
 #include "core/base/status_macros.h"
 #include "core/data/dataset.h"
@@ -68,9 +69,8 @@ class BundlePredictor : public Predictor {
   const Bundle& bundle() const override { return bundle_; }
   absl::StatusOr<std::vector<Prediction>> Predict(std::span<const double> values) const override;
   absl::StatusOr<EvalResult> Evaluate(const Table& table) const override;
-  absl::StatusOr<Matrix> HiddenOutputs(std::span<const double> /*values*/, int64_t /*layer*/) const override {
-    return absl::UnimplementedError("");
-  }
+  absl::StatusOr<Matrix> HiddenOutputs(std::span<const double> values,
+                                       int64_t layer) const override;
 
   // Builds a first network, so that what cannot be built is found at once.
   absl::Status Prepare() {
@@ -87,8 +87,11 @@ class BundlePredictor : public Predictor {
   // Preprocesses `rows` rows of `values` into the first rows of `x`.
   absl::Status Scale(std::span<const double> values, int64_t first_row, int64_t rows,
                      Matrix* x) const;
-  void AppendPredictions(const float* logits, int64_t rows,
-                         std::vector<Prediction>* predictions) const;
+  // Runs the network over all rows of `values`, batch by batch. `done(network, first_row, rows)`
+  // takes what it says of each.
+  template <typename Done>
+  absl::Status Run(std::span<const double> values, const Done& done) const;
+  Prediction PredictionOf(const float* logits) const;
 
   const Bundle bundle_;
   mutable NetworkPool networks_;  // locks inside
@@ -118,25 +121,8 @@ absl::Status BundlePredictor::Scale(std::span<const double> values, int64_t firs
   return absl::OkStatus();
 }
 
-void BundlePredictor::AppendPredictions(const float* logits, int64_t rows,
-                                        std::vector<Prediction>* predictions) const {
-  const LossKind loss = LossOf(bundle_.task);
-  const int64_t outputs = output_count();
-  for (int64_t r = 0; r < rows; ++r) {
-    Prediction& prediction = predictions->emplace_back();
-    if (bundle_.task == Task::kRegression) {
-      prediction.value = logits[r];
-      continue;
-    }
-    prediction.class_index = PredictedClass(logits + r * outputs, outputs);
-    prediction.probabilities.resize(bundle_.classes.size());
-    Probabilities(loss, logits + r * outputs, static_cast<int64_t>(bundle_.classes.size()),
-                  prediction.probabilities.data());
-  }
-}
-
-absl::StatusOr<std::vector<Prediction>> BundlePredictor::Predict(
-    std::span<const double> values) const {
+template <typename Done>
+absl::Status BundlePredictor::Run(std::span<const double> values, const Done& done) const {
   const int64_t width = feature_count();
   const auto size = static_cast<int64_t>(values.size());
   if (size % width != 0) {
@@ -146,8 +132,6 @@ absl::StatusOr<std::vector<Prediction>> BundlePredictor::Predict(
                                " features; give one value per feature, in its order")}});
   }
   const int64_t row_count = size / width;
-  std::vector<Prediction> predictions;
-  predictions.reserve(row_count);
   // On the calling thread alone: servers run many calls at once.
   SetKernelThreads(1);
   TY_ASSIGN_OR_RETURN(std::unique_ptr<Mlp> network, networks_.Take());
@@ -156,10 +140,50 @@ absl::StatusOr<std::vector<Prediction>> BundlePredictor::Predict(
     const int64_t rows = std::min(kBatchRows, row_count - begin);
     TY_RETURN_IF_ERROR(Scale(values, begin, rows, &x));
     TY_RETURN_IF_ERROR(network->Forward(x.data(), kBatchRows));
-    AppendPredictions(network->logits(), rows, &predictions);
+    done(*network, begin, rows);
   }
   networks_.Give(std::move(network));
+  return absl::OkStatus();
+}
+
+Prediction BundlePredictor::PredictionOf(const float* logits) const {
+  const auto classes = static_cast<int64_t>(bundle_.classes.size());
+  Prediction prediction;
+  prediction.probabilities.resize(classes);
+  if (bundle_.task == Task::kRegression) {
+    prediction.value = ValueOf(bundle_.loss.kind, logits[0]);
+  } else if (bundle_.task == Task::kMultilabel) {
+    LabelProbabilities(logits, classes, prediction.probabilities.data());
+  } else {
+    prediction.class_index = PredictedClass(logits, output_count());
+    Probabilities(logits, output_count(), prediction.probabilities.data());
+  }
+  return prediction;
+}
+
+absl::StatusOr<std::vector<Prediction>> BundlePredictor::Predict(
+    std::span<const double> values) const {
+  const int64_t outputs = output_count();
+  std::vector<Prediction> predictions;
+  predictions.reserve(values.size() / feature_count());
+  TY_RETURN_IF_ERROR(Run(values, [&](const Mlp& network, int64_t /*first_row*/, int64_t rows) {
+    for (int64_t r = 0; r < rows; ++r) {
+      predictions.push_back(PredictionOf(network.logits() + r * outputs));
+    }
+  }));
   return predictions;
+}
+
+absl::StatusOr<Matrix> BundlePredictor::HiddenOutputs(std::span<const double> values,
+                                                      int64_t layer) const {
+  TY_CHECK(layer >= 1);
+  TY_CHECK(layer < static_cast<int64_t>(bundle_.weights.size()));
+  const int64_t units = bundle_.weights[layer - 1].out;
+  Matrix outputs(static_cast<int64_t>(values.size()) / feature_count(), units);
+  TY_RETURN_IF_ERROR(Run(values, [&](const Mlp& network, int64_t first_row, int64_t rows) {
+    std::copy_n(network.hidden_outputs(layer - 1), rows * units, outputs.row(first_row).data());
+  }));
+  return outputs;
 }
 
 absl::StatusOr<std::vector<const Column*>> FindFeatures(const Table& table, const Bundle& bundle,
@@ -184,23 +208,58 @@ absl::StatusOr<std::vector<const Column*>> FindFeatures(const Table& table, cons
   return MakeViolationsError(ErrorReason::kInvalidRequest, std::move(*violations));
 }
 
+// The columns that the bundle's outputs are compared with: its target, or its labels.
+std::vector<const Column*> FindTargets(const Table& table, const Bundle& bundle,
+                                       std::vector<FieldViolation>* violations) {
+  const bool labels = bundle.task == Task::kMultilabel;
+  std::vector<const Column*> targets;
+  for (const std::string& name :
+       labels ? bundle.classes : std::vector<std::string>{bundle.target_column}) {
+    targets.push_back(table.FindColumn(name));
+    if (targets.back() != nullptr) continue;
+    violations->push_back(
+        {absl::StrCat("column \"", name, "\""),
+         absl::StrCat("is missing, and the model has it as ", labels ? "a label" : "its target")});
+  }
+  return targets;
+}
+
+// Rows of 0 and 1: numbers is [rows, labels].
+absl::StatusOr<EncodedTargets> EncodeLabelColumns(const std::vector<const Column*>& labels) {
+  EncodedTargets targets;
+  const size_t width = labels.size();
+  for (size_t c = 0; c < width; ++c) {
+    // Of the classes "0" and "1": the same checks and messages as for a binary target.
+    TY_ASSIGN_OR_RETURN(const EncodedTargets label,
+                        EncodeTargets(*labels[c], Task::kBinary, {"0", "1"}));
+    targets.numbers.resize(label.numbers.size() * width);
+    for (size_t r = 0; r < label.numbers.size(); ++r) {
+      targets.numbers[r * width + c] = label.numbers[r];
+    }
+  }
+  return targets;
+}
+
+absl::StatusOr<EncodedTargets> Encode(const std::vector<const Column*>& targets,
+                                      const Bundle& bundle) {
+  if (bundle.task == Task::kMultilabel) return EncodeLabelColumns(targets);
+  return EncodeTargets(*targets[0], bundle.task, bundle.classes);
+}
+
 absl::StatusOr<EvalResult> BundlePredictor::Evaluate(const Table& table) const {
   std::vector<FieldViolation> violations;
-  const Column* target = table.FindColumn(bundle_.target_column);
-  if (target == nullptr) {
-    violations.push_back({absl::StrCat("column \"", bundle_.target_column, "\""),
-                          "is missing, and the model has it as its target"});
-  }
+  const std::vector<const Column*> target_columns = FindTargets(table, bundle_, &violations);
   TY_ASSIGN_OR_RETURN(const std::vector<const Column*> columns,
                       FindFeatures(table, bundle_, &violations));
-  TY_ASSIGN_OR_RETURN(const EncodedTargets encoded,
-                      EncodeTargets(*target, bundle_.task, bundle_.classes));
+  TY_ASSIGN_OR_RETURN(const EncodedTargets encoded, Encode(target_columns, bundle_));
   const LossTargets targets = bundle_.task == Task::kMulticlass
                                   ? LossTargets{.classes = encoded.classes.data()}
                                   : LossTargets{.values = encoded.numbers.data()};
+  const int64_t values_per_row = bundle_.task == Task::kMultilabel ? output_count() : 1;
   SetKernelThreads(1);
   TY_ASSIGN_OR_RETURN(std::unique_ptr<Mlp> network, networks_.Take());
-  EvalMeter meter({.loss = {.kind = LossOf(bundle_.task)}, .task = bundle_.task, .outputs = output_count(), .all = true});
+  EvalMeter meter(
+      {.loss = bundle_.loss, .task = bundle_.task, .outputs = output_count(), .all = true});
   Matrix x(kBatchRows, feature_count());  // [batch, features]; rows past the last stay as they were
   std::vector<int64_t> rows(kBatchRows);
   for (int64_t begin = 0; begin < table.rows; begin += kBatchRows) {
@@ -209,13 +268,21 @@ absl::StatusOr<EvalResult> BundlePredictor::Evaluate(const Table& table) const {
     TY_ASSIGN_OR_RETURN(const Matrix features, BuildFeatures(columns, rows, bundle_.preprocessor));
     std::copy_n(features.data(), features.size(), x.data());
     TY_RETURN_IF_ERROR(network->Forward(x.data(), kBatchRows));
-    meter.Add(network->logits(), targets.From(begin), features.rows());
+    meter.Add(network->logits(), targets.From(begin, values_per_row), features.rows());
   }
   networks_.Give(std::move(network));
   return meter.Result();
 }
 
 }  // namespace
+
+std::vector<int32_t> LikelyLabels(const Prediction& prediction) {
+  std::vector<int32_t> labels;
+  for (size_t i = 0; i < prediction.probabilities.size(); ++i) {
+    if (prediction.probabilities[i] > 0.5) labels.push_back(static_cast<int32_t>(i));
+  }
+  return labels;
+}
 
 absl::StatusOr<std::unique_ptr<Predictor>> Predictor::Create(Bundle bundle) {
   TY_RETURN_IF_ERROR(CheckBundle(bundle));

@@ -32,6 +32,9 @@ struct Prediction {
   double value = 0;   // regression, unit of the target
 };
 
+// Multi-label: indices of the labels whose probability is above a half, ascending.
+std::vector<int32_t> LikelyLabels(const Prediction& prediction);
+
 class Predictor {
  public:
   static absl::StatusOr<std::unique_ptr<Predictor>> Create(Bundle bundle);

@@ -7,6 +7,7 @@ namespace {
 
 constexpr uint64_t kWireVarint = 0;
 constexpr uint64_t kWireLengthDelimited = 2;
+constexpr uint64_t kWireFixed32 = 5;
 
 }  // namespace
 
@@ -14,6 +15,11 @@ void ProtoWriter::Int(uint32_t field, int64_t value) {
   TY_CHECK(value >= 0);
   Varint(uint64_t{field} << 3 | kWireVarint);
   Varint(static_cast<uint64_t>(value));
+}
+
+void ProtoWriter::Float(uint32_t field, float value) {
+  Varint(uint64_t{field} << 3 | kWireFixed32);
+  bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
 void ProtoWriter::Text(uint32_t field, absl::string_view value) {

@@ -1,5 +1,5 @@
-// ProtoWriter writes protobuf's wire format (varints and length-delimited fields), which is all
-// that ONNX takes.
+// ProtoWriter writes protobuf's wire format (varints, length-delimited fields and floats), which is
+// all that ONNX takes.
 //
 //   ProtoWriter node;  node.Text(4, "Gemm");
 //   ProtoWriter graph;  graph.Message(1, node);  std::string bytes = std::move(graph).Take();
@@ -20,6 +20,7 @@ class ProtoWriter {
  public:
   // int32, int64, enum and bool fields. REQUIRES: value ≥ 0.
   void Int(uint32_t field, int64_t value);
+  void Float(uint32_t field, float value);
   // string and bytes fields.
   void Text(uint32_t field, absl::string_view value);
   void Message(uint32_t field, const ProtoWriter& message) { Text(field, message.bytes_); }

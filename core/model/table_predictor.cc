@@ -4,6 +4,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/base/error_info.h"
 #include "core/base/status_macros.h"
 #include "core/data/csv_header.h"
@@ -37,8 +38,9 @@ void AppendField(absl::string_view field, char delimiter, std::string* out) {
 
 class TablePredictor::Impl {
  public:
-  Impl(const Predictor& predictor, const CsvOptions& options)
+  Impl(const Predictor& predictor, const CsvOptions& options, int64_t hidden_layer)
       : predictor_(predictor),
+        hidden_layer_(hidden_layer),
         options_(options),
         reader_(options),
         status_(CheckCsvOptions(options)) {}
@@ -132,10 +134,20 @@ class TablePredictor::Impl {
   }
 
   void AppendHeader(std::string* out) const {
+    if (hidden_layer_ > 0) return AppendHiddenHeader(out);
     absl::StrAppend(out, "prediction");
     for (const std::string& name : predictor_.bundle().classes) {
       out->push_back(options_.delimiter);
       AppendField(absl::StrCat("probability_", name), options_.delimiter, out);
+    }
+    out->push_back('\n');
+  }
+
+  void AppendHiddenHeader(std::string* out) const {
+    const int64_t units = predictor_.bundle().weights[hidden_layer_ - 1].out;
+    for (int64_t i = 0; i < units; ++i) {
+      if (i > 0) out->push_back(options_.delimiter);
+      absl::StrAppend(out, "h", i);
     }
     out->push_back('\n');
   }
@@ -177,20 +189,48 @@ class TablePredictor::Impl {
                       .in_force = DescribeCsvOptions(options_)});
   }
 
-  // Predicts the rows collected so far.
+  // Answers the rows collected so far.
   absl::Status Flush(std::string* out) {
-    TY_ASSIGN_OR_RETURN(const std::vector<Prediction> predictions, predictor_.Predict(values_));
-    for (const Prediction& prediction : predictions) AppendPrediction(prediction, out);
+    TY_RETURN_IF_ERROR(hidden_layer_ > 0 ? AppendHiddenOutputs(out) : AppendPredictions(out));
     rows_done_ += static_cast<int64_t>(row_count_);
     row_count_ = 0;
     values_.clear();
     return absl::OkStatus();
   }
 
+  absl::Status AppendPredictions(std::string* out) const {
+    TY_ASSIGN_OR_RETURN(const std::vector<Prediction> predictions, predictor_.Predict(values_));
+    for (const Prediction& prediction : predictions) AppendPrediction(prediction, out);
+    return absl::OkStatus();
+  }
+
+  absl::Status AppendHiddenOutputs(std::string* out) const {
+    TY_ASSIGN_OR_RETURN(const Matrix hidden, predictor_.HiddenOutputs(values_, hidden_layer_));
+    for (int64_t r = 0; r < hidden.rows(); ++r) {
+      for (int64_t c = 0; c < hidden.cols(); ++c) {
+        if (c > 0) out->push_back(options_.delimiter);
+        out->append(NumberText(hidden.row(r)[c]));
+      }
+      out->push_back('\n');
+    }
+    return absl::OkStatus();
+  }
+
+  // The labels that are more likely than not, joined.
+  std::string LabelsText(const Prediction& prediction) const {
+    std::vector<absl::string_view> labels;
+    for (const int32_t label : LikelyLabels(prediction)) {
+      labels.push_back(predictor_.bundle().classes[label]);
+    }
+    return absl::StrJoin(labels, ";");
+  }
+
   void AppendPrediction(const Prediction& prediction, std::string* out) const {
     const Bundle& bundle = predictor_.bundle();
     if (bundle.task == Task::kRegression) {
       absl::StrAppend(out, NumberText(static_cast<float>(prediction.value)));
+    } else if (bundle.task == Task::kMultilabel) {
+      AppendField(LabelsText(prediction), options_.delimiter, out);
     } else {
       AppendField(bundle.classes[prediction.class_index], options_.delimiter, out);
     }
@@ -202,7 +242,8 @@ class TablePredictor::Impl {
   }
 
   const Predictor& predictor_;
-  CsvOptions options_;  // header is decided by the first record
+  const int64_t hidden_layer_;  // 0: predictions
+  CsvOptions options_;          // header is decided by the first record
   CsvReader reader_;
   CsvRecord record_;
   absl::Status status_;  // the first error; every later call gives it
@@ -213,8 +254,9 @@ class TablePredictor::Impl {
   int64_t rows_done_ = 0;
 };
 
-TablePredictor::TablePredictor(const Predictor& predictor, const CsvOptions& options, int64_t /*hidden_layer*/)
-    : impl_(std::make_unique<Impl>(predictor, options)) {}
+TablePredictor::TablePredictor(const Predictor& predictor, const CsvOptions& options,
+                               int64_t hidden_layer)
+    : impl_(std::make_unique<Impl>(predictor, options, hidden_layer)) {}
 TablePredictor::~TablePredictor() = default;
 
 absl::StatusOr<std::string> TablePredictor::Append(absl::string_view bytes) {

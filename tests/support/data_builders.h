@@ -45,6 +45,7 @@ inline MlpWeights RandomWeights(const std::vector<int64_t>& sizes, Activation ac
   for (size_t i = 0; i + 1 < sizes.size(); ++i) {
     LayerWeights layer{.in = sizes[i], .out = sizes[i + 1]};
     layer.activation = i + 2 == sizes.size() ? Activation::kIdentity : activation;
+    layer.alpha = DefaultAlpha(layer.activation);
     for (int64_t k = 0; k < layer.in * layer.out; ++k) {
       layer.weights.push_back(static_cast<float>(rng.Normal()));
     }
@@ -62,7 +63,8 @@ inline Bundle RandomBundle(Task task, int64_t features, const std::vector<int64_
                            Activation activation, int64_t classes, uint64_t seed) {
   Bundle bundle;
   bundle.task = task;
-  bundle.target_column = "target";
+  bundle.loss.kind = LossOf(task);
+  if (task != Task::kMultilabel) bundle.target_column = "target";
   std::vector<double> offsets;
   std::vector<double> scales;
   for (int64_t i = 0; i < features; ++i) {
@@ -76,7 +78,8 @@ inline Bundle RandomBundle(Task task, int64_t features, const std::vector<int64_
   bundle.preprocessor = Preprocessor(std::move(offsets), std::move(scales));
   std::vector<int64_t> sizes = {features};
   sizes.insert(sizes.end(), hidden.begin(), hidden.end());
-  sizes.push_back(task == Task::kMulticlass ? classes : 1);
+  const bool several = task == Task::kMulticlass || task == Task::kMultilabel;
+  sizes.push_back(several ? classes : 1);
   bundle.weights = RandomWeights(sizes, activation, seed);
   bundle.provenance = {{"dataset_digest", "sha256:00"}, {"seed", std::to_string(seed)}};
   return bundle;
@@ -87,6 +90,7 @@ inline Bundle RandomBundle(Task task, int64_t features, const std::vector<int64_
 inline Bundle SmallBundle() {
   Bundle bundle;
   bundle.task = Task::kBinary;
+  bundle.loss.kind = LossKind::kBinaryCrossEntropy;
   bundle.target_column = "kind";
   bundle.feature_columns = {"size", "weight"};
   bundle.classes = {"a", "b"};
@@ -94,6 +98,58 @@ inline Bundle SmallBundle() {
   bundle.weights = {{2, 3, Activation::kTanh, {0.5f, -1, 2, 0.125f, 3, -0.75f}, {0, 1, -1}},
                     {3, 1, Activation::kIdentity, {1, -0.5f, 0.25f}, {0.0625f}}};
   bundle.provenance = {{"dataset_digest", "sha256:ab"}, {"seed", "7"}};
+  return bundle;
+}
+
+// Gives a layer the numbers that a normalisation needs, drawn from `seed`.
+inline void Normalise(Normalization kind, uint64_t seed, LayerWeights* layer) {
+  Rng rng(seed, RngStream::kInit);
+  const auto draw = [&](double mean, double deviation) {
+    std::vector<float> numbers;
+    for (int64_t i = 0; i < layer->out; ++i) {
+      numbers.push_back(static_cast<float>(mean + deviation * rng.Normal()));
+    }
+    return numbers;
+  };
+  layer->normalization = kind;
+  layer->gains = draw(1, 0.3);
+  layer->shifts = draw(0, 0.5);
+  if (kind != Normalization::kBatch) return;
+  layer->running_means = draw(0, 0.5);
+  layer->running_variances = draw(4, 0.5);
+}
+
+// The model in tests/golden/bundle_v2.bin: everything that version 2 can say, in exact numbers.
+inline Bundle RichBundle() {
+  Bundle bundle = SmallBundle();
+  bundle.task = Task::kMulticlass;
+  bundle.classes = {"a", "b", "c"};
+  bundle.loss = {.kind = LossKind::kSoftmaxCrossEntropy,
+                 .label_smoothing = 0.125,
+                 .class_weights = {1, 0.5f, 2}};
+  bundle.weights = {{.in = 2,
+                     .out = 3,
+                     .activation = Activation::kElu,
+                     .weights = {0.5f, -1, 2, 0.125f, 3, -0.75f},
+                     .alpha = 0.5f,
+                     .normalization = Normalization::kBatch,
+                     .gains = {1, 2, -1},
+                     .shifts = {0, 0.5f, -0.25f},
+                     .running_means = {0.25f, -1, 3},
+                     .running_variances = {1, 0.0625f, 4}},
+                    {.in = 3,
+                     .out = 3,
+                     .activation = Activation::kGelu,
+                     .weights = {1, 0, -1, 2, 0.5f, 0, 0.25f, -2, 1},
+                     .biases = {0.5f, 0, -0.5f},
+                     .normalization = Normalization::kLayer,
+                     .gains = {1, 0.5f, 2},
+                     .shifts = {0.125f, 0, -1},
+                     .residual = true},
+                    {.in = 3,
+                     .out = 3,
+                     .activation = Activation::kIdentity,
+                     .weights = {1, -0.5f, 0.25f, 2, 1, 0, -1, 0.5f, 3}}};
   return bundle;
 }
 

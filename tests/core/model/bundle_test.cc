@@ -16,31 +16,61 @@ namespace {
 
 using testing::HasSubstr;
 
+void ExpectSameLayer(const LayerWeights& a, const LayerWeights& b) {
+  EXPECT_EQ(a.in, b.in);
+  EXPECT_EQ(a.out, b.out);
+  EXPECT_EQ(a.activation, b.activation);
+  EXPECT_EQ(a.alpha, b.alpha);
+  EXPECT_EQ(a.normalization, b.normalization);
+  EXPECT_EQ(a.residual, b.residual);
+  EXPECT_EQ(a.weights, b.weights);
+  EXPECT_EQ(a.biases, b.biases);
+  EXPECT_EQ(a.gains, b.gains);
+  EXPECT_EQ(a.shifts, b.shifts);
+  EXPECT_EQ(a.running_means, b.running_means);
+  EXPECT_EQ(a.running_variances, b.running_variances);
+}
+
+void ExpectSame(const Bundle& a, const Bundle& b) {
+  EXPECT_EQ(a.task, b.task);
+  EXPECT_EQ(a.loss.kind, b.loss.kind);
+  EXPECT_EQ(a.loss.label_smoothing, b.loss.label_smoothing);
+  EXPECT_EQ(a.loss.class_weights, b.loss.class_weights);
+  EXPECT_EQ(a.loss.delta, b.loss.delta);
+  EXPECT_EQ(a.loss.quantile, b.loss.quantile);
+  EXPECT_EQ(a.target_column, b.target_column);
+  EXPECT_EQ(a.feature_columns, b.feature_columns);
+  EXPECT_EQ(a.classes, b.classes);
+  EXPECT_EQ(a.preprocessor.offsets(), b.preprocessor.offsets());
+  EXPECT_EQ(a.preprocessor.scales(), b.preprocessor.scales());
+  EXPECT_EQ(a.provenance, b.provenance);
+  EXPECT_EQ(a.parameter_count(), b.parameter_count());
+  ASSERT_EQ(a.weights.size(), b.weights.size());
+  for (size_t i = 0; i < a.weights.size(); ++i) ExpectSameLayer(a.weights[i], b.weights[i]);
+}
+
+std::string Golden(absl::string_view name) {
+  return ReadFileForTest(absl::StrCat(TY_SOURCE_DIR, "/tests/golden/", name));
+}
+
 TEST(BundleTest, DecodeOfEncodeIsTheSameModel) {
-  for (const Task task : {Task::kBinary, Task::kMulticlass, Task::kRegression}) {
+  std::vector<Bundle> bundles = {SmallBundle(), RichBundle()};
+  for (const Task task : {Task::kBinary, Task::kMulticlass, Task::kRegression, Task::kMultilabel}) {
     const int64_t classes = task == Task::kBinary ? 2 : 5;
-    const Bundle bundle = RandomBundle(task, 4, {7, 3}, Activation::kRelu, classes, 1);
+    bundles.push_back(RandomBundle(task, 4, {7, 3}, Activation::kLeakyRelu, classes, 1));
+  }
+  bundles.back().classes = {"one", "two", "three", "four", "five"};
+  bundles[4].loss = {.kind = LossKind::kHuber, .delta = 2.5};
+  for (const Bundle& bundle : bundles) {
     ASSERT_OK_AND_ASSIGN(const Bundle back, DecodeBundle(EncodeBundle(bundle)));
-    EXPECT_EQ(back.task, bundle.task);
-    EXPECT_EQ(back.target_column, bundle.target_column);
-    EXPECT_EQ(back.feature_columns, bundle.feature_columns);
-    EXPECT_EQ(back.classes, bundle.classes);
-    EXPECT_EQ(back.preprocessor.offsets(), bundle.preprocessor.offsets());
-    EXPECT_EQ(back.preprocessor.scales(), bundle.preprocessor.scales());
-    EXPECT_EQ(back.provenance, bundle.provenance);
-    ASSERT_EQ(back.weights.size(), bundle.weights.size());
-    for (size_t i = 0; i < back.weights.size(); ++i) {
-      EXPECT_EQ(back.weights[i].weights, bundle.weights[i].weights);
-      EXPECT_EQ(back.weights[i].biases, bundle.weights[i].biases);
-      EXPECT_EQ(back.weights[i].activation, bundle.weights[i].activation);
-    }
-    EXPECT_EQ(back.parameter_count(), bundle.parameter_count());
+    ExpectSame(back, bundle);
     EXPECT_EQ(EncodeBundle(back), EncodeBundle(bundle));
   }
 }
 
 TEST(BundleTest, ParametersAreCounted) {
   EXPECT_EQ(SmallBundle().parameter_count(), 6 + 3 + 3 + 1);
+  EXPECT_EQ(RichBundle().parameter_count(), 6 + 3 + 3 + 9 + 3 + 3 + 3 + 9);
 }
 
 TEST(BundleTest, ProvenanceIsWrittenSorted) {
@@ -50,29 +80,33 @@ TEST(BundleTest, ProvenanceIsWrittenSorted) {
 }
 
 TEST(BundleTest, VersionOneFilesAreReadForever) {
-  const std::string golden =
-      ReadFileForTest(absl::StrCat(TY_SOURCE_DIR, "/tests/golden/bundle_v1.bin"));
+  ASSERT_OK_AND_ASSIGN(const Bundle bundle, DecodeBundle(Golden("bundle_v1.bin")));
+  ExpectSame(bundle, SmallBundle());
+}
+
+TEST(BundleTest, VersionTwoFilesAreReadForeverAndWrittenTheSame) {
+  const std::string golden = Golden("bundle_v2.bin");
   ASSERT_OK_AND_ASSIGN(const Bundle bundle, DecodeBundle(golden));
-  EXPECT_EQ(bundle.weights[0].weights[5], -0.75f);
-  EXPECT_EQ(EncodeBundle(bundle), golden);
-  EXPECT_EQ(EncodeBundle(SmallBundle()), golden);
+  ExpectSame(bundle, RichBundle());
+  EXPECT_EQ(EncodeBundle(RichBundle()), golden);
 }
 
 TEST(BundleTest, EveryFlippedByteIsNoticed) {
-  const std::string bytes = EncodeBundle(SmallBundle());
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    for (const int flip : {1, 128, 255}) {
-      std::string damaged = bytes;
-      damaged[i] = static_cast<char>(damaged[i] ^ flip);
-      const absl::StatusOr<Bundle> bundle = DecodeBundle(damaged);
-      ASSERT_FALSE(bundle.ok()) << "byte " << i;
-      ASSERT_TRUE(GetErrorInfo(bundle.status()).has_value());
+  for (const std::string& bytes : {Golden("bundle_v1.bin"), EncodeBundle(RichBundle())}) {
+    for (size_t i = 0; i < bytes.size(); ++i) {
+      for (const int flip : {1, 128, 255}) {
+        std::string damaged = bytes;
+        damaged[i] = static_cast<char>(damaged[i] ^ flip);
+        const absl::StatusOr<Bundle> bundle = DecodeBundle(damaged);
+        ASSERT_FALSE(bundle.ok()) << "byte " << i;
+        ASSERT_TRUE(GetErrorInfo(bundle.status()).has_value());
+      }
     }
   }
 }
 
 TEST(BundleTest, EveryTruncationAndAnExtraByteIsDataLoss) {
-  const std::string bytes = EncodeBundle(SmallBundle());
+  const std::string bytes = EncodeBundle(RichBundle());
   for (size_t size = 0; size < bytes.size(); ++size) {
     ASSERT_THAT(DecodeBundle(absl::string_view(bytes).substr(0, size)),
                 StatusIs(absl::StatusCode::kDataLoss, HasSubstr("damaged")));
@@ -82,9 +116,9 @@ TEST(BundleTest, EveryTruncationAndAnExtraByteIsDataLoss) {
 
 TEST(BundleTest, ANewerVersionIsRefusedWithBothNumbers) {
   std::string bytes = EncodeBundle(SmallBundle());
-  bytes[8] = 2;
+  bytes[8] = 3;
   EXPECT_THAT(DecodeBundle(bytes), StatusIs(absl::StatusCode::kFailedPrecondition,
-                                            HasSubstr("version 2; this build reads up to 1")));
+                                            HasSubstr("version 3; this build reads up to 2")));
 }
 
 // Bundles whose parts do not fit each other are never taken, though their checksums are right.
@@ -111,12 +145,48 @@ TEST(BundleTest, PartsThatDoNotFitAreDataLoss) {
       {"bias not finite", [](Bundle* b) { b->weights[1].biases[0] = INFINITY; }},
       {"no layers", [](Bundle* b) { b->weights.clear(); }},
       {"activation at the end", [](Bundle* b) { b->weights[1].activation = Activation::kRelu; }},
-      {"unknown activation", [](Bundle* b) { b->weights[0].activation = Activation{9}; }},
+      {"unknown activation", [](Bundle* b) { b->weights[0].activation = Activation{99}; }},
       {"layers in the wrong order", [](Bundle* b) { std::swap(b->weights[0], b->weights[1]); }},
       {"outputs without classes",
        [](Bundle* b) {
          b->task = Task::kMulticlass;
+         b->loss.kind = LossKind::kSoftmaxCrossEntropy;
          b->classes = {"a", "b", "c"};
+       }},
+      {"a loss of another task", [](Bundle* b) { b->loss.kind = LossKind::kHuber; }},
+      {"unknown loss", [](Bundle* b) { b->loss.kind = LossKind{200}; }},
+      {"smoothing without softmax", [](Bundle* b) { b->loss.label_smoothing = 0.1; }},
+      {"delta of zero", [](Bundle* b) { b->loss.delta = 0; }},
+      {"quantile not a number", [](Bundle* b) { b->loss.quantile = NAN; }},
+      {"class weights of other classes", [](Bundle* b) { b->loss.class_weights = {1}; }},
+      {"negative class weight",
+       [](Bundle* b) {
+         b->loss.class_weights = {1, -1};
+       }},
+      {"alpha without use", [](Bundle* b) { b->weights[0].alpha = 1; }},
+      {"alpha not a number",
+       [](Bundle* b) {
+         b->weights[0].activation = Activation::kElu;
+         b->weights[0].alpha = NAN;
+       }},
+      {"unknown normalisation",
+       [](Bundle* b) { b->weights[0].normalization = Normalization::kUnspecified; }},
+      {"normalised output", [](Bundle* b) { Normalise(Normalization::kLayer, 1, &b->weights[1]); }},
+      {"gain not finite",
+       [](Bundle* b) {
+         Normalise(Normalization::kLayer, 1, &b->weights[0]);
+         b->weights[0].gains[1] = INFINITY;
+       }},
+      {"negative variance",
+       [](Bundle* b) {
+         Normalise(Normalization::kBatch, 1, &b->weights[0]);
+         b->weights[0].running_variances[2] = -1;
+       }},
+      {"residual between other widths", [](Bundle* b) { b->weights[0].residual = true; }},
+      {"labels with a target",
+       [](Bundle* b) {
+         b->task = Task::kMultilabel;
+         b->classes = {"a"};
        }},
   };
   for (const Case& c : cases) {
@@ -130,7 +200,7 @@ TEST(BundleTest, PartsThatDoNotFitAreDataLoss) {
 
 // Each payload byte changed and the checksum of its section made right again.
 TEST(BundleTest, NoPayloadByteCanCrashTheReader) {
-  const std::string bytes = EncodeBundle(SmallBundle());
+  const std::string bytes = EncodeBundle(RichBundle());
   size_t section = 16;
   while (section < bytes.size()) {
     uint64_t size = 0;

@@ -11,16 +11,35 @@ namespace {
 using testing::HasSubstr;
 
 TEST(ExportJsonTest, TheSmallModelInFull) {
-  EXPECT_EQ(ExportJson(SmallBundle()),
-            "{\"format\":\"trainyard-model\",\"version\":1,\"task\":\"binary\",\"target_column\":"
-            "\"kind\","
-            "\"feature_columns\":[\"size\",\"weight\"],\"classes\":[\"a\",\"b\"],"
-            "\"preprocessing\":{\"offsets\":[1.5,-2],\"scales\":[0.25,0]},"
-            "\"layers\":[{\"in\":2,\"out\":3,\"activation\":\"tanh\",\"weights\":[[0.5,-1,2],[0."
-            "125,3,-0.75]],"
-            "\"biases\":[0,1,-1]},{\"in\":3,\"out\":1,\"activation\":\"identity\","
-            "\"weights\":[[1],[-0.5],[0.25]],\"biases\":[0.0625]}],"
-            "\"provenance\":{\"dataset_digest\":\"sha256:ab\",\"seed\":\"7\"}}\n");
+  EXPECT_EQ(
+      ExportJson(SmallBundle()),
+      "{\"format\":\"trainyard-model\",\"version\":2,\"task\":\"binary\",\"target_column\":"
+      "\"kind\","
+      "\"feature_columns\":[\"size\",\"weight\"],\"classes\":[\"a\",\"b\"],"
+      "\"loss\":{\"kind\":\"binary_cross_entropy\"},"
+      "\"preprocessing\":{\"offsets\":[1.5,-2],\"scales\":[0.25,0]},"
+      "\"layers\":[{\"in\":2,\"out\":3,\"activation\":\"tanh\",\"residual\":false,\"weights\":[[0."
+      "5,-1,2],[0."
+      "125,3,-0.75]],"
+      "\"biases\":[0,1,-1]},{\"in\":3,\"out\":1,\"activation\":\"identity\",\"residual\":false,"
+      "\"weights\":[[1],[-0.5],[0.25]],\"biases\":[0.0625]}],"
+      "\"provenance\":{\"dataset_digest\":\"sha256:ab\",\"seed\":\"7\"}}\n");
+}
+
+TEST(ExportJsonTest, WhatALayerAndALossMayHaveBesides) {
+  const std::string json = ExportJson(RichBundle());
+  for (const absl::string_view part :
+       {"\"loss\":{\"kind\":\"softmax_cross_entropy\",\"label_smoothing\":0.125,"
+        "\"class_weights\":[1,0.5,2]}",
+        "\"activation\":\"elu\",\"alpha\":0.5,\"residual\":false",
+        "\"biases\":[],\"normalization\":{\"kind\":\"batch\",\"epsilon\":1e-5,"
+        "\"gains\":[1,2,-1],\"shifts\":[0,0.5,-0.25],\"running_means\":[0.25,-1,3],"
+        "\"running_variances\":[1,0.0625,4]}}",
+        "\"activation\":\"gelu\",\"residual\":true",
+        "\"normalization\":{\"kind\":\"layer\",\"epsilon\":1e-5,\"gains\":[1,0.5,2],"
+        "\"shifts\":[0.125,0,-1]}}"}) {
+    EXPECT_THAT(json, HasSubstr(std::string(part)));
+  }
 }
 
 TEST(ExportJsonTest, TextIsEscaped) {

@@ -48,13 +48,24 @@ TEST(ExportOnnxTest, IsAWellFormedMessageWithTheNamedOutputs) {
   }
 }
 
+TEST(ExportOnnxTest, LabelsAreAnOutputOfTheirOwn) {
+  const Bundle bundle = RandomBundle(Task::kMultilabel, 3, {4}, Activation::kSilu, 5, 1);
+  ASSERT_OK_AND_ASSIGN(const std::string onnx, ExportOnnx(bundle));
+  EXPECT_THAT(onnx, HasSubstr("labels"));
+  EXPECT_THAT(onnx, HasSubstr("probabilities"));
+  EXPECT_THAT(onnx, HasSubstr("Greater"));
+}
+
 TEST(ExportOnnxTest, HoldsTheWeightsBitForBit) {
-  const Bundle bundle = RandomBundle(Task::kMulticlass, 3, {4}, Activation::kTanh, 3, 1);
+  const Bundle bundle = RichBundle();
   ASSERT_OK_AND_ASSIGN(const std::string onnx, ExportOnnx(bundle));
   for (const LayerWeights& layer : bundle.weights) {
-    const std::string raw(reinterpret_cast<const char*>(layer.weights.data()),
-                          layer.weights.size() * sizeof(float));
-    EXPECT_THAT(onnx, HasSubstr(raw));
+    for (const std::vector<float>* numbers :
+         {&layer.weights, &layer.biases, &layer.gains, &layer.shifts, &layer.running_means,
+          &layer.running_variances}) {
+      EXPECT_THAT(onnx, HasSubstr(std::string(reinterpret_cast<const char*>(numbers->data()),
+                                              numbers->size() * sizeof(float))));
+    }
   }
 }
 

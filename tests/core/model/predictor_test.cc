@@ -1,5 +1,6 @@
 #include "core/model/predictor.h"
 
+#include <algorithm>
 #include <cmath>
 #include <thread>
 
@@ -23,34 +24,83 @@ std::vector<double> RandomRows(int64_t rows, int64_t features, uint64_t seed) {
   return values;
 }
 
-double Activate(Activation activation, double z) {
-  switch (activation) {
+double Sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
+
+double Activate(const LayerWeights& layer, double z) {
+  const double hard = std::clamp(z / 6 + 0.5, 0.0, 1.0);
+  switch (layer.activation) {
     case Activation::kRelu:
       return std::max(0.0, z);
     case Activation::kSigmoid:
-      return 1 / (1 + std::exp(-z));
+      return Sigmoid(z);
     case Activation::kTanh:
       return std::tanh(z);
+    case Activation::kLeakyRelu:
+      return z > 0 ? z : layer.alpha * z;
+    case Activation::kElu:
+      return z > 0 ? z : layer.alpha * std::expm1(z);
+    case Activation::kSelu:
+      return 1.0507009873554805 * (z > 0 ? z : 1.6732632423543772 * std::expm1(z));
+    case Activation::kGelu:
+      return z / 2 * (1 + std::erf(z / std::sqrt(2.0)));
+    case Activation::kGeluTanh:
+      return z / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (z + 0.044715 * z * z * z)));
+    case Activation::kSilu:
+      return z * Sigmoid(z);
+    case Activation::kSoftplus:
+      return std::log1p(std::exp(-std::fabs(z))) + std::max(z, 0.0);
+    case Activation::kHardSigmoid:
+      return hard;
+    case Activation::kHardTanh:
+      return std::clamp(z, -1.0, 1.0);
+    case Activation::kHardSwish:
+      return z * hard;
     default:
       return z;
   }
 }
 
-// The outputs of one row by the formula, in double.
-std::vector<double> OutputsByHand(const Bundle& bundle, std::span<const double> raw) {
+// In place, in evaluation mode.
+void Normalise(const LayerWeights& layer, std::vector<double>* z) {
+  if (layer.normalization == Normalization::kNone) return;
+  const auto size = static_cast<double>(z->size());
+  double mean = 0;
+  double variance = 0;
+  for (const double v : *z) mean += v / size;
+  for (const double v : *z) variance += (v - mean) * (v - mean) / size;
+  for (size_t j = 0; j < z->size(); ++j) {
+    const bool by_batch = layer.normalization == Normalization::kBatch;
+    const double m = by_batch ? layer.running_means[j] : mean;
+    const double v = by_batch ? layer.running_variances[j] : variance;
+    (*z)[j] = ((*z)[j] - m) / std::sqrt(v + 1e-5) * layer.gains[j] + layer.shifts[j];
+  }
+}
+
+std::vector<double> LayerByHand(const LayerWeights& layer, const std::vector<double>& x) {
+  std::vector<double> y(layer.biases.begin(), layer.biases.end());
+  y.resize(layer.out);
+  for (int64_t i = 0; i < layer.in; ++i) {
+    for (int64_t j = 0; j < layer.out; ++j) y[j] += x[i] * layer.weights[i * layer.out + j];
+  }
+  Normalise(layer, &y);
+  for (size_t j = 0; j < y.size(); ++j) {
+    y[j] = Activate(layer, y[j]) + (layer.residual ? x[j] : 0);
+  }
+  return y;
+}
+
+// What leaves layer `last` (0-based) for one row, by the formula, in double.
+std::vector<double> OutputsByHand(const Bundle& bundle, std::span<const double> raw, size_t last) {
   std::vector<double> x;
   for (size_t i = 0; i < raw.size(); ++i) {
     x.push_back((raw[i] - bundle.preprocessor.offsets()[i]) * bundle.preprocessor.scales()[i]);
   }
-  for (const LayerWeights& layer : bundle.weights) {
-    std::vector<double> y(layer.biases.begin(), layer.biases.end());
-    for (int64_t i = 0; i < layer.in; ++i) {
-      for (int64_t j = 0; j < layer.out; ++j) y[j] += x[i] * layer.weights[i * layer.out + j];
-    }
-    for (double& z : y) z = Activate(layer.activation, z);
-    x = y;
-  }
+  for (size_t i = 0; i <= last; ++i) x = LayerByHand(bundle.weights[i], x);
   return x;
+}
+
+std::vector<double> OutputsByHand(const Bundle& bundle, std::span<const double> raw) {
+  return OutputsByHand(bundle, raw, bundle.weights.size() - 1);
 }
 
 std::unique_ptr<Predictor> MakePredictor(Bundle bundle) {
@@ -60,8 +110,10 @@ std::unique_ptr<Predictor> MakePredictor(Bundle bundle) {
 }
 
 TEST(PredictorTest, AgreesWithTheFormulaForEveryTaskAndActivation) {
-  for (const Activation activation :
-       {Activation::kIdentity, Activation::kRelu, Activation::kSigmoid, Activation::kTanh}) {
+  for (auto number = static_cast<uint8_t>(Activation::kIdentity);
+       number <= static_cast<uint8_t>(kActivationLast); ++number) {
+    const Activation activation{number};
+    SCOPED_TRACE(int{number});
     for (const std::vector<int64_t>& hidden :
          {std::vector<int64_t>{}, std::vector<int64_t>{5}, std::vector<int64_t>{40, 3}}) {
       const Bundle bundle = RandomBundle(Task::kRegression, 6, hidden, activation, 0, 3);
@@ -74,6 +126,69 @@ TEST(PredictorTest, AgreesWithTheFormulaForEveryTaskAndActivation) {
         EXPECT_NEAR(p[r].value, expected, 1e-4 * (1 + std::fabs(expected)));
       }
     }
+  }
+}
+
+// Normalised by batch, then by layer with its input added; without biases.
+Bundle NormalisedBundle(Task task, int64_t classes) {
+  Bundle bundle = RandomBundle(task, 6, {9, 9}, Activation::kSilu, classes, 3);
+  Normalise(Normalization::kBatch, 4, &bundle.weights[0]);
+  Normalise(Normalization::kLayer, 5, &bundle.weights[1]);
+  bundle.weights[1].residual = true;
+  for (LayerWeights& layer : bundle.weights) layer.biases.clear();
+  return bundle;
+}
+
+TEST(PredictorTest, AgreesWithTheFormulaForNormalisedAndResidualLayers) {
+  const Bundle bundle = NormalisedBundle(Task::kRegression, 0);
+  const std::vector<double> values = RandomRows(130, 6, 4);
+  ASSERT_OK_AND_ASSIGN(const auto p, MakePredictor(bundle)->Predict(values));
+  for (size_t r = 0; r < p.size(); ++r) {
+    const double expected = OutputsByHand(bundle, {values.data() + r * 6, 6})[0];
+    EXPECT_NEAR(p[r].value, expected, 1e-4 * (1 + std::fabs(expected)));
+  }
+}
+
+TEST(PredictorTest, HiddenOutputsAreWhatLeavesALayer) {
+  const Bundle bundle = NormalisedBundle(Task::kRegression, 0);
+  const auto predictor = MakePredictor(bundle);
+  const std::vector<double> values = RandomRows(130, 6, 4);
+  for (const int64_t layer : {1, 2}) {
+    ASSERT_OK_AND_ASSIGN(const Matrix hidden, predictor->HiddenOutputs(values, layer));
+    ASSERT_EQ(hidden.rows(), 130);
+    ASSERT_EQ(hidden.cols(), 9);
+    for (int64_t r = 0; r < 130; ++r) {
+      const auto expected = OutputsByHand(bundle, {values.data() + r * 6, 6}, layer - 1);
+      for (int64_t c = 0; c < 9; ++c) EXPECT_NEAR(hidden.row(r)[c], expected[c], 1e-4);
+    }
+  }
+  const double not_finite[] = {1, 2, 3, 4, 5, INFINITY};
+  EXPECT_THAT(predictor->HiddenOutputs(not_finite, 1).status(),
+              HasReason(ErrorReason::kInvalidRequest));
+}
+
+TEST(PredictorTest, LabelsAreSigmoidsByThemselves) {
+  const Bundle bundle = NormalisedBundle(Task::kMultilabel, 4);
+  const std::vector<double> values = RandomRows(70, 6, 8);
+  ASSERT_OK_AND_ASSIGN(const auto p, MakePredictor(bundle)->Predict(values));
+  for (size_t r = 0; r < p.size(); ++r) {
+    EXPECT_EQ(p[r].class_index, -1);
+    const std::vector<double> logits = OutputsByHand(bundle, {values.data() + r * 6, 6});
+    for (size_t c = 0; c < 4; ++c) {
+      EXPECT_NEAR(p[r].probabilities[c], Sigmoid(logits[c]), 1e-4);
+    }
+  }
+  EXPECT_THAT(LikelyLabels({.probabilities = {0.7, 0.5, 0.1, 0.51}}), ElementsAre(0, 3));
+}
+
+TEST(PredictorTest, APoissonModelSaysTheRate) {
+  Bundle bundle = NormalisedBundle(Task::kRegression, 0);
+  bundle.loss.kind = LossKind::kPoisson;
+  const std::vector<double> values = RandomRows(70, 6, 8);
+  ASSERT_OK_AND_ASSIGN(const auto p, MakePredictor(bundle)->Predict(values));
+  for (size_t r = 0; r < p.size(); ++r) {
+    const double expected = std::exp(OutputsByHand(bundle, {values.data() + r * 6, 6})[0]);
+    EXPECT_NEAR(p[r].value, expected, 1e-4 * (1 + expected));
   }
 }
 
@@ -192,6 +307,27 @@ TEST(PredictorTest, EvaluateCountsRightClasses) {
   }
   EXPECT_EQ(result.metrics[1].first, "accuracy");
   EXPECT_DOUBLE_EQ(result.metrics[1].second, right / 4.0);
+}
+
+TEST(PredictorTest, EvaluateComparesEveryLabel) {
+  Bundle bundle = RandomBundle(Task::kMultilabel, 2, {}, Activation::kRelu, 2, 5);
+  bundle.classes = {"left", "right"};
+  const auto predictor = MakePredictor(bundle);
+  const Table table = TableOf("left,f0,right,f1\n1,0.5,0,9\n0,-2,1,12\n1,3,1,8\n0,0,0,11\n");
+  ASSERT_OK_AND_ASSIGN(const EvalResult result, predictor->Evaluate(table));
+  double right = 0;
+  for (int64_t r = 0; r < 4; ++r) {
+    const double row[] = {table.FindColumn("f0")->numbers[r], table.FindColumn("f1")->numbers[r]};
+    ASSERT_OK_AND_ASSIGN(const auto p, predictor->Predict(row));
+    right += (p[0].probabilities[0] > 0.5) == (table.FindColumn("left")->numbers[r] == 1);
+    right += (p[0].probabilities[1] > 0.5) == (table.FindColumn("right")->numbers[r] == 1);
+  }
+  EXPECT_EQ(result.rows, 4);
+  EXPECT_DOUBLE_EQ(result.Find("accuracy"), right / 8);
+  EXPECT_THAT(predictor->Evaluate(TableOf("left,f0,right,f1\n1,2,2,1\n0,1,1,1\n")).status(),
+              HasReason(ErrorReason::kInvalidRequest));
+  EXPECT_THAT(predictor->Evaluate(TableOf("left,f0,f1\n1,2,2\n0,1,1\n")).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("as a label")));
 }
 
 TEST(PredictorTest, EvaluateNamesEveryUnsuitableColumn) {

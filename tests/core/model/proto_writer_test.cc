@@ -13,6 +13,9 @@ TEST(ProtoWriterTest, WritesTheWireFormat) {
   ProtoWriter text;
   text.Text(2, "testing");
   EXPECT_EQ(text.bytes(), "\x12\x07testing");
+  ProtoWriter real;
+  real.Float(2, 1.5F);
+  EXPECT_EQ(real.bytes(), std::string("\x15\x00\x00\xc0\x3f", 5));
   ProtoWriter outer;
   outer.Message(3, number);
   EXPECT_EQ(outer.bytes(), "\x1a\x03\x08\x96\x01");

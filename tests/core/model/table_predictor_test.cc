@@ -118,5 +118,34 @@ TEST(TablePredictorRegressionTest, ValuesPrintAsShortestFloats) {
                               NumberText(static_cast<float>(p[1].value)), "\n"));
 }
 
+TEST(TablePredictorHiddenTest, ColumnsAreTheUnitsOfTheLayer) {
+  const auto predictor = *Predictor::Create(SmallBundle());
+  TablePredictor table(*predictor, {}, /*hidden_layer=*/1);
+  ASSERT_OK_AND_ASSIGN(std::string out, table.Append("weight,size\n3,1\n5,2\n"));
+  ASSERT_OK_AND_ASSIGN(const std::string rest, table.Finish());
+  const double rows[] = {1, 3, 2, 5};
+  ASSERT_OK_AND_ASSIGN(const Matrix hidden, predictor->HiddenOutputs(rows, 1));
+  std::string expected = "h0,h1,h2\n";
+  for (int64_t r = 0; r < 2; ++r) {
+    absl::StrAppend(&expected, NumberText(hidden.row(r)[0]), ",", NumberText(hidden.row(r)[1]), ",",
+                    NumberText(hidden.row(r)[2]), "\n");
+  }
+  EXPECT_EQ(out + rest, expected);
+  EXPECT_EQ(table.rows_done(), 2);
+}
+
+TEST(TablePredictorLabelsTest, LikelyLabelsAreJoined) {
+  // Without features' influence: probabilities are those of the biases.
+  Bundle bundle = RandomBundle(Task::kMultilabel, 1, {}, Activation::kRelu, 3, 1);
+  bundle.classes = {"a", "b", "c"};
+  bundle.weights[0].weights = {0, 0, 0};
+  bundle.weights[0].biases = {2, -3, 1};
+  const auto predictor = *Predictor::Create(bundle);
+  TablePredictor table(*predictor, {});
+  ASSERT_OK_AND_ASSIGN(std::string out, table.Append("f0\n7\n"));
+  ASSERT_OK_AND_ASSIGN(const std::string rest, table.Finish());
+  EXPECT_THAT(out + rest, StartsWith("prediction,probability_a,probability_b,probability_c\na;c,"));
+}
+
 }  // namespace
 }  // namespace trainyard

@@ -7,6 +7,13 @@ import sys
 import onnx
 from onnx import shape_inference
 
+OUTPUTS = {
+    "binary": ["label", "probabilities"],
+    "multiclass": ["label", "probabilities"],
+    "multilabel": ["labels", "probabilities"],
+    "regression": ["value"],
+}
+
 
 def check(path):
     model = onnx.load(str(path))
@@ -17,7 +24,7 @@ def check(path):
     assert metadata["task"] == path.stem.split("_")[0], metadata
     assert len(json.loads(metadata["feature_columns"])) == 5, metadata
     outputs = [output.name for output in model.graph.output]
-    assert outputs == (["value"] if metadata["task"] == "regression" else ["label", "probabilities"]), outputs
+    assert sorted(outputs) == OUTPUTS[metadata["task"]], outputs
 
 
 paths = sorted(pathlib.Path(sys.argv[1]).glob("*.onnx"))

@@ -25,24 +25,63 @@ struct Case {
   Bundle bundle;
 };
 
-std::vector<Case> AllCases() {
-  std::vector<Case> cases;
-  const std::vector<std::pair<std::string, Activation>> activations = {
-      {"identity", Activation::kIdentity},
-      {"relu", Activation::kRelu},
-      {"sigmoid", Activation::kSigmoid},
-      {"tanh", Activation::kTanh}};
-  for (const Task task : {Task::kBinary, Task::kMulticlass, Task::kRegression}) {
-    const int64_t classes = task == Task::kBinary ? 2 : 4;
-    const std::string word(TaskWord(task));
-    cases.push_back({absl::StrCat(word, "_linear"),
-                     RandomBundle(task, kFeatures, {}, Activation::kRelu, classes, 1)});
-    for (const auto& [name, activation] : activations) {
-      Bundle bundle = RandomBundle(task, kFeatures, {16, 7}, activation, classes, 2);
-      if (!bundle.classes.empty()) bundle.classes[0] = "naïve \"quoted\", €";
-      cases.push_back({absl::StrCat(word, "_", name), std::move(bundle)});
+constexpr Task kTasks[] = {Task::kBinary, Task::kMulticlass, Task::kRegression, Task::kMultilabel};
+
+Bundle RandomOf(Task task, const std::vector<int64_t>& hidden, Activation activation) {
+  const int64_t classes = task == Task::kBinary ? 2 : 4;
+  Bundle bundle = RandomBundle(task, kFeatures, hidden, activation, classes, 2);
+  if (!bundle.classes.empty()) bundle.classes[0] = "naïve \"quoted\", €";
+  return bundle;
+}
+
+// One per task and activation, by the activation's number.
+void AddActivations(std::vector<Case>* cases) {
+  for (const Task task : kTasks) {
+    for (auto number = static_cast<uint8_t>(Activation::kIdentity);
+         number <= static_cast<uint8_t>(kActivationLast); ++number) {
+      cases->push_back({absl::StrCat(TaskWord(task), "_activation", int{number}),
+                        RandomOf(task, {16, 7}, Activation{number})});
     }
   }
+}
+
+void AddNormalisations(std::vector<Case>* cases) {
+  for (const Task task : kTasks) {
+    for (const Normalization kind : {Normalization::kBatch, Normalization::kLayer}) {
+      Bundle bundle = RandomOf(task, {16, 16}, Activation::kGelu);
+      Normalise(kind, 3, &bundle.weights[0]);
+      Normalise(kind, 4, &bundle.weights[1]);
+      bundle.weights[1].residual = true;
+      bundle.weights[0].biases.clear();
+      bundle.weights[2].biases.clear();
+      cases->push_back(
+          {absl::StrCat(TaskWord(task), kind == Normalization::kBatch ? "_batch" : "_layer"),
+           std::move(bundle)});
+    }
+  }
+}
+
+// Whose losses decide what the outputs stand for.
+void AddLosses(std::vector<Case>* cases) {
+  Bundle poisson = RandomOf(Task::kRegression, {8}, Activation::kTanh);
+  poisson.loss.kind = LossKind::kPoisson;
+  cases->push_back({"regression_poisson", std::move(poisson)});
+  for (const Task task : {Task::kBinary, Task::kMulticlass}) {
+    Bundle hinge = RandomOf(task, {8}, Activation::kTanh);
+    hinge.loss.kind = LossKind::kHinge;
+    cases->push_back({absl::StrCat(TaskWord(task), "_hinge"), std::move(hinge)});
+  }
+}
+
+std::vector<Case> AllCases() {
+  std::vector<Case> cases;
+  for (const Task task : kTasks) {
+    cases.push_back(
+        {absl::StrCat(TaskWord(task), "_linear"), RandomOf(task, {}, Activation::kRelu)});
+  }
+  AddActivations(&cases);
+  AddNormalisations(&cases);
+  AddLosses(&cases);
   return cases;
 }
 
@@ -64,28 +103,45 @@ std::string JsonNumbers(const std::vector<double>& numbers) {
   return out + "]";
 }
 
+// What the model's outputs should be, row by row.
+struct Outputs {
+  std::vector<std::string> label;  // [rows]
+  std::vector<double> labels;      // [rows, labels] of 0 and 1
+  std::vector<double> probabilities;
+  std::vector<double> value;
+};
+
+Outputs OutputsOf(const Bundle& bundle, const std::vector<Prediction>& predictions) {
+  Outputs outputs;
+  for (const Prediction& p : predictions) {
+    if (bundle.task == Task::kRegression) {
+      outputs.value.push_back(p.value);
+    } else if (bundle.task == Task::kMultilabel) {
+      std::vector<double> labels(bundle.classes.size());
+      for (const int32_t label : LikelyLabels(p)) labels[label] = 1;
+      outputs.labels.insert(outputs.labels.end(), labels.begin(), labels.end());
+    } else {
+      outputs.label.push_back(bundle.classes[p.class_index]);
+    }
+    outputs.probabilities.insert(outputs.probabilities.end(), p.probabilities.begin(),
+                                 p.probabilities.end());
+  }
+  return outputs;
+}
+
 absl::Status WriteCase(const Case& c, const std::string& folder) {
   const std::vector<double> rows = InputRows();
   TY_ASSIGN_OR_RETURN(const std::unique_ptr<Predictor> predictor, Predictor::Create(c.bundle));
   TY_ASSIGN_OR_RETURN(const std::vector<Prediction> predictions, predictor->Predict(rows));
   TY_ASSIGN_OR_RETURN(const std::string onnx, ExportOnnx(c.bundle));
-  std::vector<std::string> labels;
-  std::vector<double> probabilities;
-  std::vector<double> values;
-  for (const Prediction& p : predictions) {
-    if (c.bundle.task == Task::kRegression) {
-      values.push_back(p.value);
-    } else {
-      labels.push_back(c.bundle.classes[p.class_index]);
-      probabilities.insert(probabilities.end(), p.probabilities.begin(), p.probabilities.end());
-    }
-  }
+  const Outputs outputs = OutputsOf(c.bundle, predictions);
   std::ofstream(absl::StrCat(folder, "/", c.name, ".onnx"), std::ios::binary) << onnx;
   std::ofstream json(absl::StrCat(folder, "/", c.name, ".json"));
   json << "{\"rows\":" << kRows << ",\"features\":" << kFeatures
-       << ",\"input\":" << JsonNumbers(rows) << ",\"label\":" << JsonTexts(labels)
-       << ",\"probabilities\":" << JsonNumbers(probabilities)
-       << ",\"value\":" << JsonNumbers(values) << "}\n";
+       << ",\"input\":" << JsonNumbers(rows) << ",\"label\":" << JsonTexts(outputs.label)
+       << ",\"labels\":" << JsonNumbers(outputs.labels)
+       << ",\"probabilities\":" << JsonNumbers(outputs.probabilities)
+       << ",\"value\":" << JsonNumbers(outputs.value) << "}\n";
   return json.good() ? absl::OkStatus()
                      : absl::InternalError(absl::StrCat("cannot write to ", folder));
 }

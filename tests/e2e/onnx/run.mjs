@@ -25,6 +25,10 @@ async function runCase(folder, name) {
   const input = new ort.Tensor('float32', Float32Array.from(expected.input), [expected.rows, expected.features]);
   const output = await session.run({features: input});
   if (expected.value.length > 0) return compareNumbers('value', output.value.data, expected.value);
+  if (expected.labels.length > 0) {
+    compareNumbers('labels', Array.from(output.labels.data, Number), expected.labels);
+    return compareNumbers('probabilities', output.probabilities.data, expected.probabilities);
+  }
   const labels = Array.from(output.label.data);
   const wrong = labels.findIndex((label, i) => label !== expected.label[i]);
   if (wrong >= 0 || labels.length !== expected.rows) {
