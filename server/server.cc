@@ -219,9 +219,13 @@ void Server::MakeServices() {
   const RpcContext rpc = Context(/*refuse_when_draining=*/true);
   const WatchOptions watch{.heartbeat_interval = options_.heartbeat_interval,
                            .watchers_max = options_.watchers_max};
-  dataset_service_ = std::make_unique<DatasetService>(rpc, datasets_.get(), blobs_.get(),
-                                                      files_.get());
-  job_service_ = std::make_unique<JobService>(rpc, Limits(), watch, jobs_.get(), datasets_.get());
+  dataset_service_ =
+      std::make_unique<DatasetService>(rpc, datasets_.get(), blobs_.get(), files_.get());
+  admission_ = std::make_unique<JobAdmission>(Limits(), &metrics_, jobs_.get(), datasets_.get(),
+                                              models_.get());
+  job_service_ = std::make_unique<JobService>(rpc, watch, jobs_.get(), admission_.get());
+  analysis_service_ =
+      std::make_unique<AnalysisService>(rpc, jobs_.get(), admission_.get(), blobs_.get());
   model_service_ = std::make_unique<ModelService>(rpc, PredictorCache::Options(), models_.get(),
                                                   datasets_.get());
   admin_service_ = std::make_unique<AdminService>(rpc, Limits(), metrics_address_, jobs_.get());
@@ -253,6 +257,7 @@ absl::Status Server::ServeClients() {
   }
   builder.RegisterService(dataset_service_.get());
   builder.RegisterService(job_service_.get());
+  builder.RegisterService(analysis_service_.get());
   builder.RegisterService(model_service_.get());
   builder.RegisterService(admin_service_.get());
   client_server_ = builder.BuildAndStart();
@@ -270,7 +275,8 @@ void Server::SetHealth(bool serving) {
   health->SetServingStatus(serving);  // the empty name: the server as a whole
   for (const char* service :
        {v1::DatasetService::service_full_name(), v1::JobService::service_full_name(),
-        v1::ModelService::service_full_name(), v1::AdminService::service_full_name()}) {
+        v1::AnalysisService::service_full_name(), v1::ModelService::service_full_name(),
+        v1::AdminService::service_full_name()}) {
     health->SetServingStatus(service, serving);
   }
 }

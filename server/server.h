@@ -1,9 +1,8 @@
 // Server is the composition root: it builds every part by hand, in order, and takes them down in
 // reverse.
 //
-//   TY_ASSIGN_OR_RETURN(std::unique_ptr<Server> server, Server::Create(options));   // now it serves
-//   … wait for a signal …
-//   server->Shutdown(absl::Now() + options.drain_timeout);
+//   TY_ASSIGN_OR_RETURN(std::unique_ptr<Server> server, Server::Create(options));   // now it
+//   serves … wait for a signal … server->Shutdown(absl::Now() + options.drain_timeout);
 //
 // Shutdown, in this order: (1) health says NOT_SERVING and new calls are refused, (2) watches and
 // waits end with UNAVAILABLE/DRAINING, other calls have until the deadline, then they are cancelled
@@ -32,7 +31,9 @@
 #include "server/options.h"
 #include "server/rpc/call_scope.h"
 #include "server/services/admin_service.h"
+#include "server/services/analysis_service.h"
 #include "server/services/dataset_service.h"
+#include "server/services/job_admission.h"
 #include "server/services/job_service.h"
 #include "server/services/model_service.h"
 #include "server/services/worker_service.h"
@@ -92,8 +93,10 @@ class Server {
                                       // jobs_ between Start and Stop
   std::unique_ptr<JobManager> jobs_;
   DrainSignal drain_;
+  std::unique_ptr<JobAdmission> admission_;
   std::unique_ptr<DatasetService> dataset_service_;
   std::unique_ptr<JobService> job_service_;
+  std::unique_ptr<AnalysisService> analysis_service_;
   std::unique_ptr<ModelService> model_service_;
   std::unique_ptr<AdminService> admin_service_;
   std::unique_ptr<WorkerService> worker_service_;

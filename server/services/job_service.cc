@@ -1,23 +1,18 @@
 #include "server/services/job_service.h"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/error_info.h"
 #include "core/base/limits.h"
 #include "core/base/status_macros.h"
 #include "server/services/job_filter.h"
-#include "server/services/job_spec.h"
 #include "server/services/request_checks.h"
 #include "server/services/wait_reactor.h"
 #include "server/storage/paging.h"
-#include "server/wire/convert.h"
-#include "server/wire/error_detail.h"
 #include "server/wire/names.h"
 
 namespace trainyard {
@@ -28,40 +23,6 @@ constexpr int64_t kEventsPageMax = 10'000;
 // Room for what an answer has around its entries.
 constexpr size_t kListBytesMax = static_cast<size_t>(limits::kAnswerBytesMax) - 65'536;
 
-absl::Status CheckCreate(const v1::CreateTrainingJobRequest& request) {
-  std::vector<FieldViolation> violations;
-  CheckDisplayName("training_job.display_name", request.training_job().display_name(), &violations);
-  CheckRequestId(request.request_id(), &violations);
-  if (!ParseName(kDatasets, request.training_job().dataset()).ok()) {
-    violations.push_back({"training_job.dataset",
-                          absl::StrCat("\"", request.training_job().dataset().substr(0, 100),
-                                       "\" is no dataset; give datasets/{id} of a READY one")});
-  }
-  return InvalidRequest(std::move(violations));
-}
-
-v1::TrainingJob NewJob(const v1::CreateTrainingJobRequest& request, const v1::Dataset& dataset,
-                       JobSpec spec, const Principal& principal) {
-  v1::TrainingJob job;
-  job.set_owner(principal.owner);
-  job.set_display_name(request.training_job().display_name());
-  job.set_dataset(dataset.name());
-  *job.mutable_spec() = request.training_job().spec();
-  *job.mutable_resolved_spec() = std::move(spec.resolved);
-  for (std::string& warning : spec.warnings) job.add_warnings(std::move(warning));
-  v1::JobReceipt& receipt = *job.mutable_receipt();
-  receipt.set_dataset_digest(dataset.digest());
-  receipt.set_spec_digest(SpecDigest(job.resolved_spec()));
-  receipt.set_seed(job.resolved_spec().seed());
-  receipt.set_threads(job.resolved_spec().threads());
-  return job;
-}
-
-std::string DigestOf(v1::CreateTrainingJobRequest request) {
-  request.clear_request_id();
-  return MessageDigest(request);
-}
-
 }  // namespace
 
 grpc::ServerUnaryReactor* JobService::CreateTrainingJob(grpc::CallbackServerContext* call,
@@ -69,34 +30,8 @@ grpc::ServerUnaryReactor* JobService::CreateTrainingJob(grpc::CallbackServerCont
                                                         v1::TrainingJob* response) {
   return Serve(rpc_, call, "/trainyard.v1.JobService/CreateTrainingJob", rpc_.quick, response,
                [=, this](const Principal& principal) {
-                 return Store(Create(*request, principal), response);
+                 return Store(admission_->CreateTraining(*request, principal), response);
                });
-}
-
-absl::StatusOr<v1::TrainingJob> JobService::Create(const v1::CreateTrainingJobRequest& request,
-                                                   const Principal& principal) {
-  const std::string digest = DigestOf(request);
-  TY_ASSIGN_OR_RETURN(std::optional<v1::TrainingJob> before,
-                      jobs_->FindSubmitted(principal.owner, request.request_id(), digest));
-  if (before.has_value()) return *std::move(before);
-  absl::StatusOr<v1::TrainingJob> job = Prepare(request, principal);
-  if (!job.ok()) {
-    // JobManager counts what it refuses itself.
-    rpc_.metrics->JobRejected(
-        absl::AsciiStrToLower(ErrorReasonName(ErrorInfoOf(job.status()).reason)));
-  }
-  if (!job.ok() || request.validate_only()) return job;
-  return jobs_->Submit(*std::move(job), request.request_id(), digest);
-}
-
-absl::StatusOr<v1::TrainingJob> JobService::Prepare(const v1::CreateTrainingJobRequest& request,
-                                                    const Principal& principal) {
-  TY_RETURN_IF_ERROR(CheckCreate(request));
-  TY_ASSIGN_OR_RETURN(const v1::Dataset dataset, datasets_->Get(request.training_job().dataset()));
-  TY_RETURN_IF_ERROR(CheckReady(dataset));
-  TY_ASSIGN_OR_RETURN(JobSpec spec,
-                      ResolveJobSpec(request.training_job().spec(), dataset, limits_));
-  return NewJob(request, dataset, std::move(spec), principal);
 }
 
 grpc::ServerUnaryReactor* JobService::OnJob(grpc::CallbackServerContext* call, const char* method,

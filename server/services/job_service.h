@@ -10,18 +10,17 @@
 #include "server/jobs/job_manager.h"
 #include "server/rpc/call_scope.h"
 #include "server/rpc/serve.h"
-#include "server/services/service_limits.h"
+#include "server/services/job_admission.h"
 #include "server/services/watch_reactor.h"
-#include "server/storage/dataset_store.h"
 #include "trainyard/v1/job.grpc.pb.h"
 
 namespace trainyard {
 
 class JobService final : public v1::JobService::CallbackService {
  public:
-  JobService(const RpcContext& rpc, const ServiceLimits& limits, const WatchOptions& watch,
-             JobManager* jobs, DatasetStore* datasets)
-      : rpc_(rpc), limits_(limits), watch_(watch), jobs_(jobs), datasets_(datasets) {}
+  JobService(const RpcContext& rpc, const WatchOptions& watch, JobManager* jobs,
+             JobAdmission* admission)
+      : rpc_(rpc), watch_(watch), jobs_(jobs), admission_(admission) {}
 
   grpc::ServerUnaryReactor* CreateTrainingJob(grpc::CallbackServerContext* call,
                                               const v1::CreateTrainingJobRequest* request,
@@ -54,11 +53,6 @@ class JobService final : public v1::JobService::CallbackService {
                                             v1::TrainingJob* response) override;
 
  private:
-  absl::StatusOr<v1::TrainingJob> Create(const v1::CreateTrainingJobRequest& request,
-                                         const Principal& principal);
-  // The job as it will be submitted: checked, resolved.
-  absl::StatusOr<v1::TrainingJob> Prepare(const v1::CreateTrainingJobRequest& request,
-                                          const Principal& principal);
   // A call about the job `name`, whose form is checked first.
   grpc::ServerUnaryReactor* OnJob(grpc::CallbackServerContext* call, const char* method,
                                   const std::string& name,
@@ -67,10 +61,9 @@ class JobService final : public v1::JobService::CallbackService {
   absl::StatusOr<v1::ListJobEventsResponse> ListEvents(const v1::ListJobEventsRequest& request);
 
   const RpcContext rpc_;
-  const ServiceLimits limits_;
   const WatchOptions watch_;
   JobManager* const jobs_;
-  DatasetStore* const datasets_;
+  JobAdmission* const admission_;
   std::atomic<int64_t> watchers_{0};
 };
 

@@ -234,9 +234,11 @@ void CheckNonZero(const v1::TrainingSpec& spec, Violations* violations) {
 }
 
 void NonZeroToProto(const TrainConfig& config, v1::TrainingSpec* spec) {
-  // INT32_MAX steps and more than that are the same thing: the first step only.
-  spec->set_step_event_interval(
-      static_cast<int32_t>(std::min<int64_t>(config.step_event_interval, INT32_MAX)));
+  if (config.step_event_interval != 0) {
+    // INT32_MAX steps and more than that are the same thing: the first step only.
+    spec->set_step_event_interval(
+        static_cast<int32_t>(std::min<int64_t>(config.step_event_interval, INT32_MAX)));
+  }
   if (config.max_steps != 0) spec->set_max_steps(config.max_steps);
   if (config.evaluation_interval != 0) spec->set_evaluation_interval(config.evaluation_interval);
 }

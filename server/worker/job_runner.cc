@@ -20,6 +20,9 @@
 #include "server/base/log.h"
 #include "server/base/version.h"
 #include "server/wire/convert.h"
+#include "server/wire/enum_cast.h"
+#include "server/worker/analysis_runner.h"
+#include "server/worker/model_fit.h"
 
 namespace trainyard {
 namespace {
@@ -33,6 +36,9 @@ class ReportingObserver : public TrainObserver {
   explicit ReportingObserver(Reporter* reporter) : reporter_(reporter) {}
   void OnStep(const StepRecord& step) override { reporter_->Add(StepToProto(step)); }
   void OnEpoch(const EpochRecord& epoch) override { reporter_->Add(EpochToProto(epoch)); }
+  void OnEvaluation(const EvaluationRecord& evaluation) override {
+    reporter_->Add(EvaluationToProto(evaluation));
+  }
   void OnProgress(int64_t steps_done, int64_t rows_seen) override {
     reporter_->SetProgress(steps_done, rows_seen);
   }
@@ -40,6 +46,12 @@ class ReportingObserver : public TrainObserver {
  private:
   Reporter* const reporter_;
 };
+
+absl::Duration MaxRuntime(const v1::TrainingSpec& spec) {
+  if (!spec.has_max_runtime()) return absl::Seconds(limits::kRuntimeSecondsMax);
+  return absl::Seconds(spec.max_runtime().seconds()) +
+         absl::Nanoseconds(spec.max_runtime().nanos());
+}
 
 absl::Status OutOfMemory(const v1::TrainingSpec& spec) {
   return MakeError(absl::StatusCode::kResourceExhausted,
@@ -50,14 +62,36 @@ absl::Status OutOfMemory(const v1::TrainingSpec& spec) {
                                              ", batch_size ", spec.batch_size())});
 }
 
+// Of an analysis: half of one is of no use, unlike half of a training.
+absl::Status OutOfTime(const v1::TrainingSpec& spec) {
+  return MakeError(
+      absl::StatusCode::kDeadlineExceeded, "the analysis was not done within its runtime limit",
+      {.reason = ErrorReason::kRuntimeLimit,
+       .hint = "ask for fewer points or rows_max, or raise max_runtime",
+       .in_force = absl::StrCat("max_runtime ", absl::FormatDuration(MaxRuntime(spec)))});
+}
+
 absl::Status SpecError(std::vector<FieldViolation> violations) {
   return MakeViolationsError(ErrorReason::kInvalidSpec, std::move(violations));
 }
 
-absl::Duration MaxRuntime(const v1::TrainingSpec& spec) {
-  if (!spec.has_max_runtime()) return absl::Seconds(limits::kRuntimeSecondsMax);
-  return absl::Seconds(spec.max_runtime().seconds()) +
-         absl::Nanoseconds(spec.max_runtime().nanos());
+// Of the bundle of a model that the assignment names.
+std::string DigestOf(const v1::Assignment& assignment, const std::string& model) {
+  for (const v1::ModelBlob& blob : assignment.models()) {
+    if (blob.model() == model) return blob.digest();
+  }
+  return "";
+}
+
+// GetAnalysisResult answers with all of it.
+absl::Status CheckResultSize(const v1::AnalysisResult& result) {
+  const size_t size = result.ByteSizeLong();
+  if (size <= static_cast<size_t>(limits::kAnswerBytesMax)) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kResourceExhausted,
+                   absl::StrCat("the result has ", size, " bytes"),
+                   {.reason = ErrorReason::kTooLarge,
+                    .hint = "ask for fewer points, or analyse a smaller network",
+                    .in_force = absl::StrCat("at most ", limits::kAnswerBytesMax, " bytes")});
 }
 
 // Empty when it cannot be read: the blob is asked for then.
@@ -119,7 +153,7 @@ v1::JobOutcome JobRunner::Run(const v1::Assignment& assignment, StopFlag* stop, 
   // The one place where an exception is expected: the standard library's, from deep inside, when
   // memory is short.
   try {
-    result = Train(assignment, *stop, &reporter);
+    result = Work(assignment, *stop, &reporter);
   } catch (const std::bad_alloc&) {
     result = OutOfMemory(spec);
   }
@@ -132,25 +166,91 @@ v1::JobOutcome JobRunner::Run(const v1::Assignment& assignment, StopFlag* stop, 
     *outcome.mutable_succeeded() = *std::move(result);
   } else if (absl::IsCancelled(result.status()) && stop->cause() == StopCause::kCancelled) {
     outcome.mutable_stopped();
+  } else if (absl::IsCancelled(result.status()) && stop->cause() == StopCause::kRuntimeLimit) {
+    *outcome.mutable_failed() = JobErrorFromStatus(OutOfTime(spec));
   } else {
     *outcome.mutable_failed() = JobErrorFromStatus(result.status());
   }
   return outcome;
 }
 
+absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Work(const v1::Assignment& assignment,
+                                                          const StopFlag& stop,
+                                                          Reporter* reporter) {
+  TY_ASSIGN_OR_RETURN(Job job, Load(assignment));
+  if (assignment.has_analysis()) return Analyze(assignment, job, stop, reporter);
+  return Train(assignment, std::move(job), stop, reporter);
+}
+
 absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Train(const v1::Assignment& assignment,
-                                                           const StopFlag& stop,
+                                                           Job job, const StopFlag& stop,
                                                            Reporter* reporter) {
+  ReportingObserver observer(reporter);
+  const MlpWeights* const initial = job.network.empty() ? nullptr : &job.network;
+  TY_ASSIGN_OR_RETURN(SeedsResult result,
+                      TrainSeeds(job.config, job.dataset, initial, observer, stop));
+  if (result.best.test.rows > 0) reporter->Add(TestToProto(result, job.dataset.classes));
+  return Store(assignment, job, std::move(result));
+}
+
+absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Analyze(const v1::Assignment& assignment,
+                                                             const Job& job, const StopFlag& stop,
+                                                             Reporter* reporter) {
+  MlpWeights other;
+  const std::string& other_model = assignment.analysis().loss_line().other_model();
+  if (!other_model.empty()) {
+    TY_ASSIGN_OR_RETURN(Bundle bundle, LoadModel(assignment, other_model));
+    TY_RETURN_IF_ERROR(CheckModel(other_model, bundle, job.config, job.dataset));
+    other = std::move(bundle.weights);
+  }
+  AnalysisReporter progress(reporter);
+  TY_ASSIGN_OR_RETURN(
+      const v1::AnalysisResult result,
+      RunAnalysis(
+          {.spec = assignment.analysis(),
+           .config = job.config,
+           .dataset = job.dataset,
+           .network = job.network,
+           .other = other},
+          [&progress](int64_t done, int64_t total) { progress.Add(done, total); }, stop));
+  TY_RETURN_IF_ERROR(CheckResultSize(result));
+  return WriteResult(result.SerializeAsString());
+}
+
+absl::StatusOr<JobRunner::Job> JobRunner::Load(const v1::Assignment& assignment) {
+  Job job;
   std::vector<FieldViolation> violations;
-  const TrainConfig config = TrainConfigFromProto(assignment.resolved_spec(), &violations);
+  job.config = TrainConfigFromProto(assignment.resolved_spec(), &violations);
   if (!violations.empty()) return SpecError(std::move(violations));
   TY_ASSIGN_OR_RETURN(const std::shared_ptr<const Table> table, LoadTable(assignment));
-  TY_ASSIGN_OR_RETURN(const Dataset dataset, BuildDataset(*table, config.data, config.seed));
-  TY_ASSIGN_OR_RETURN(const std::unique_ptr<Trainer> trainer, Trainer::Create(config, dataset));
-  ReportingObserver observer(reporter);
-  TY_ASSIGN_OR_RETURN(TrainResult result, trainer->Run(observer, stop));
-  if (result.test.rows > 0) reporter->Add(TestToProto(result.test));
-  return Store(assignment, dataset, std::move(result));
+  TY_ASSIGN_OR_RETURN(job.dataset, BuildDataset(*table, job.config.data, job.config.seed));
+  const std::string& analyzed = assignment.analysis().model();
+  const std::string& model =
+      analyzed.empty() ? assignment.resolved_spec().initial_model() : analyzed;
+  if (model.empty()) return job;
+  TY_ASSIGN_OR_RETURN(Bundle bundle, LoadModel(assignment, model));
+  TY_RETURN_IF_ERROR(CheckModel(model, bundle, job.config, job.dataset));
+  TY_RETURN_IF_ERROR(UsePreprocessor(bundle.preprocessor, *table, job.config, &job.dataset));
+  job.network = std::move(bundle.weights);
+  job.initial_digest = DigestOf(assignment, model);
+  return job;
+}
+
+absl::StatusOr<Bundle> JobRunner::LoadModel(const v1::Assignment& assignment,
+                                            const std::string& model) {
+  const std::string digest = DigestOf(assignment, model);
+  const absl::StatusOr<std::string> bytes = blobs_->ReadBlob(digest);
+  // Its row is there for as long as the job is: a missing blob is damage, not a wrong name.
+  if (absl::IsNotFound(bytes.status())) {
+    return MakeError(absl::StatusCode::kDataLoss, absl::StrCat("the bundle of ", model, " is gone"),
+                     {.reason = ErrorReason::kDataLoss,
+                      .hint = "restore the data directory from a backup",
+                      .in_force = absl::StrCat("digest \"", digest, "\"")});
+  }
+  TY_RETURN_IF_ERROR(bytes.status());
+  absl::StatusOr<Bundle> bundle = DecodeBundle(*bytes);
+  if (!bundle.ok()) return Annotate(bundle.status(), model);
+  return bundle;
 }
 
 absl::StatusOr<std::shared_ptr<const Table>> JobRunner::LoadTable(
@@ -177,16 +277,27 @@ absl::StatusOr<std::string> JobRunner::LoadTableBytes(const v1::Assignment& assi
   return blobs_->ReadBlob(assignment.table_digest());
 }
 
+absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::WriteResult(const std::string& bytes) {
+  const std::string digest = Sha256Digest(bytes);
+  TY_RETURN_IF_ERROR(blobs_->WriteBlob(bytes, digest));
+  v1::JobOutcome::Succeeded succeeded;
+  succeeded.set_bundle_digest(digest);
+  succeeded.set_bundle_size_bytes(static_cast<int64_t>(bytes.size()));
+  succeeded.set_stop_reason(v1::STOP_REASON_COMPLETED);
+  return succeeded;
+}
+
 absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Store(const v1::Assignment& assignment,
-                                                           const Dataset& dataset,
-                                                           TrainResult result) {
+                                                           const Job& job, SeedsResult result) {
   const v1::TrainingSpec& spec = assignment.resolved_spec();
+  const Dataset& dataset = job.dataset;
   Bundle bundle{.task = dataset.config.task,
+                .loss = LossConfigOf(job.config, dataset),
                 .target_column = dataset.config.target_column,
                 .feature_columns = dataset.config.feature_columns,
                 .classes = dataset.classes,
                 .preprocessor = dataset.preprocessor,
-                .weights = std::move(result.weights),
+                .weights = std::move(result.best.weights),
                 .provenance = {{"build", BuildString()},
                                {"dataset_digest", assignment.dataset_digest()},
                                {"isa", engine_.isa},
@@ -194,15 +305,19 @@ absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Store(const v1::Assignment&
                                {"seed", absl::StrCat(spec.seed())},
                                {"spec_digest", assignment.spec_digest()},
                                {"threads", absl::StrCat(spec.threads())}}};
-  const std::string bytes = EncodeBundle(bundle);
-  const std::string digest = Sha256Digest(bytes);
-  TY_RETURN_IF_ERROR(blobs_->WriteBlob(bytes, digest));
-
-  v1::JobOutcome::Succeeded succeeded;
-  succeeded.set_bundle_digest(digest);
-  succeeded.set_bundle_size_bytes(static_cast<int64_t>(bytes.size()));
-  succeeded.set_stop_reason(static_cast<v1::StopReason>(result.stop_reason));
-  MetricsToProto(result.test, succeeded.mutable_test_metrics());
+  // Its name is in the spec; the digest says which bytes that was.
+  if (!job.initial_digest.empty()) {
+    bundle.provenance.insert(bundle.provenance.begin() + 2,
+                             {"initial_model_digest", job.initial_digest});
+  }
+  TY_ASSIGN_OR_RETURN(v1::JobOutcome::Succeeded succeeded, WriteResult(EncodeBundle(bundle)));
+  const EvalResult& test = result.best.test;
+  succeeded.set_stop_reason(EnumCast<v1::StopReason>(result.best.stop_reason));
+  MetricsToProto(test, succeeded.mutable_test_metrics());
+  if (HasConfusion(test, dataset.classes)) {
+    ConfusionToProto(test, dataset.classes, succeeded.mutable_test_confusion());
+  }
+  SeedResultsToProto(result.seeds, succeeded.mutable_seed_results());
   succeeded.set_parameter_count(bundle.parameter_count());
   *succeeded.mutable_feature_columns() = {bundle.feature_columns.begin(),
                                           bundle.feature_columns.end()};

@@ -1,5 +1,6 @@
-// JobRunner trains one assignment after the other: table → dataset → trainer → bundle → blob →
-// outcome. It knows nothing of gRPC, and never fails: whatever goes wrong is an outcome.
+// JobRunner works on one assignment after the other: table → dataset → training → bundle, or
+// analysis → result, → blob → outcome. It knows nothing of gRPC, and never fails: whatever goes
+// wrong is an outcome.
 //
 //   JobRunner runner(&blobs);
 //   v1::JobOutcome outcome = runner.Run(assignment, &stop, &sink);   // events went to `sink`
@@ -17,8 +18,9 @@
 #include "absl/status/statusor.h"
 #include "core/base/stop_flag.h"
 #include "core/data/dataset.h"
+#include "core/model/bundle.h"
 #include "core/tensor/engine_info.h"
-#include "core/train/trainer.h"
+#include "core/train/seed_runs.h"
 #include "server/worker/event_sink.h"
 #include "server/worker/reporter.h"
 #include "server/worker/table_cache.h"
@@ -36,12 +38,30 @@ class JobRunner {
   v1::JobOutcome Run(const v1::Assignment& assignment, StopFlag* stop, EventSink* sink);
 
  private:
-  absl::StatusOr<v1::JobOutcome::Succeeded> Train(const v1::Assignment& assignment,
+  // What an assignment works with.
+  struct Job {
+    TrainConfig config;
+    Dataset dataset;
+    MlpWeights network;          // of the model to start from or to analyse; empty: drawn
+    std::string initial_digest;  // of that model's bundle
+  };
+
+  absl::StatusOr<v1::JobOutcome::Succeeded> Work(const v1::Assignment& assignment,
+                                                 const StopFlag& stop, Reporter* reporter);
+  absl::StatusOr<v1::JobOutcome::Succeeded> Train(const v1::Assignment& assignment, Job job,
                                                   const StopFlag& stop, Reporter* reporter);
+  absl::StatusOr<v1::JobOutcome::Succeeded> Analyze(const v1::Assignment& assignment,
+                                                    const Job& job, const StopFlag& stop,
+                                                    Reporter* reporter);
+  absl::StatusOr<Job> Load(const v1::Assignment& assignment);
+  // The bundle of a model the assignment names.
+  absl::StatusOr<Bundle> LoadModel(const v1::Assignment& assignment, const std::string& model);
   absl::StatusOr<std::shared_ptr<const Table>> LoadTable(const v1::Assignment& assignment);
   absl::StatusOr<std::string> LoadTableBytes(const v1::Assignment& assignment);
-  absl::StatusOr<v1::JobOutcome::Succeeded> Store(const v1::Assignment& assignment,
-                                                  const Dataset& dataset, TrainResult result);
+  absl::StatusOr<v1::JobOutcome::Succeeded> Store(const v1::Assignment& assignment, const Job& job,
+                                                  SeedsResult result);
+  // Stores what the assignment came to; the answer has its digest and size.
+  absl::StatusOr<v1::JobOutcome::Succeeded> WriteResult(const std::string& bytes);
 
   BlobClient* const blobs_;
   const EngineInfo engine_;

@@ -1,0 +1,190 @@
+#include "server/services/job_admission.h"
+
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/error_info.h"
+#include "core/base/status_macros.h"
+#include "server/base/ids.h"
+#include "server/services/job_spec.h"
+#include "server/services/request_checks.h"
+#include "server/wire/analysis_convert.h"
+#include "server/wire/convert.h"
+#include "server/wire/error_detail.h"
+#include "server/wire/names.h"
+
+namespace trainyard {
+namespace {
+
+using Violations = std::vector<FieldViolation>;
+
+void CheckDatasetName(absl::string_view field, const std::string& name, Violations* violations) {
+  if (ParseName(kDatasets, name).ok()) return;
+  violations->push_back(
+      {std::string(field), absl::StrCat("\"", name.substr(0, 100),
+                                        "\" is no dataset; give datasets/{id} of a READY one")});
+}
+
+// An empty name says that there is none.
+void CheckModelName(absl::string_view field, const std::string& name, Violations* violations) {
+  if (name.empty() || ParseName(kModels, name).ok()) return;
+  violations->push_back({std::string(field), absl::StrCat("\"", name.substr(0, 100),
+                                                          "\" is no model; give models/{id}")});
+}
+
+absl::Status CheckTraining(const v1::CreateTrainingJobRequest& request) {
+  const v1::TrainingJob& job = request.training_job();
+  Violations violations;
+  CheckDisplayName("training_job.display_name", job.display_name(), &violations);
+  CheckRequestId(request.request_id(), &violations);
+  CheckDatasetName("training_job.dataset", job.dataset(), &violations);
+  CheckModelName("training_job.spec.initial_model", job.spec().initial_model(), &violations);
+  return InvalidRequest(std::move(violations));
+}
+
+absl::Status CheckAnalysis(const v1::CreateAnalysisRequest& request) {
+  const v1::AnalysisSpec& analysis = request.analysis();
+  Violations violations;
+  CheckDisplayName("display_name", request.display_name(), &violations);
+  CheckRequestId(request.request_id(), &violations);
+  const bool has_model = !analysis.model().empty();
+  // With a model both may be left out.
+  if (!has_model || !request.dataset().empty()) {
+    CheckDatasetName("dataset", request.dataset(), &violations);
+  }
+  if (has_model && request.has_spec()) {
+    violations.push_back(
+        {"spec", "is given together with analysis.model, which has one; leave one of both out"});
+  }
+  CheckModelName("spec.initial_model", request.spec().initial_model(), &violations);
+  CheckModelName("analysis.model", analysis.model(), &violations);
+  if (analysis.has_loss_line()) {
+    const std::string& other = analysis.loss_line().other_model();
+    CheckModelName("analysis.loss_line.other_model", other, &violations);
+    if (other.empty()) {
+      violations.push_back({"analysis.loss_line.other_model", "is missing; give models/{id}"});
+    }
+  }
+  return InvalidRequest(std::move(violations));
+}
+
+template <typename Request>
+std::string DigestOf(Request request) {
+  request.clear_request_id();
+  return MessageDigest(request);
+}
+
+}  // namespace
+
+absl::StatusOr<v1::TrainingJob> JobAdmission::CreateTraining(
+    const v1::CreateTrainingJobRequest& request, const Principal& principal) {
+  return Submit({.owner = principal.owner,
+                 .request_id = request.request_id(),
+                 .digest = DigestOf(request),
+                 .validate_only = request.validate_only()},
+                [&] { return PrepareTraining(request, principal); });
+}
+
+absl::StatusOr<v1::TrainingJob> JobAdmission::CreateAnalysis(
+    const v1::CreateAnalysisRequest& request, const Principal& principal) {
+  return Submit({.owner = principal.owner,
+                 .request_id = request.request_id(),
+                 // Both calls share their request ids: a training must not look like an analysis.
+                 .digest = Sha256Digest(absl::StrCat("CreateAnalysis ", DigestOf(request))),
+                 .validate_only = request.validate_only()},
+                [&] { return PrepareAnalysis(request, principal); });
+}
+
+absl::StatusOr<v1::TrainingJob> JobAdmission::Submit(const Submission& submission,
+                                                     const Prepare& prepare) {
+  TY_ASSIGN_OR_RETURN(
+      std::optional<v1::TrainingJob> before,
+      jobs_->FindSubmitted(submission.owner, submission.request_id, submission.digest));
+  if (before.has_value()) return *std::move(before);
+  absl::StatusOr<v1::TrainingJob> job = prepare();
+  if (!job.ok()) {
+    // JobManager counts what it refuses itself.
+    metrics_->JobRejected(absl::AsciiStrToLower(ErrorReasonName(ErrorInfoOf(job.status()).reason)));
+  }
+  if (!job.ok() || submission.validate_only) return job;
+  return jobs_->Submit(*std::move(job), submission.request_id, submission.digest);
+}
+
+absl::StatusOr<v1::TrainingJob> JobAdmission::PrepareTraining(
+    const v1::CreateTrainingJobRequest& request, const Principal& principal) {
+  TY_RETURN_IF_ERROR(CheckTraining(request));
+  const v1::TrainingJob& job = request.training_job();
+  return NewJob(job.spec(), job.dataset(), job.display_name(), principal);
+}
+
+absl::StatusOr<v1::TrainingJob> JobAdmission::PrepareAnalysis(
+    const v1::CreateAnalysisRequest& request, const Principal& principal) {
+  TY_RETURN_IF_ERROR(CheckAnalysis(request));
+  TY_ASSIGN_OR_RETURN(const Subject subject, FindSubject(request));
+  TY_ASSIGN_OR_RETURN(v1::TrainingJob job,
+                      NewJob(subject.spec, subject.dataset, request.display_name(), principal));
+  Violations violations;
+  const v1::TrainingSpec& resolved = job.resolved_spec();
+  *job.mutable_analysis() = ResolveAnalysis(request.analysis(), resolved, &violations);
+  if (request.analysis().has_loss_line()) {
+    TY_ASSIGN_OR_RETURN(const v1::Model other,
+                        models_->Get(request.analysis().loss_line().other_model()));
+    CheckModelFits(other, resolved, "analysis.loss_line.other_model", &violations);
+  }
+  if (subject.model.has_value()) {
+    CheckModelFits(*subject.model, resolved, "analysis.model", &violations);
+  }
+  if (violations.empty()) return job;
+  return MakeViolationsError(ErrorReason::kInvalidSpec, std::move(violations));
+}
+
+absl::StatusOr<JobAdmission::Subject> JobAdmission::FindSubject(
+    const v1::CreateAnalysisRequest& request) {
+  const std::string& name = request.analysis().model();
+  if (name.empty()) return Subject{request.spec(), request.dataset(), std::nullopt};
+  TY_ASSIGN_OR_RETURN(v1::Model model, models_->Get(name));
+  Subject subject{SpecOf(model, limits_), request.dataset(), std::nullopt};
+  if (subject.dataset.empty()) {
+    const absl::StatusOr<v1::TrainingJob> job = jobs_->Get(model.training_job());
+    if (absl::IsNotFound(job.status())) {
+      return InvalidRequest(
+          "dataset", absl::StrCat("is missing, and ", model.training_job(), ", which made ", name,
+                                  ", was deleted; give datasets/{id}"));
+    }
+    TY_RETURN_IF_ERROR(job.status());
+    subject.dataset = job->dataset();
+  }
+  subject.model = std::move(model);
+  return subject;
+}
+
+absl::StatusOr<v1::TrainingJob> JobAdmission::NewJob(const v1::TrainingSpec& spec,
+                                                     const std::string& dataset_name,
+                                                     const std::string& display_name,
+                                                     const Principal& principal) {
+  TY_ASSIGN_OR_RETURN(const v1::Dataset dataset, datasets_->Get(dataset_name));
+  TY_RETURN_IF_ERROR(CheckReady(dataset));
+  v1::Model initial;
+  if (!spec.initial_model().empty()) {
+    TY_ASSIGN_OR_RETURN(initial, models_->Get(spec.initial_model()));
+  }
+  TY_ASSIGN_OR_RETURN(
+      JobSpec resolved,
+      ResolveJobSpec(spec, dataset, limits_, spec.initial_model().empty() ? nullptr : &initial));
+  v1::TrainingJob job;
+  job.set_owner(principal.owner);
+  job.set_display_name(display_name);
+  job.set_dataset(dataset.name());
+  *job.mutable_spec() = spec;
+  *job.mutable_resolved_spec() = std::move(resolved.resolved);
+  for (std::string& warning : resolved.warnings) job.add_warnings(std::move(warning));
+  v1::JobReceipt& receipt = *job.mutable_receipt();
+  receipt.set_dataset_digest(dataset.digest());
+  receipt.set_spec_digest(SpecDigest(job.resolved_spec()));
+  receipt.set_seed(job.resolved_spec().seed());
+  receipt.set_threads(job.resolved_spec().threads());
+  return job;
+}
+
+}  // namespace trainyard

@@ -1,0 +1,30 @@
+// Analyses between core's words and the contract's: options one way, results the other.
+//
+// Thread-safety: pure functions.
+#ifndef TRAINYARD_SERVER_WIRE_ANALYSIS_CONVERT_H_
+#define TRAINYARD_SERVER_WIRE_ANALYSIS_CONVERT_H_
+
+#include <vector>
+
+#include "core/base/error_info.h"
+#include "core/train/learning_rate_finder.h"
+#include "trainyard/v1/analysis.pb.h"
+#include "trainyard/v1/analysis_spec.pb.h"
+#include "trainyard/v1/spec.pb.h"
+
+namespace trainyard {
+
+// `analysis` with every default filled in. All faults go to `violations`, with paths "analysis.…":
+// unknown fields and values, no kind, options out of range or that do not go with the spec.
+// REQUIRES: `spec` is resolved. Whether models exist and fit is not looked at.
+v1::AnalysisSpec ResolveAnalysis(const v1::AnalysisSpec& analysis, const v1::TrainingSpec& spec,
+                                 std::vector<FieldViolation>* violations);
+
+// Options of each kind; fields that are absent have core's defaults.
+LearningRateFinderOptions OptionsFromProto(const v1::LearningRateFinderSpec& spec);
+
+void ResultToProto(const LearningRateFinderResult& result, v1::AnalysisResult* proto);
+
+}  // namespace trainyard
+
+#endif  // TRAINYARD_SERVER_WIRE_ANALYSIS_CONVERT_H_
