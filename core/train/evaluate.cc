@@ -23,11 +23,12 @@ std::vector<int64_t> EvalBatchSizes(int64_t rows) {
 absl::StatusOr<EvalResult> Evaluate(const MeterConfig& config, const Part& part, Mlp& mlp) {
   EvalMeter meter(config);
   const LossTargets targets{.values = part.targets.empty() ? nullptr : part.targets.data(),
-                            .classes = part.classes.empty() ? nullptr : part.classes.data()};
+                            .classes = part.classes.empty() ? nullptr : part.classes.data(),
+                            .weights = part.weights.empty() ? nullptr : part.weights.data()};
   for (int64_t begin = 0; begin < part.rows(); begin += kEvalBatchRows) {
     const int64_t rows = std::min(kEvalBatchRows, part.rows() - begin);
     TY_RETURN_IF_ERROR(mlp.Forward(part.features.row(begin).data(), rows));
-    meter.Add(mlp.logits(), targets.From(begin), rows);
+    meter.Add(mlp.logits(), targets.From(begin, config.outputs), rows);
   }
   return meter.Result();
 }

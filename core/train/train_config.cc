@@ -6,16 +6,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
-#include "core/data/number.h"
 #include "core/data/split.h"
+#include "core/optim/optimizer_checks.h"
+#include "core/train/config_checks.h"
 
 namespace trainyard {
 namespace {
-
-constexpr double kLearningRateMax = 1e6;
-constexpr double kWeightDecayMax = 1e6;
-constexpr double kRuntimeSecondsMin = 0.1;
 
 // For the default of step_event_interval only: what a fast machine does with one thread. An
 // optimistic speed gives fewer events than 10 a second, never more.
@@ -23,137 +19,44 @@ constexpr double kNominalFlopsPerSecond = 250e9;
 constexpr double kNominalStepSeconds = 1e-6;
 constexpr double kEventsPerSecondMax = 10;
 
-using Violations = std::vector<FieldViolation>;
+constexpr double kInitScaleDefault = 0.01;
 
-std::string Text(double value) {
-  if (std::isnan(value)) return "NaN";
-  if (std::isinf(value)) return value > 0 ? "infinity" : "-infinity";
-  return NumberText(value);
-}
-
-absl::string_view LossName(LossKind kind) {
-  switch (kind) {
-    case LossKind::kBinaryCrossEntropy:
-      return "BINARY_CROSS_ENTROPY";
-    case LossKind::kSoftmaxCrossEntropy:
-      return "SOFTMAX_CROSS_ENTROPY";
-    case LossKind::kMeanSquaredError:
-      return "MEAN_SQUARED_ERROR";
-    default:
-      break;
+LayerConfig WithDefaults(const LayerConfig& layer) {
+  LayerConfig full = layer;
+  if (full.activation == Activation::kUnspecified) full.activation = Activation::kRelu;
+  if (HasAlpha(full.activation) && !full.alpha) {
+    // Not the float: it would show more digits than anybody wrote.
+    full.alpha = full.activation == Activation::kLeakyRelu ? 0.01 : 1.0;
   }
-  return "LOSS_UNSPECIFIED";
-}
-
-absl::string_view TaskName(Task task) {
-  switch (task) {
-    case Task::kBinary:
-      return "BINARY";
-    case Task::kMulticlass:
-      return "MULTICLASS";
-    case Task::kRegression:
-      return "REGRESSION";
-    default:
-      break;
-  }
-  return "TASK_UNSPECIFIED";
-}
-
-// A count that must be in [min, max].
-void CheckCount(absl::string_view field, int64_t value, int64_t min, int64_t max,
-                absl::string_view remedy, Violations* violations) {
-  if (value >= min && value <= max) return;
-  violations->push_back({std::string(field), absl::StrCat("is ", value, "; must be from ", min,
-                                                          " to ", max, ": ", remedy)});
-}
-
-// A number with the range in words; NaN is in no range.
-void CheckNumber(absl::string_view field, double value, bool in_range, absl::string_view range,
-                 absl::string_view remedy, Violations* violations) {
-  if (in_range) return;
-  violations->push_back(
-      {std::string(field), absl::StrCat("is ", Text(value), "; must be ", range, ": ", remedy)});
-}
-
-void CheckAbsent(absl::string_view field, const std::optional<double>& value,
-                 absl::string_view kind, absl::string_view owner, Violations* violations) {
-  if (!value.has_value()) return;
-  violations->push_back(
-      {absl::StrCat("optimizer.", field),
-       absl::StrCat("is ", Text(*value), " but the optimizer is ", kind, ", which has no ", field,
-                    ": leave it out, or choose kind ", owner)});
-}
-
-void CheckFraction(absl::string_view field, const std::optional<double>& value,
-                   Violations* violations) {
-  if (!value.has_value()) return;
-  CheckNumber(absl::StrCat("optimizer.", field), *value, *value >= 0 && *value < 1,
-              "at least 0 and below 1", "0.9 is usual, 0.999 for beta2", violations);
-}
-
-void CheckSgd(const OptimizerConfig& config, Violations* violations) {
-  CheckAbsent("beta1", config.beta1, "SGD", "ADAM", violations);
-  CheckAbsent("beta2", config.beta2, "SGD", "ADAM", violations);
-  CheckAbsent("epsilon", config.epsilon, "SGD", "ADAM", violations);
-  CheckFraction("momentum", config.momentum, violations);
-}
-
-void CheckAdam(const OptimizerConfig& config, Violations* violations) {
-  CheckAbsent("momentum", config.momentum, "ADAM", "SGD", violations);
-  CheckFraction("beta1", config.beta1, violations);
-  CheckFraction("beta2", config.beta2, violations);
-  if (!config.epsilon) return;
-  CheckNumber("optimizer.epsilon", *config.epsilon, *config.epsilon > 0 && *config.epsilon <= 1,
-              "above 0 and at most 1", "1e-8 is usual", violations);
-}
-
-OptimizerConfig ResolveOptimizer(const OptimizerConfig& config, Violations* violations) {
-  const OptimizerConfig full = WithDefaults(config);
-  const double lr = *full.learning_rate;
-  CheckNumber("optimizer.learning_rate", lr, lr > 0 && lr <= kLearningRateMax,
-              "above 0 and at most 1e6", "0.001 is usual for ADAM, 0.01 for SGD", violations);
-  const double decay = *full.weight_decay;
-  CheckNumber("optimizer.weight_decay", decay, decay >= 0 && decay <= kWeightDecayMax,
-              "at least 0 and at most 1e6", "1e-4 is usual, 0 turns it off", violations);
-  (full.kind == OptimizerKind::kAdam ? CheckAdam : CheckSgd)(full, violations);
+  if (full.normalization == Normalization::kUnspecified) full.normalization = Normalization::kNone;
   return full;
 }
 
-std::vector<LayerConfig> ResolveLayers(const std::vector<LayerConfig>& layers,
-                                       Violations* violations) {
-  if (static_cast<int64_t>(layers.size()) > limits::kLayersMax) {
-    violations->push_back(
-        {"layers", absl::StrCat("has ", layers.size(), " hidden layers; at most ",
-                                limits::kLayersMax, ": use fewer, wider layers")});
-  }
-  std::vector<LayerConfig> full = layers;
-  for (size_t i = 0; i < full.size(); ++i) {
-    CheckCount(absl::StrCat("layers[", i, "].units"), full[i].units, 1, limits::kUnitsMax,
-               "the number of units of the layer, e.g. 64", violations);
-    if (full[i].activation == Activation::kUnspecified) full[i].activation = Activation::kRelu;
-  }
+InitConfig WithDefaults(const InitConfig& init) {
+  InitConfig full = init;
+  const bool scaled = init.kind == InitKind::kNormal || init.kind == InitKind::kUniform;
+  if (scaled && !init.scale) full.scale = kInitScaleDefault;
   return full;
 }
 
-LossKind ResolveLoss(LossKind loss, Task task, Violations* violations) {
-  const LossKind fitting = LossOf(task);
-  if (loss == LossKind::kUnspecified) return fitting;
-  if (fitting != LossKind::kUnspecified && loss != fitting) {
-    violations->push_back(
-        {"loss",
-         absl::StrCat("is ", LossName(loss), " but the task is ", TaskName(task),
-                      ", whose loss is ", LossName(fitting), ": leave loss out, or change task")});
+// Every default that does not depend on how long the run is. Adds the faults of the optimizer,
+// which are told before its defaults are filled in.
+void FillDefaults(TrainConfig* config, Violations* violations) {
+  for (LayerConfig& layer : config->layers) layer = WithDefaults(layer);
+  config->init = WithDefaults(config->init);
+  if (config->precision == Precision::kUnspecified) config->precision = Precision::kFp32;
+  if (config->loss.kind == LossKind::kUnspecified) config->loss.kind = LossOf(config->data.task);
+  if (config->early_stopping.enabled) config->early_stopping.metric = MonitoredMetric(*config);
+  std::vector<std::string> metrics;
+  for (const std::string& metric : config->metrics) {
+    if (std::find(metrics.begin(), metrics.end(), metric) == metrics.end()) {
+      metrics.push_back(metric);
+    }
   }
-  return loss;
-}
-
-void CheckInit(const TrainConfig& config, Violations* violations) {
-  if (config.init.kind != InitKind::kZeros || config.layers.empty()) return;
-  violations->push_back(
-      {"init",
-       absl::StrCat("is ZEROS with ", config.layers.size(),
-                    " hidden layers; only a network without hidden layers may start at zero, "
-                    "the units of a layer would stay alike: leave init out")});
+  config->metrics = std::move(metrics);
+  CheckOptimizer(config->optimizer, violations);
+  config->optimizer = WithDefaults(config->optimizer);
+  CheckSchedule(config->schedule, *config->optimizer.learning_rate, violations);
 }
 
 // REQUIRES: counts of `config` are in range.
@@ -167,19 +70,28 @@ void CheckParameterCount(const TrainConfig& config, const Schema& schema, Violat
                               ": use fewer or narrower layers")});
 }
 
+// Epochs, and evaluations between them, of all seeds.
+int64_t EvaluationsTotal(const TrainConfig& config, int64_t rows) {
+  const int64_t epochs = config.epochs * config.seed_count;
+  if (config.evaluation_interval == 0) return epochs;
+  return epochs + StepsTotal(config, rows) / config.evaluation_interval;
+}
+
 // Steps between events so that a fast machine makes at most kEventsPerSecondMax of them in a
 // second, and the whole run no more than may be kept.
 int64_t ChooseStepEventInterval(const TrainConfig& config, const Schema& schema) {
   const auto features = static_cast<int64_t>(config.data.feature_columns.size());
   const MlpConfig shape = MlpConfigOf(config, features, OutputCountOf(config, schema));
-  const int64_t batch = std::min(config.batch_size, TrainRowCount(config, schema.rows));
+  const int64_t train_rows = TrainRowCount(config, schema.rows);
+  const int64_t batch = std::min(config.batch_size * config.accumulation_steps, train_rows);
   const double step_flops =
       static_cast<double>(TrainFlopsPerRow(shape)) * static_cast<double>(batch);
   const double step_seconds =
       kNominalStepSeconds +
       step_flops / (kNominalFlopsPerSecond * static_cast<double>(config.threads));
   const auto by_speed = static_cast<int64_t>(std::ceil(1 / (kEventsPerSecondMax * step_seconds)));
-  const int64_t left = std::max<int64_t>(limits::kTrainingEventsMax - config.epochs, 1);
+  const int64_t left =
+      std::max<int64_t>(limits::kTrainingEventsMax - EvaluationsTotal(config, schema.rows), 1);
   const int64_t by_count = (StepsTotal(config, schema.rows) + left - 1) / left;
   return std::max({int64_t{1}, by_speed, by_count});
 }
@@ -188,37 +100,82 @@ int64_t ChooseStepEventInterval(const TrainConfig& config, const Schema& schema)
 void CheckEventCount(const TrainConfig& config, const Schema& schema, Violations* violations) {
   const int64_t steps = StepsTotal(config, schema.rows);
   const int64_t interval = config.step_event_interval;
-  const int64_t events = (steps + interval - 1) / interval + config.epochs;
+  const int64_t evaluations = EvaluationsTotal(config, schema.rows);
+  if (evaluations > limits::kTrainingEventsMax) {
+    violations->push_back(
+        {config.evaluation_interval > 0 ? "evaluation_interval" : "epochs",
+         absl::StrCat("makes ", evaluations, " evaluations of all seeds together; at most ",
+                      limits::kTrainingEventsMax, ": evaluate less often, or use fewer epochs")});
+    return;
+  }
+  const int64_t events = (steps + interval - 1) / interval + evaluations;
   if (events <= limits::kTrainingEventsMax) return;
   violations->push_back({"step_event_interval",
                          absl::StrCat("is ", interval, ", which makes ", events, " events of ",
-                                      steps, " steps and ", config.epochs, " epochs; at most ",
+                                      steps, " steps and ", evaluations, " evaluations; at most ",
                                       limits::kTrainingEventsMax, ": raise it, or leave it out")});
 }
 
-void CheckCounts(const TrainConfig& config, Violations* violations) {
-  CheckCount("batch_size", config.batch_size, 1, limits::kBatchSizeMax, "32 is usual", violations);
-  CheckCount("epochs", config.epochs, 1, limits::kEpochsMax, "20 is the default", violations);
-  CheckCount("threads", config.threads, 1, limits::kThreadsMax, "1 is the default", violations);
-  const double seconds = config.runtime_seconds_max;
-  CheckNumber("max_runtime", seconds,
-              seconds >= kRuntimeSecondsMin && seconds <= limits::kRuntimeSecondsMax,
-              absl::StrCat("from 0.1 to ", limits::kRuntimeSecondsMax, " seconds"),
-              "leave it out for the longest", violations);
-  if (config.step_event_interval >= 0) return;
-  violations->push_back(
-      {"step_event_interval", absl::StrCat("is ", config.step_event_interval,
-                                           "; must be 1 or more: leave it out to have it chosen")});
+// An affine map stays one behind another; batch normalisation is affine in evaluation.
+bool IsLinear(const LayerConfig& layer) {
+  return layer.activation == Activation::kIdentity && layer.normalization != Normalization::kLayer;
 }
 
 void AddNotes(const TrainConfig& config, std::vector<std::string>* notes) {
-  const auto is_identity = [](const LayerConfig& layer) {
-    return layer.activation == Activation::kIdentity;
-  };
   if (config.layers.empty()) return;
-  if (!std::all_of(config.layers.begin(), config.layers.end(), is_identity)) return;
+  if (!std::all_of(config.layers.begin(), config.layers.end(), IsLinear)) return;
   notes->push_back(
       "layers: every activation is IDENTITY, so the network is a linear model whatever its depth");
+}
+
+// The choices and checks that count rows, parameters and steps: meaningless, and may overflow, with
+// faulty numbers. REQUIRES: every field by itself is in order.
+void ResolveCounts(const Schema& schema, TrainConfig* config, Violations* violations) {
+  config->schedule = WithDefaults(config->schedule, *config->optimizer.learning_rate,
+                                  RunLengthOf(*config, TrainRowCount(*config, schema.rows)));
+  CheckParameterCount(*config, schema, violations);
+  if (config->step_event_interval == 0) {
+    config->step_event_interval = ChooseStepEventInterval(*config, schema);
+  }
+  CheckEventCount(*config, schema, violations);
+}
+
+// Weights so that each class counts the same in the sum over the training rows.
+std::vector<float> BalancedWeights(const std::vector<int64_t>& class_rows) {
+  int64_t rows = 0;
+  for (const int64_t count : class_rows) rows += count;
+  const auto classes = static_cast<double>(class_rows.size());
+  std::vector<float> weights;
+  for (const int64_t count : class_rows) {
+    const double weight =
+        count == 0 ? 1 : static_cast<double>(rows) / (classes * static_cast<double>(count));
+    weights.push_back(static_cast<float>(weight));
+  }
+  return weights;
+}
+
+// Training rows of each class.
+std::vector<int64_t> CountClasses(const Dataset& dataset) {
+  std::vector<int64_t> counts(dataset.classes.size(), 0);
+  for (const int32_t k : dataset.train.classes) ++counts[static_cast<size_t>(k)];
+  for (const float y : dataset.train.targets) ++counts[y > 0.5F ? 1 : 0];
+  return counts;
+}
+
+std::vector<float> WeightsByName(const ClassWeights& weights,
+                                 const std::vector<std::string>& classes) {
+  std::vector<float> by_class(classes.size(), 1.0F);
+  for (const auto& [name, weight] : weights.by_name) {
+    const auto found = std::find(classes.begin(), classes.end(), name);
+    if (found == classes.end()) continue;
+    by_class[static_cast<size_t>(found - classes.begin())] = static_cast<float>(weight);
+  }
+  return by_class;
+}
+
+void AddOnce(const std::string& name, std::vector<std::string>* names) {
+  if (name.empty() || std::find(names->begin(), names->end(), name) != names->end()) return;
+  names->push_back(name);
 }
 
 }  // namespace
@@ -229,20 +186,17 @@ TrainConfig ResolveTrainConfig(const TrainConfig& config, const Schema& schema,
   TrainConfig full = config;
   full.data = ResolveDataConfig(config.data, schema, &found, notes);
   const bool data_ok = found.empty();
-  full.layers = ResolveLayers(config.layers, &found);
-  full.loss.kind = ResolveLoss(config.loss.kind, full.data.task, &found);
-  full.optimizer = ResolveOptimizer(config.optimizer, &found);
-  CheckInit(full, &found);
-  CheckCounts(full, &found);
+  const int64_t features =
+      data_ok ? static_cast<int64_t>(full.data.feature_columns.size()) : int64_t{-1};
+  FillDefaults(&full, &found);
+  CheckNetwork(full, features, &found);
+  CheckInitialWeights(full, schema, features, &found);
+  CheckLoss(full, schema, &found);
+  CheckMetrics(full, schema, &found);
+  CheckRun(full, &found);
+  CheckBatches(full, data_ok ? TrainRowCount(full, schema.rows) : int64_t{-1}, &found);
   AddNotes(full, notes);
-  // What follows counts parameters and steps: meaningless, and may overflow, with faulty numbers.
-  if (data_ok && found.empty()) {
-    CheckParameterCount(full, schema, &found);
-    if (full.step_event_interval == 0) {
-      full.step_event_interval = ChooseStepEventInterval(full, schema);
-    }
-    CheckEventCount(full, schema, &found);
-  }
+  if (found.empty()) ResolveCounts(schema, &full, &found);
   std::move(found.begin(), found.end(), std::back_inserter(*violations));
   return full;
 }
@@ -257,11 +211,34 @@ MlpConfig MlpConfigOf(const TrainConfig& config, int64_t features, int64_t outpu
           .precision = config.precision};
 }
 
-LossConfig LossConfigOf(const TrainConfig& config, const Dataset& /*dataset*/) {
-  return config.loss;
+LossConfig LossConfigOf(const TrainConfig& config, const Dataset& dataset) {
+  LossConfig loss = config.loss;
+  const ClassWeights& weights = config.class_weights;
+  if (weights.balanced) loss.class_weights = BalancedWeights(CountClasses(dataset));
+  if (!weights.by_name.empty()) {
+    loss.class_weights = WeightsByName(weights, dataset.classes);
+  }
+  return loss;
+}
+
+std::string MonitoredMetric(const TrainConfig& config) {
+  return config.early_stopping.metric.empty() ? "loss" : config.early_stopping.metric;
+}
+
+MeterConfig MeterConfigOf(const TrainConfig& config, const Dataset& dataset) {
+  MeterConfig meter{.loss = LossConfigOf(config, dataset),
+                    .task = config.data.task,
+                    .outputs = dataset.output_count(),
+                    .metrics = config.metrics};
+  AddOnce(config.early_stopping.metric, &meter.metrics);
+  AddOnce(config.schedule.metric, &meter.metrics);
+  return meter;
 }
 
 int64_t OutputCountOf(const TrainConfig& config, const Schema& schema) {
+  if (config.data.task == Task::kMultilabel) {
+    return static_cast<int64_t>(config.data.label_columns.size());
+  }
   if (config.data.task != Task::kMulticlass) return 1;
   for (const ColumnInfo& column : schema.columns) {
     if (column.name == config.data.target_column) return column.distinct_count;
@@ -273,11 +250,24 @@ int64_t TrainRowCount(const TrainConfig& config, int64_t rows) {
   return CountSplit(rows, config.data.split).train;
 }
 
-int64_t StepsTotal(const TrainConfig& config, int64_t rows) {
-  const int64_t train_rows = TrainRowCount(config, rows);
+int64_t StepsPerEpoch(const TrainConfig& config, int64_t train_rows) {
   const int64_t batch = std::min(config.batch_size, train_rows);
   if (batch == 0) return 0;
-  return (train_rows + batch - 1) / batch * config.epochs;
+  const int64_t batches = (train_rows + batch - 1) / batch;
+  return (batches + config.accumulation_steps - 1) / config.accumulation_steps;
+}
+
+RunLength RunLengthOf(const TrainConfig& config, int64_t train_rows) {
+  const int64_t per_epoch = StepsPerEpoch(config, train_rows);
+  const int64_t steps = per_epoch * config.epochs;
+  if (config.max_steps == 0 || config.max_steps >= steps) {
+    return {.steps = steps, .epochs = config.epochs};
+  }
+  return {.steps = config.max_steps, .epochs = (config.max_steps + per_epoch - 1) / per_epoch};
+}
+
+int64_t StepsTotal(const TrainConfig& config, int64_t rows) {
+  return RunLengthOf(config, TrainRowCount(config, rows)).steps * config.seed_count;
 }
 
 }  // namespace trainyard

@@ -3,22 +3,22 @@
 //
 //   TrainConfig config{.layers = {{64, Activation::kRelu}}, .epochs = 50};
 //   std::vector<FieldViolation> faults;
-//   config = ResolveTrainConfig(config, schema, &faults, &notes);   // defaults filled in, all
-//   faults at once
+//   config = ResolveTrainConfig(config, schema, &faults, &notes);
 //
 // Thread-safety: a value.
 #ifndef TRAINYARD_CORE_TRAIN_TRAIN_CONFIG_H_
 #define TRAINYARD_CORE_TRAIN_TRAIN_CONFIG_H_
 
 #include <cstdint>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/error_info.h"
 #include "core/base/limits.h"
 #include "core/data/dataset.h"
 #include "core/nn/loss.h"
+#include "core/nn/meter.h"
 #include "core/nn/mlp.h"
 #include "core/optim/optimizer.h"
 #include "core/optim/schedule.h"
@@ -73,16 +73,17 @@ struct TrainConfig {
   double runtime_seconds_max = limits::kRuntimeSecondsMax;  // enforced by whoever sets the StopFlag
 };
 
-// `config` with every default and inferred choice made. Faults go to `violations` with paths in the
-// words of the proto, without "spec." in front: "layers[2].units", "optimizer.learning_rate",
-// "loss". Notes for the user (task inferred, a network of identities is linear) go to `notes`.
-// Calls ResolveDataConfig for the data part. Each description has the value, the limit and the
-// remedy. Checked: ranges of limits.h and the proto, NaN and infinities, loss against task,
-// momentum without SGD and betas without Adam, zeros with hidden layers, parameter count, number of
-// training events (kTrainingEventsMax). The counts are checked only when every field by itself is
-// in order. step_event_interval, when 0, is chosen from the FLOPs of a step and a nominal speed,
-// for at most about 10 events a second: a pure function of the config and the schema, so that a
-// repeated run records the same events.
+// `config` with every default and inferred choice made; a resolved config stays as it is. Faults go
+// to `violations` with paths in the words of the proto, without "spec." in front:
+// "layers[2].units", "optimizer.learning_rate", "loss_options.delta"; each description has the
+// value, the limit and the remedy. Notes for the user (task inferred, a network of identities is
+// linear) go to `notes`. Every range and every "only with" of trainyard.v1.TrainingSpec is checked,
+// the data part by ResolveDataConfig, optimizer and schedule by optimizer_checks.h; what counts
+// rows, parameters, steps or events only when every field by itself is in order. Whether this
+// machine has the precision is checked too: server and workers share it.
+// step_event_interval, when 0, is chosen from the FLOPs of a step and a nominal speed, for at most
+// about 10 events a second: a pure function of the config and the schema, so that a repeated run
+// records the same events.
 TrainConfig ResolveTrainConfig(const TrainConfig& config, const Schema& schema,
                                std::vector<FieldViolation>* violations,
                                std::vector<std::string>* notes);
@@ -90,18 +91,33 @@ TrainConfig ResolveTrainConfig(const TrainConfig& config, const Schema& schema,
 // Shape of the network for a resolved config.
 MlpConfig MlpConfigOf(const TrainConfig& config, int64_t features, int64_t outputs);
 
-// Outputs of the network for a resolved config: the number of classes, or 1. A class that is in the
-// table but in no training row counts too.
+// Outputs of the network for a resolved config: the number of classes or labels, or 1. A class that
+// is in the table but in no training row counts too.
 int64_t OutputCountOf(const TrainConfig& config, const Schema& schema);
 
 // Loss with the class weights of the dataset's classes: what training and its evaluations use.
-// Balanced ones count training rows. REQUIRES: `config` is resolved and `dataset` was built from
-// it.
+// Balanced ones count training rows; a class without any counts 1. REQUIRES: `config` is resolved
+// and `dataset` was built from it.
 LossConfig LossConfigOf(const TrainConfig& config, const Dataset& dataset);
 
-// Number of training rows and optimizer steps (of all seeds together) a resolved config will do on
-// `rows` table rows, if nothing stops it early.
+// The metric that early stopping, and the choice between seeds, go by.
+std::string MonitoredMetric(const TrainConfig& config);
+
+// What an evaluation measures: the usual metrics, those asked for, and those something goes by.
+// REQUIRES: as LossConfigOf.
+MeterConfig MeterConfigOf(const TrainConfig& config, const Dataset& dataset);
+
+// Number of training rows a resolved config has of `rows` table rows.
 int64_t TrainRowCount(const TrainConfig& config, int64_t rows);
+
+// Optimizer steps of one epoch; the last one may be of fewer batches, and its last batch shorter.
+int64_t StepsPerEpoch(const TrainConfig& config, int64_t train_rows);
+
+// What a run of one seed does if nothing stops it early but max_steps.
+RunLength RunLengthOf(const TrainConfig& config, int64_t train_rows);
+
+// Optimizer steps of all seeds together on `rows` table rows, if nothing stops it early but
+// max_steps.
 int64_t StepsTotal(const TrainConfig& config, int64_t rows);
 
 }  // namespace trainyard

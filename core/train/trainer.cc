@@ -6,13 +6,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "core/base/check.h"
 #include "core/base/error_info.h"
 #include "core/base/status_macros.h"
-#include "core/nn/init.h"
 #include "core/nn/loss.h"
-#include "core/optim/schedule.h"
-#include "core/tensor/kernels.h"
 #include "core/tensor/vector_ops.h"
 #include "core/train/evaluate.h"
 #include "core/train/non_finite.h"
@@ -20,64 +16,27 @@
 namespace trainyard {
 namespace {
 
-// Row-weighted mean of the losses of an epoch's steps.
+// Weighted mean of the losses of an epoch's steps.
 class RunningMean {
  public:
-  void Add(double value, int64_t rows) {
-    sum_ += value * static_cast<double>(rows);
-    rows_ += rows;
+  void Add(double value, double weight) {
+    sum_ += value * weight;
+    weight_ += weight;
   }
-  double mean() const { return rows_ == 0 ? 0 : sum_ / static_cast<double>(rows_); }
+  double mean() const { return weight_ == 0 ? 0 : sum_ / weight_; }
 
  private:
   double sum_ = 0;
-  int64_t rows_ = 0;
+  double weight_ = 0;
 };
 
-absl::Status CheckFits(const TrainConfig& config, const Dataset& dataset) {
-  if (dataset.train.rows() == 0) {
-    return absl::InvalidArgumentError("the dataset has no training rows");
-  }
-  const bool classes = !dataset.train.classes.empty();
-  const bool softmax = config.loss.kind == LossKind::kSoftmaxCrossEntropy;
-  if (classes == softmax && (softmax || dataset.output_count() == 1)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("loss ", static_cast<int>(config.loss.kind),
-                                                 " does not fit a dataset with ",
-                                                 dataset.output_count(), " outputs"));
+ScheduleConfig ScheduleOf(const TrainConfig& config, const Dataset& dataset) {
+  return WithDefaults(config.schedule, *config.optimizer.learning_rate,
+                      RunLengthOf(config, dataset.train.rows()));
 }
 
-BatchSizes BatchSizesOf(const TrainConfig& config, const Dataset& dataset) {
-  const int64_t rows = dataset.train.rows();
-  const int64_t batch = std::min(config.batch_size, rows);
-  BatchSizes sizes{.train = {batch}};
-  if (rows % batch > 0) sizes.train.push_back(rows % batch);
-  for (const Part* part : {&dataset.validation, &dataset.test}) {
-    for (const int64_t size : EvalBatchSizes(part->rows())) sizes.forward.push_back(size);
-  }
-  return sizes;
-}
-
-absl::StatusOr<std::unique_ptr<Mlp>> BuildNetwork(const TrainConfig& config, const Dataset& dataset,
-                                                  const MlpWeights* initial,
-                                                  const Kernels& kernels) {
-  const MlpConfig shape = MlpConfigOf(config, dataset.feature_count(), dataset.output_count());
-  TY_ASSIGN_OR_RETURN(std::unique_ptr<Mlp> mlp,
-                      Mlp::Create(shape, kernels, BatchSizesOf(config, dataset)));
-  TY_RETURN_IF_ERROR(
-      mlp->LoadWeights(initial != nullptr ? *initial : InitialWeights(shape, config.seed)));
-  return mlp;
-}
-
-absl::Status OutOfMemoryError(const TrainConfig& config, const Dataset& dataset) {
-  const MlpConfig shape = MlpConfigOf(config, dataset.feature_count(), dataset.output_count());
-  return MakeError(
-      absl::StatusCode::kResourceExhausted,
-      absl::StrCat("no memory for a network of ", ParameterCount(shape),
-                   " parameters at batch_size ", std::min(config.batch_size, dataset.train.rows())),
-      {.reason = ErrorReason::kOutOfMemory,
-       .hint = "use fewer or narrower layers, or a smaller batch_size",
-       .in_force =
-           absl::StrCat(config.layers.size(), " hidden layers, batch_size ", config.batch_size)});
+std::string PlateauMetric(const ScheduleConfig& schedule) {
+  return schedule.metric.empty() ? "loss" : schedule.metric;
 }
 
 }  // namespace
@@ -86,110 +45,208 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const TrainConfig& conf
                                                          const Dataset& dataset,
                                                          const MlpWeights* initial,
                                                          const Kernels* kernels) {
-  TY_RETURN_IF_ERROR(CheckFits(config, dataset));
-  SetKernelThreads(config.threads);  // kernels are planned for so many
+  TY_ASSIGN_OR_RETURN(std::unique_ptr<Stepper> stepper,
+                      Stepper::Create(config, dataset, initial, kernels));
   try {
-    const std::unique_ptr<Kernels> fast = CreateFastKernels();
-    TY_ASSIGN_OR_RETURN(
-        std::unique_ptr<Mlp> mlp,
-        BuildNetwork(config, dataset, initial, kernels != nullptr ? *kernels : *fast));
-    return std::unique_ptr<Trainer>(new Trainer(config, dataset, std::move(mlp)));
+    return std::unique_ptr<Trainer>(new Trainer(config, dataset, std::move(stepper)));
   } catch (const std::bad_alloc&) {
-    return OutOfMemoryError(config, dataset);
+    return MakeError(absl::StatusCode::kResourceExhausted,
+                     "no memory for a second copy of the weights",
+                     {.reason = ErrorReason::kOutOfMemory,
+                      .hint = "use fewer or narrower layers, or leave early_stopping out",
+                      .in_force = absl::StrCat(config.layers.size(), " hidden layers")});
   }
 }
 
-Trainer::Trainer(const TrainConfig& config, const Dataset& dataset, std::unique_ptr<Mlp> mlp)
+Trainer::Trainer(const TrainConfig& config, const Dataset& dataset,
+                 std::unique_ptr<Stepper> stepper)
     : config_(config),
       dataset_(dataset),
-      mlp_(std::move(mlp)),
-      optimizer_(config.optimizer, mlp_->tensors(), config.seed),
-      batcher_(dataset.train, config.batch_size, config.seed) {}
-
-absl::StatusOr<TrainResult> Trainer::Run(TrainObserver& observer, const StopFlag& stop) {
-  SetKernelThreads(config_.threads);
-  while (epochs_done_ < config_.epochs && !stop.requested()) {
-    TY_RETURN_IF_ERROR(RunEpoch(observer, stop));
-  }
-  return Finish(stop);
+      meter_(MeterConfigOf(config, dataset)),
+      schedule_(ScheduleOf(config, dataset)),
+      constant_rate_(schedule_.kind == ScheduleKind::kConstant &&
+                     schedule_.warmup_steps.value_or(0) == 0),
+      keeps_best_(config.early_stopping.enabled && config.early_stopping.restore_best),
+      stepper_(std::move(stepper)),
+      stopper_(config.early_stopping),
+      plateau_(schedule_, *config.optimizer.learning_rate,
+               HigherIsBetter(PlateauMetric(schedule_))) {
+  const size_t size = stepper_->network().parameters().size();
+  if (keeps_best_) best_.parameters.resize(size);
+  if (config.optimizer.ema_decay) trained_.resize(size);
 }
 
-// Leaves epochs_done_ as it is when `stop` ends the epoch early.
+absl::StatusOr<TrainResult> Trainer::Run(TrainObserver& observer, const StopFlag& stop) {
+  stepper_->UseThisThread();
+  while (!IsOver() && !stop.requested()) {
+    TY_RETURN_IF_ERROR(RunEpoch(observer, stop));
+  }
+  return Finish(observer, stop);
+}
+
+bool Trainer::IsOver() const {
+  return epochs_done_ == config_.epochs || stopper_.exhausted() || converged_ ||
+         (config_.max_steps > 0 && steps_done_ >= config_.max_steps);
+}
+
+// Leaves epochs_done_ as it is when the epoch ends early.
 absl::Status Trainer::RunEpoch(TrainObserver& observer, const StopFlag& stop) {
   RunningMean train_loss;
   double lr = 0;
-  batcher_.StartEpoch(epochs_done_);
-  while (const Batch* batch = batcher_.Next()) {
-    if (stop.requested()) return absl::OkStatus();
-    TY_ASSIGN_OR_RETURN(const StepRecord step, Step(*batch));
-    train_loss.Add(step.loss, batch->rows);
+  stepper_->StartEpoch(epochs_done_);
+  const int64_t steps = stepper_->steps_per_epoch();
+  for (int64_t i = 0; i < steps; ++i) {
+    if (stop.requested() || IsOver()) return absl::OkStatus();
+    TY_ASSIGN_OR_RETURN(const StepRecord step, Step());
+    train_loss.Add(step.loss, last_step_.weight);
     lr = step.learning_rate;
     Report(step, observer);
+    // The evaluation of the epoch's end stands for one that is due at its last step.
+    if (i + 1 < steps) TY_RETURN_IF_ERROR(EvaluateBetween(observer));
   }
-  TY_RETURN_IF_ERROR(CheckWeights());
-  TY_ASSIGN_OR_RETURN(EvalResult validation,
-                      EvaluateFinite(dataset_.validation, "validation loss"));
+  return EndEpoch(train_loss.mean(), lr, observer);
+}
+
+absl::StatusOr<StepRecord> Trainer::Step() {
+  const double lr = LearningRate(steps_done_);
+  TY_ASSIGN_OR_RETURN(const StepOutcome step, stepper_->Step(lr));
+  if (!step.finite) {
+    bad_step_ = step;
+    return Diverged(steps_done_, stepper_->FindNonFinite(/*parameters_only=*/false));
+  }
+  last_step_ = step;
+  converged_ = !step.moved;
+  rows_seen_ += step.rows;
+  return StepRecord{.step = steps_done_++,
+                    .epoch = epochs_done_,
+                    .loss = step.loss,
+                    .learning_rate = lr,
+                    .gradient_norm = step.gradient_norm,
+                    .rows_seen = rows_seen_};
+}
+
+double Trainer::LearningRate(int64_t step) const {
+  const double alpha = *config_.optimizer.learning_rate;
+  if (constant_rate_) return alpha;
+  return LearningRateAt(schedule_, alpha,
+                        {.step = step, .epoch = epochs_done_, .plateau_factor = plateau_.factor()});
+}
+
+void Trainer::Report(const StepRecord& step, TrainObserver& observer) {
+  if (step.step == next_event_step_) {
+    observer.OnStep(step);
+    next_event_step_ += config_.step_event_interval;
+  }
+  observer.OnProgress(steps_done_, rows_seen_);
+}
+
+absl::Status Trainer::EndEpoch(double train_loss, double learning_rate, TrainObserver& observer) {
+  TY_ASSIGN_OR_RETURN(EvalResult validation, Validate());
   observer.OnEpoch({.epoch = epochs_done_,
                     .steps_done = steps_done_,
-                    .train_loss = train_loss.mean(),
+                    .train_loss = train_loss,
                     .validation = std::move(validation),
-                    .learning_rate = lr,
+                    .learning_rate = learning_rate,
                     .rows_seen = rows_seen_});
   ++epochs_done_;
   return absl::OkStatus();
 }
 
-// Forward, loss, backward, finite check, update.
-absl::StatusOr<StepRecord> Trainer::Step(const Batch& batch) {
-  const double lr = LearningRateAt(config_.schedule, *config_.optimizer.learning_rate,
-                                   {.step = steps_done_, .epoch = epochs_done_});
-  TY_RETURN_IF_ERROR(mlp_->Forward(batch.features, batch.rows));
-  const LossTargets targets{.values = batch.targets, .classes = batch.classes};
-  const int64_t outputs = mlp_->config().outputs;
-  const double loss = LossAndGradient(config_.loss, mlp_->logits(), targets, batch.rows, outputs,
-                                      BatchWeight(config_.loss, targets, batch.rows, outputs),
-                                      mlp_->logit_gradients());
-  TY_RETURN_IF_ERROR(mlp_->Backward(batch.features, batch.rows));
-  const double gradient_norm = optimizer_.PrepareGradients(mlp_->gradients());
-  if (!std::isfinite(loss) || !std::isfinite(gradient_norm)) {
-    return Diverged(steps_done_, mlp_->FindNonFinite(batch.rows));
+absl::Status Trainer::EvaluateBetween(TrainObserver& observer) {
+  if (config_.evaluation_interval == 0 || steps_done_ % config_.evaluation_interval != 0) {
+    return absl::OkStatus();
   }
-  optimizer_.Step(lr, mlp_->gradients(), mlp_->parameters());
-  rows_seen_ += batch.rows;
-  return StepRecord{.step = steps_done_++,
-                    .epoch = epochs_done_,
-                    .loss = loss,
-                    .learning_rate = lr,
-                    .gradient_norm = gradient_norm,
-                    .rows_seen = rows_seen_};
+  TY_ASSIGN_OR_RETURN(EvalResult validation, Validate());
+  observer.OnEvaluation(
+      {.steps_done = steps_done_, .epoch = epochs_done_, .validation = std::move(validation)});
+  return absl::OkStatus();
 }
 
-void Trainer::Report(const StepRecord& step, TrainObserver& observer) const {
-  if (step.step % config_.step_event_interval == 0) observer.OnStep(step);
-  observer.OnProgress(steps_done_, rows_seen_);
-}
-
-absl::StatusOr<TrainResult> Trainer::Finish(const StopFlag& stop) {
+absl::StatusOr<TrainResult> Trainer::Finish(TrainObserver& observer, const StopFlag& stop) {
   if (stop.cause() == StopCause::kCancelled) {
     return MakeError(absl::StatusCode::kCancelled,
                      absl::StrCat("training was cancelled after ", steps_done_, " steps"),
                      {.reason = ErrorReason::kCancelled});
   }
-  TY_RETURN_IF_ERROR(CheckWeights());
-  TY_ASSIGN_OR_RETURN(EvalResult test, EvaluateFinite(dataset_.test, "test loss"));
-  const bool completed = epochs_done_ == config_.epochs;
-  return TrainResult{.stop_reason = completed ? StopReason::kCompleted : StopReason::kRuntimeLimit,
+  const StopReason reason = ReasonOf();
+  if (evaluated_steps_ != steps_done_) {
+    TY_ASSIGN_OR_RETURN(const EvalResult validation, Validate());
+    const bool worth_telling = validation.rows > 0 && steps_done_ > 0;
+    if (worth_telling) observer.OnEvaluation({steps_done_, epochs_done_, validation});
+  }
+  LoadResult();
+  MeterConfig everything = meter_;
+  everything.all = true;
+  TY_ASSIGN_OR_RETURN(EvalResult test, EvaluateFinite(dataset_.test, everything, "test loss"));
+  stepper_->ReleaseOptimizer();  // the copy of the weights takes its place
+  return TrainResult{.stop_reason = reason,
                      .epochs_done = epochs_done_,
                      .steps_done = steps_done_,
+                     .validation = validation_,
                      .test = std::move(test),
-                     .weights = mlp_->ToWeights()};
+                     .weights = stepper_->network().ToWeights()};
 }
 
-absl::StatusOr<EvalResult> Trainer::EvaluateFinite(const Part& part, absl::string_view name) {
-  TY_ASSIGN_OR_RETURN(
-      EvalResult result,
-      Evaluate({.loss = config_.loss, .task = config_.data.task, .outputs = mlp_->config().outputs},
-               part, *mlp_));
+StopReason Trainer::ReasonOf() const {
+  if (epochs_done_ == config_.epochs || converged_) return StopReason::kCompleted;
+  if (stopper_.exhausted()) return StopReason::kEarlyStopped;
+  return IsOver() ? StopReason::kMaxSteps : StopReason::kRuntimeLimit;
+}
+
+absl::StatusOr<EvalResult> Trainer::Validate() {
+  TY_RETURN_IF_ERROR(CheckWeights());
+  TY_ASSIGN_OR_RETURN(EvalResult validation, WithAverage([this]() -> absl::StatusOr<EvalResult> {
+                        TY_ASSIGN_OR_RETURN(
+                            EvalResult result,
+                            EvaluateFinite(dataset_.validation, meter_, "validation loss"));
+                        KeepBest(result);
+                        return result;
+                      }));
+  if (validation.rows > 0) plateau_.Add(validation.Find(PlateauMetric(schedule_)));
+  evaluated_steps_ = steps_done_;
+  validation_ = validation;
+  return validation;
+}
+
+void Trainer::KeepBest(const EvalResult& validation) {
+  if (!config_.early_stopping.enabled || validation.rows == 0) return;
+  if (!stopper_.Add(validation.Find(MonitoredMetric(config_))) || !keeps_best_) return;
+  Mlp& network = stepper_->network();
+  best_.found = true;
+  best_.validation = validation;
+  std::copy(network.parameters().begin(), network.parameters().end(), best_.parameters.begin());
+  best_.running_statistics.assign(network.running_statistics().begin(),
+                                  network.running_statistics().end());
+}
+
+void Trainer::LoadResult() {
+  Mlp& network = stepper_->network();
+  if (best_.found) {
+    std::copy(best_.parameters.begin(), best_.parameters.end(), network.parameters().begin());
+    std::copy(best_.running_statistics.begin(), best_.running_statistics.end(),
+              network.running_statistics().begin());
+    validation_ = std::move(best_.validation);
+    return;
+  }
+  const std::span<const float> average = stepper_->averaged_parameters();
+  std::copy(average.begin(), average.end(), network.parameters().begin());
+}
+
+template <typename Measure>
+absl::StatusOr<EvalResult> Trainer::WithAverage(const Measure& measure) {
+  const std::span<const float> average = stepper_->averaged_parameters();
+  if (average.empty()) return measure();
+  const std::span<float> parameters = stepper_->network().parameters();
+  std::copy(parameters.begin(), parameters.end(), trained_.begin());
+  std::copy(average.begin(), average.end(), parameters.begin());
+  absl::StatusOr<EvalResult> result = measure();
+  std::copy(trained_.begin(), trained_.end(), parameters.begin());
+  return result;
+}
+
+absl::StatusOr<EvalResult> Trainer::EvaluateFinite(const Part& part, const MeterConfig& meter,
+                                                   absl::string_view name) {
+  TY_ASSIGN_OR_RETURN(EvalResult result, Evaluate(meter, part, stepper_->network()));
   for (const auto& [metric, value] : result.metrics) {
     if (!std::isfinite(value)) return Diverged(std::max<int64_t>(steps_done_ - 1, 0), name);
   }
@@ -197,21 +254,27 @@ absl::StatusOr<EvalResult> Trainer::EvaluateFinite(const Part& part, absl::strin
 }
 
 // A step's own check looks at what it computed with, not at the weights it leaves behind: after the
-// last step of an epoch nothing else would.
+// last step before an evaluation nothing else would.
 absl::Status Trainer::CheckWeights() const {
-  if (AllFinite(mlp_->parameters().data(), static_cast<int64_t>(mlp_->parameters().size()))) {
+  const Mlp& network = stepper_->network();
+  if (AllFinite(network.parameters().data(), static_cast<int64_t>(network.parameters().size()))) {
     return absl::OkStatus();
   }
-  return Diverged(std::max<int64_t>(steps_done_ - 1, 0), mlp_->FindNonFinite(/*rows=*/0));
+  return Diverged(std::max<int64_t>(steps_done_ - 1, 0),
+                  stepper_->FindNonFinite(/*parameters_only=*/true));
 }
 
 absl::Status Trainer::Diverged(int64_t step, absl::string_view layer) const {
-  const NonFiniteSite site{
-      .step = step,
-      .epoch = epochs_done_,
-      .learning_rate = LearningRateAt(config_.schedule, *config_.optimizer.learning_rate,
-                                      {.step = step, .epoch = epochs_done_}),
-      .layer = std::string(layer.empty() ? "loss" : layer)};
+  // Between steps it is the last one that led there.
+  const StepOutcome& at = bad_step_.finite ? last_step_ : bad_step_;
+  const NonFiniteSite site{.step = step,
+                           .epoch = epochs_done_,
+                           .learning_rate = LearningRate(step),
+                           .layer = std::string(layer.empty() ? "loss" : layer),
+                           .loss = at.loss,
+                           .gradient_norm = at.gradient_norm,
+                           .previous_loss = last_step_.loss,
+                           .previous_gradient_norm = last_step_.gradient_norm};
   return NonFiniteError(site, config_);
 }
 

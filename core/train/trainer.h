@@ -1,5 +1,6 @@
 // Trainer runs gradient descent, θ' = θ − α ∂L/∂θ, on a Dataset: epochs of shuffled mini-batches,
-// evaluation after each, a finite check at every step, and a test at the end.
+// evaluation after each (and between, if asked for), a finite check at every step, early stopping,
+// and a test at the end. What one step is stands in stepper.h.
 //
 //   TY_ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer, Trainer::Create(config, dataset));
 //   TY_ASSIGN_OR_RETURN(TrainResult result, trainer->Run(observer, stop));
@@ -12,16 +13,18 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/base/stop_flag.h"
-#include "core/data/batcher.h"
 #include "core/data/dataset.h"
 #include "core/nn/mlp.h"
-#include "core/optim/optimizer.h"
+#include "core/optim/schedule.h"
+#include "core/train/early_stopping.h"
 #include "core/train/observer.h"
+#include "core/train/stepper.h"
 #include "core/train/train_config.h"
 
 namespace trainyard {
@@ -63,18 +66,43 @@ class Trainer {
 
   // Errors: FAILED_PRECONDITION/NON_FINITE_LOSS at the step it happens; CANCELLED when `stop` says
   // kCancelled. A stop with kRuntimeLimit is a result with that stop_reason. `stop` is looked at
-  // before every step.
+  // before every step. A run that ends inside an epoch evaluates once more (OnEvaluation), so that
+  // its last steps count for the best too. L-BFGS that finds no descent any more has completed.
   absl::StatusOr<TrainResult> Run(TrainObserver& observer, const StopFlag& stop);
 
  private:
-  Trainer(const TrainConfig& config, const Dataset& dataset, std::unique_ptr<Mlp> mlp);
+  // What an evaluation of the validation rows left.
+  struct Best {
+    bool found = false;
+    EvalResult validation;
+    std::vector<float> parameters;
+    std::vector<float> running_statistics;
+  };
 
+  Trainer(const TrainConfig& config, const Dataset& dataset, std::unique_ptr<Stepper> stepper);
+
+  // Whether a limit of the run is reached; `stop` aside.
+  bool IsOver() const;
   absl::Status RunEpoch(TrainObserver& observer, const StopFlag& stop);
-  absl::StatusOr<StepRecord> Step(const Batch& batch);
-  void Report(const StepRecord& step, TrainObserver& observer) const;
-  absl::StatusOr<TrainResult> Finish(const StopFlag& stop);
+  absl::StatusOr<StepRecord> Step();
+  double LearningRate(int64_t step) const;
+  void Report(const StepRecord& step, TrainObserver& observer);
+  absl::Status EndEpoch(double train_loss, double learning_rate, TrainObserver& observer);
+  absl::Status EvaluateBetween(TrainObserver& observer);
+  absl::StatusOr<TrainResult> Finish(TrainObserver& observer, const StopFlag& stop);
+  StopReason ReasonOf() const;
+
+  // Measures the validation rows and draws every conclusion from it: best, patience, plateau.
+  absl::StatusOr<EvalResult> Validate();
+  void KeepBest(const EvalResult& validation);
+  // Makes the network what the result is: the best evaluation's, or the averaged weights.
+  void LoadResult();
+  // Has the averaged weights in the network while `measure` runs.
+  template <typename Measure>
+  absl::StatusOr<EvalResult> WithAverage(const Measure& measure);
   // Measures a part; `name` is how an error calls its loss, e.g. "validation loss".
-  absl::StatusOr<EvalResult> EvaluateFinite(const Part& part, absl::string_view name);
+  absl::StatusOr<EvalResult> EvaluateFinite(const Part& part, const MeterConfig& meter,
+                                            absl::string_view name);
   absl::Status CheckWeights() const;
   // The error for a step whose loss or gradient is not finite.
   absl::Status Diverged(int64_t step, absl::string_view layer) const;
@@ -82,13 +110,25 @@ class Trainer {
   // Constant after construction.
   const TrainConfig config_;
   const Dataset& dataset_;
+  const MeterConfig meter_;
+  const ScheduleConfig schedule_;
+  const bool constant_rate_;  // the schedule need not be asked
+  const bool keeps_best_;
 
-  const std::unique_ptr<Mlp> mlp_;
-  Optimizer optimizer_;
-  Batcher batcher_;
+  const std::unique_ptr<Stepper> stepper_;
+  EarlyStopper stopper_;
+  PlateauTracker plateau_;
+  Best best_;
+  std::vector<float> trained_;    // the network's own weights while the averaged ones are in it
+  EvalResult validation_;         // of the last evaluation
+  int64_t evaluated_steps_ = -1;  // steps_done_ then
+  StepOutcome last_step_;         // the last one that was finite
+  StepOutcome bad_step_;          // the one that was not
+  bool converged_ = false;
   int64_t epochs_done_ = 0;
   int64_t steps_done_ = 0;
   int64_t rows_seen_ = 0;
+  int64_t next_event_step_ = 0;
 };
 
 }  // namespace trainyard

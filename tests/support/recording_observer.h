@@ -13,12 +13,16 @@ class RecordingObserver : public TrainObserver {
  public:
   void OnStep(const StepRecord& step) override { steps.push_back(step); }
   void OnEpoch(const EpochRecord& epoch) override { epochs.push_back(epoch); }
+  void OnEvaluation(const EvaluationRecord& evaluation) override {
+    evaluations.push_back(evaluation);
+  }
   void OnProgress(int64_t steps_done, int64_t /*rows_seen*/) override {
     progress.push_back(steps_done);
   }
 
   std::vector<StepRecord> steps;
   std::vector<EpochRecord> epochs;
+  std::vector<EvaluationRecord> evaluations;
   std::vector<int64_t> progress;  // steps_done of each call
 };
 

@@ -109,7 +109,7 @@ TEST(ClosedFormTest, TheFirstLossFromZeroWeightsIsTheLogarithmOfTheClasses) {
     const Dataset dataset =
         SyntheticDataset({.rows = 50, .features = 4, .task = task, .classes = classes});
     TrainConfig config = ResolvedConfig(task);
-    config.init = InitKind::kZeros;
+    config.init.kind = InitKind::kZeros;
     const Outcome outcome = Train(config, dataset);
     EXPECT_NEAR(outcome.observer.steps[0].loss, std::log(static_cast<double>(classes)), 1e-6);
   }
@@ -124,7 +124,7 @@ TEST(ClosedFormTest, OneStepByHand) {
   dataset.train.targets = {3, 5};
   TrainConfig config =
       ResolvedConfig(Task::kRegression, {.kind = OptimizerKind::kSgd, .learning_rate = 0.1});
-  config.init = InitKind::kZeros;
+  config.init.kind = InitKind::kZeros;
   const Outcome outcome = Train(config, dataset);
   // f = 0: the loss is (9 + 25)/2, ∂L/∂w = -(2·3·1 + 2·5·2)/2 = -13, ∂L/∂b = -(2·3 + 2·5)/2 = -8.
   EXPECT_DOUBLE_EQ(outcome.observer.steps[0].loss, 17);

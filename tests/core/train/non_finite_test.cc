@@ -1,5 +1,6 @@
 #include "core/train/non_finite.h"
 
+#include <cmath>
 #include <limits>
 #include <map>
 #include <memory>
@@ -53,6 +54,10 @@ TEST(NonFiniteTest, AHugeLearningRateStopsAtTheStepAfter) {
     EXPECT_EQ(metadata["epoch"], "0");
     EXPECT_EQ(std::stod(metadata["learning_rate"]), 1e30);
     EXPECT_EQ(metadata["layer"], "layers[1] outputs");  // weights of 1e30, twice
+    EXPECT_FALSE(std::isfinite(std::stod(metadata["gradient_norm"])));
+    EXPECT_EQ(std::stod(metadata["previous_loss"]), observer.steps[0].loss);
+    EXPECT_EQ(std::stod(metadata["previous_gradient_norm"]), observer.steps[0].gradient_norm);
+    EXPECT_THAT(status.message(), HasSubstr("gradient norm"));
     const auto info = GetErrorInfo(status);
     EXPECT_THAT(info->hint, HasSubstr("optimizer.learning_rate"));
     EXPECT_THAT(info->in_force, HasSubstr("batch_size 32"));
@@ -70,6 +75,7 @@ TEST(NonFiniteTest, WeightsThatOverflowInTheLastStepAreSeenThere) {
   EXPECT_THAT(status, HasReason(ErrorReason::kNonFiniteLoss));
   EXPECT_EQ(MetadataOf(status)["step"], "0");
   EXPECT_EQ(MetadataOf(status)["layer"], "output weights");
+  EXPECT_EQ(MetadataOf(status).count("previous_loss"), 0u);
   EXPECT_TRUE(observer.epochs.empty());
 }
 
@@ -103,7 +109,7 @@ TEST(NonFiniteTest, ALossThatOverflowsOnlyInValidationIsNamed) {
   Dataset dataset = SyntheticDataset({.rows = 40, .validation_rows = 3, .features = 4});
   for (float& x : dataset.validation.features.row(1)) x = 3e38f;
   TrainConfig config = WithRate(0.1);
-  config.init = InitKind::kXavierNormal;
+  config.init.kind = InitKind::kXavierNormal;
   MlpWeights initial = ZeroWeights(MlpConfigOf(config, 4, 1));
   for (float& w : initial[0].weights) w = 10;
   RecordingObserver observer;
@@ -121,6 +127,12 @@ TEST(NonFiniteErrorTest, HintsFollowTheOptionsInForce) {
               testing::AllOf(HasSubstr("STANDARDIZE"), HasSubstr("target")));
   EXPECT_THAT(GetErrorInfo(status)->in_force,
               testing::AllOf(HasSubstr("SGD"), HasSubstr("learning_rate 0.1"), HasSubstr("NONE")));
+  EXPECT_THAT(GetErrorInfo(status)->hint, HasSubstr("clip_norm"));
+  config.optimizer = WithDefaults({.kind = OptimizerKind::kMuon, .clip_norm = 2.5});
+  const absl::Status clipped = NonFiniteError({.layer = "loss"}, config);
+  EXPECT_THAT(GetErrorInfo(clipped)->hint, testing::Not(HasSubstr("clip_norm")));
+  EXPECT_THAT(GetErrorInfo(clipped)->in_force,
+              testing::AllOf(HasSubstr("MUON"), HasSubstr("clip_norm 2.5")));
 }
 
 }  // namespace

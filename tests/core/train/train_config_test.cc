@@ -67,7 +67,7 @@ TEST(TrainConfigTest, DefaultsAreFilledIn) {
   const Resolved resolved = Resolve(For("label"));
   EXPECT_THAT(FieldsOf(resolved), IsEmpty());
   EXPECT_EQ(resolved.config.data.task, Task::kBinary);
-  EXPECT_EQ(resolved.config.loss, LossKind::kBinaryCrossEntropy);
+  EXPECT_EQ(resolved.config.loss.kind, LossKind::kBinaryCrossEntropy);
   EXPECT_EQ(resolved.config.optimizer.kind, OptimizerKind::kAdam);
   EXPECT_EQ(resolved.config.optimizer.learning_rate, 0.001);
   EXPECT_EQ(resolved.config.batch_size, 32);
@@ -83,20 +83,20 @@ TEST(TrainConfigTest, ResolvingTwiceChangesNothing) {
   EXPECT_THAT(FieldsOf(twice), IsEmpty());
   EXPECT_EQ(once.config.layers[0].activation, Activation::kRelu);
   EXPECT_EQ(twice.config.step_event_interval, once.config.step_event_interval);
-  EXPECT_EQ(twice.config.loss, once.config.loss);
+  EXPECT_EQ(twice.config.loss.kind, once.config.loss.kind);
   EXPECT_EQ(twice.config.optimizer.learning_rate, once.config.optimizer.learning_rate);
 }
 
 TEST(TrainConfigTest, TheLossFollowsTheTask) {
-  EXPECT_EQ(Resolve(For("kind")).config.loss, LossKind::kSoftmaxCrossEntropy);
-  EXPECT_EQ(Resolve(For("price")).config.loss, LossKind::kMeanSquaredError);
+  EXPECT_EQ(Resolve(For("kind")).config.loss.kind, LossKind::kSoftmaxCrossEntropy);
+  EXPECT_EQ(Resolve(For("price")).config.loss.kind, LossKind::kMeanSquaredError);
 }
 
 TEST(TrainConfigTest, EveryFaultIsToldAtOnce) {
   TrainConfig config = For("label");
   config.layers = {{8, Activation::kRelu}, {0, Activation::kRelu}, {70'000, Activation::kTanh}};
-  config.init = InitKind::kZeros;
-  config.loss = LossKind::kMeanSquaredError;
+  config.init.kind = InitKind::kZeros;
+  config.loss.kind = LossKind::kMeanSquaredError;
   config.optimizer = {.kind = OptimizerKind::kSgd,
                       .learning_rate = -1,
                       .momentum = 1,
@@ -194,7 +194,7 @@ TEST(TrainConfigTest, TooManyParameters) {
 
 TEST(TrainConfigTest, ZerosIsFineWithoutHiddenLayers) {
   TrainConfig config = For("label");
-  config.init = InitKind::kZeros;
+  config.init.kind = InitKind::kZeros;
   EXPECT_THAT(FieldsOf(Resolve(config)), IsEmpty());
 }
 
@@ -236,6 +236,241 @@ TEST(TrainConfigTest, CountsRowsAndSteps) {
   EXPECT_EQ(StepsTotal(config, 1000), 20);
   EXPECT_EQ(OutputCountOf(Resolve(For("kind")).config, MakeSchema()), 3);
   EXPECT_EQ(OutputCountOf(config, MakeSchema()), 1);
+}
+
+TrainConfig WithLayer(const LayerConfig& layer) {
+  TrainConfig config = For("label");
+  config.layers = {layer};
+  return config;
+}
+
+// One fault each: what is wrong, where, and a word of the remedy.
+struct FaultCase {
+  const char* field;
+  const char* remedy;
+  TrainConfig config;
+};
+
+void ExpectFaults(const std::vector<FaultCase>& cases) {
+  for (const FaultCase& c : cases) {
+    const Resolved resolved = Resolve(c.config);
+    EXPECT_THAT(FieldsOf(resolved), ElementsAre(c.field)) << c.remedy;
+    if (resolved.violations.empty()) continue;
+    EXPECT_THAT(resolved.violations[0].description, HasSubstr(c.remedy)) << c.field;
+  }
+}
+
+template <typename Change>
+TrainConfig Changed(TrainConfig config, const Change& change) {
+  change(config);
+  return config;
+}
+
+TEST(TrainConfigTest, FaultsOfLayers) {
+  ExpectFaults({
+      {"layers[0].alpha", "LEAKY_RELU", WithLayer({.units = 2, .alpha = 0.1})},
+      {"layers[0].alpha", "below 1",
+       WithLayer({.units = 2, .activation = Activation::kLeakyRelu, .alpha = 1})},
+      {"layers[0].alpha", "at most 100",
+       WithLayer({.units = 2, .activation = Activation::kElu, .alpha = 0})},
+      {"layers[0].dropout", "below 1", WithLayer({.units = 2, .dropout = 1})},
+      {"layers[0].dropout", "NaN", WithLayer({.units = 2, .dropout = kNan})},
+      {"layers[0].residual", "use 2 units", WithLayer({.units = 3, .residual = true})},
+      {"input_dropout", "below 1",
+       Changed(For("label"), [](TrainConfig& c) { c.input_dropout = -0.1; })},
+  });
+  EXPECT_THAT(FieldsOf(Resolve(WithLayer({.units = 2, .residual = true}))), IsEmpty());
+}
+
+TEST(TrainConfigTest, FaultsOfInit) {
+  const auto with = [](InitConfig init) {
+    return Changed(For("label"), [&](TrainConfig& c) { c.init = init; });
+  };
+  ExpectFaults({
+      {"init_options.gain", "NORMAL", with({.kind = InitKind::kNormal, .gain = 2})},
+      {"init_options.scale", "NORMAL", with({.kind = InitKind::kOrthogonal, .scale = 2})},
+      {"init_options.gain", "at most 1000", with({.kind = InitKind::kOrthogonal, .gain = 1001})},
+      {"init_options.scale", "above 0", with({.kind = InitKind::kUniform, .scale = 0})},
+  });
+  EXPECT_EQ(Resolve(with({.kind = InitKind::kUniform})).config.init.scale, 0.01);
+}
+
+TEST(TrainConfigTest, FaultsOfInitialWeights) {
+  TrainConfig good = WithLayer({.units = 3, .bias = false});
+  good.initial_weights = {{.weights = std::vector<float>(6)},
+                          {.weights = {1, 2, 3}, .biases = {4}}};
+  EXPECT_THAT(FieldsOf(Resolve(good)), IsEmpty());
+  const auto changed = [&](auto change) { return Changed(good, change); };
+  ExpectFaults({
+      {"initial_weights", "must have 2",
+       changed([](TrainConfig& c) { c.initial_weights.pop_back(); })},
+      {"initial_weights[0].weights", "2 inputs of 3 units",
+       changed([](TrainConfig& c) { c.initial_weights[0].weights.pop_back(); })},
+      {"initial_weights[0].biases", "bias to true", changed([](TrainConfig& c) {
+         c.initial_weights[0].biases = {1, 2, 3};
+       })},
+      {"initial_weights[1].biases", "must have 1",
+       changed([](TrainConfig& c) { c.initial_weights[1].biases.push_back(1); })},
+      {"initial_weights[1].weights", "NaN", changed([](TrainConfig& c) {
+         c.initial_weights[1].weights[2] = std::numeric_limits<float>::quiet_NaN();
+       })},
+      {"init", "initial_weights",
+       changed([](TrainConfig& c) { c.init.kind = InitKind::kHeNormal; })},
+  });
+}
+
+TEST(TrainConfigTest, FaultsOfTheLoss) {
+  const auto with = [](const char* target, LossConfig loss) {
+    return Changed(For(target), [&](TrainConfig& c) { c.loss = loss; });
+  };
+  const auto weighed = [](const char* target, ClassWeights weights) {
+    return Changed(For(target), [&](TrainConfig& c) { c.class_weights = weights; });
+  };
+  ExpectFaults({
+      {"loss_options.label_smoothing", "SOFTMAX", with("label", {.label_smoothing = 0.1})},
+      {"loss_options.label_smoothing", "SOFTMAX", with("price", {.label_smoothing = 0.1})},
+      {"loss_options.label_smoothing", "below 1", with("kind", {.label_smoothing = 1})},
+      {"loss_options.delta", "HUBER", with("price", {.delta = 2})},
+      {"loss_options.delta", "above 0", with("price", {.kind = LossKind::kHuber, .delta = 0})},
+      {"loss_options.quantile", "QUANTILE", with("price", {.quantile = 0.9})},
+      {"loss_options.quantile", "below 1",
+       with("price", {.kind = LossKind::kQuantile, .quantile = 1})},
+      {"loss", "MEAN_SQUARED_ERROR", with("price", {.kind = LossKind::kHinge})},
+      {"loss_options.class_weights[\"yse\"]", "did you mean \"yes\"",
+       weighed("label", {.by_name = {{"yse", 2}}})},
+      {"loss_options.class_weights[\"yes\"]", "at least 0",
+       weighed("label", {.by_name = {{"yes", -1}}})},
+      {"loss_options.class_weights", "REGRESSION", weighed("price", {.by_name = {{"yes", 1}}})},
+      {"loss_options.balanced_class_weights", "REGRESSION", weighed("price", {.balanced = true})},
+      {"loss_options.balanced_class_weights", "together",
+       weighed("label", {.by_name = {{"yes", 2}}, .balanced = true})},
+  });
+  EXPECT_THAT(FieldsOf(Resolve(with("kind", {.label_smoothing = 0.1}))), IsEmpty());
+  EXPECT_THAT(FieldsOf(Resolve(with("price", {.kind = LossKind::kPoisson}))), IsEmpty());
+}
+
+TEST(TrainConfigTest, FaultsOfWhatIsMeasured) {
+  const auto changed = [](auto change) { return Changed(For("label"), change); };
+  ExpectFaults({
+      {"metrics[1]", "did you mean \"accuracy\"", changed([](TrainConfig& c) {
+         c.metrics = {"loss", "acuracy"};
+       })},
+      {"early_stopping.metric", "accuracy",
+       changed([](TrainConfig& c) { c.early_stopping = {.enabled = true, .metric = "rmse"}; })},
+      {"early_stopping.patience", "10",
+       changed([](TrainConfig& c) { c.early_stopping = {.enabled = true, .patience = 0}; })},
+      {"early_stopping.min_delta", "at least 0",
+       changed([](TrainConfig& c) { c.early_stopping = {.enabled = true, .min_delta = -1}; })},
+      {"early_stopping", "validation_fraction", changed([](TrainConfig& c) {
+         c.early_stopping.enabled = true;
+         c.data.split.validation_fraction = 0;
+       })},
+      {"seed_count", "validation_fraction", changed([](TrainConfig& c) {
+         c.seed_count = 2;
+         c.data.split.validation_fraction = 0;
+       })},
+      {"schedule.kind", "validation_fraction", changed([](TrainConfig& c) {
+         c.schedule.kind = ScheduleKind::kReduceOnPlateau;
+         c.data.split.validation_fraction = 0;
+       })},
+      {"schedule.metric", "accuracy", changed([](TrainConfig& c) {
+         c.schedule = {.kind = ScheduleKind::kReduceOnPlateau, .metric = "accurcy"};
+       })},
+  });
+  const Resolved stopping =
+      Resolve(changed([](TrainConfig& c) { c.early_stopping.enabled = true; }));
+  EXPECT_EQ(stopping.config.early_stopping.metric, "loss");
+}
+
+TEST(TrainConfigTest, FaultsOfTheRun) {
+  const auto changed = [](auto change) { return Changed(For("label"), change); };
+  ExpectFaults({
+      {"accumulation_steps", "10000", changed([](TrainConfig& c) { c.accumulation_steps = 0; })},
+      {"max_steps", "no limit", changed([](TrainConfig& c) { c.max_steps = -1; })},
+      {"evaluation_interval", "epoch", changed([](TrainConfig& c) { c.evaluation_interval = -1; })},
+      {"seed_count", "to 64", changed([](TrainConfig& c) { c.seed_count = 65; })},
+  });
+  const Resolved bf16 = Resolve(changed([](TrainConfig& c) { c.precision = Precision::kBf16; }));
+  const auto expected = SupportsPrecision(Precision::kBf16) ? std::vector<std::string>{}
+                                                            : std::vector<std::string>{"precision"};
+  EXPECT_EQ(FieldsOf(bf16), expected);
+}
+
+TEST(TrainConfigTest, BatchNormalisationNeedsTwoRowsInEveryBatch) {
+  TrainConfig config = WithLayer({.units = 2, .normalization = Normalization::kBatch});
+  EXPECT_THAT(FieldsOf(Resolve(config)), IsEmpty());
+  config.batch_size = 1;
+  EXPECT_THAT(FieldsOf(Resolve(config)), ElementsAre("batch_size"));
+  config.batch_size = 699;  // of 700 training rows
+  EXPECT_THAT(FieldsOf(Resolve(config)), ElementsAre("batch_size"));
+  EXPECT_THAT(Resolve(config).violations[0].description, HasSubstr("last batch"));
+  config.batch_size = 698;
+  EXPECT_THAT(FieldsOf(Resolve(config)), IsEmpty());
+}
+
+TEST(TrainConfigTest, LbfgsTakesFullBatchesOfTheSameFunction) {
+  TrainConfig config = WithLayer({.units = 2, .dropout = 0.5});
+  config.layers.push_back({.units = 2, .normalization = Normalization::kBatch});
+  config.optimizer.kind = OptimizerKind::kLbfgs;
+  config.accumulation_steps = 2;
+  EXPECT_THAT(FieldsOf(Resolve(config)),
+              UnorderedElementsAre("batch_size", "layers", "layers", "accumulation_steps"));
+  config.layers = {};
+  config.accumulation_steps = 1;
+  config.batch_size = 700;
+  EXPECT_THAT(FieldsOf(Resolve(config)), IsEmpty());
+}
+
+TEST(TrainConfigTest, AResolvedConfigStaysAsItIs) {
+  TrainConfig config = WithLayer({.units = 4, .activation = Activation::kElu, .dropout = 0.1});
+  config.init.kind = InitKind::kNormal;
+  config.early_stopping.enabled = true;
+  config.schedule.kind = ScheduleKind::kCosine;
+  config.optimizer.kind = OptimizerKind::kRmsProp;
+  const Resolved once = Resolve(config);
+  ASSERT_THAT(FieldsOf(once), IsEmpty());
+  const Resolved twice = Resolve(once.config);
+  EXPECT_THAT(FieldsOf(twice), IsEmpty());
+  EXPECT_EQ(twice.config.layers[0].alpha, 1);
+  EXPECT_EQ(twice.config.schedule.period, once.config.schedule.period);
+  EXPECT_EQ(twice.config.schedule.period, 22 * 20);
+  EXPECT_EQ(twice.config.optimizer.rho, once.config.optimizer.rho);
+  EXPECT_EQ(twice.config.step_event_interval, once.config.step_event_interval);
+}
+
+TEST(TrainConfigTest, StepsWithAccumulationSeedsAndALimit) {
+  TrainConfig config = Resolve(For("label")).config;  // 22 batches, 20 epochs
+  config.accumulation_steps = 4;
+  EXPECT_EQ(StepsTotal(config, 1000), 6 * 20);
+  config.seed_count = 3;
+  EXPECT_EQ(StepsTotal(config, 1000), 6 * 20 * 3);
+  config.max_steps = 13;
+  EXPECT_EQ(StepsTotal(config, 1000), 13 * 3);
+  EXPECT_EQ(RunLengthOf(config, 700).epochs, 3);
+}
+
+TEST(TrainConfigTest, EvaluationsAreEventsToo) {
+  TrainConfig config = For("label");
+  config.batch_size = 1;
+  config.epochs = 10'000;
+  config.evaluation_interval = 1;
+  EXPECT_THAT(FieldsOf(Resolve(config)), ElementsAre("evaluation_interval"));
+}
+
+TEST(TrainConfigTest, ClassWeightsBecomeThoseOfTheDataset) {
+  Dataset dataset;
+  dataset.classes = {"a", "b", "c"};
+  dataset.train.classes = {0, 0, 0, 2};
+  TrainConfig config;
+  config.class_weights.by_name = {{"c", 5}};
+  EXPECT_THAT(LossConfigOf(config, dataset).class_weights, ElementsAre(1, 1, 5));
+  config.class_weights = {.balanced = true};
+  const float rare = 4.0F / 3;  // rows / (classes · rows of the class)
+  EXPECT_THAT(LossConfigOf(config, dataset).class_weights, ElementsAre(4.0F / 9, 1, rare));
+  dataset = {};
+  dataset.classes = {"no", "yes"};
+  dataset.train.targets = {0, 1, 1, 1};
+  EXPECT_THAT(LossConfigOf(config, dataset).class_weights, ElementsAre(2, 2.0F / 3));
 }
 
 }  // namespace
