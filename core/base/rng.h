@@ -26,6 +26,18 @@ enum class RngStream : uint32_t {
 // Ten rounds of Philox 4x32 on `counter` under `key`.
 std::array<uint32_t, 4> Philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 
+using PhiloxKey = std::array<uint32_t, 2>;
+PhiloxKey KeyOf(uint64_t seed, RngStream stream);
+
+// Many blocks at once, where the machine has the instructions for it. A group is 8 consecutive
+// blocks; its words are stored by word number, then block: words[32·g + 8·w + b] is word w of block
+// 8·(first_group + g) + b. Block n has the counter {n's halves, substream's halves}. words:
+// [32·groups].
+inline constexpr int64_t kPhiloxGroupBlocks = 8;
+inline constexpr int64_t kPhiloxGroupWords = 4 * kPhiloxGroupBlocks;
+void FillPhilox(const PhiloxKey& key, uint64_t substream, uint64_t first_group, int64_t groups,
+                uint32_t* words);
+
 class Rng {
  public:
   // `substream` tells apart draws for one purpose, e.g. the epoch or the layer.
@@ -41,11 +53,12 @@ class Rng {
   uint64_t Below(uint64_t n);
 
  private:
-  std::array<uint32_t, 2> key_;
+  PhiloxKey key_;
   uint64_t substream_;
-  uint64_t block_ = 0;              // counter of the next Philox block
-  std::array<uint64_t, 2> buffer_;  // 128 bits of the last block
-  int used_ = 2;                    // words of buffer_ already given out
+  uint64_t group_ = 0;  // of the next Philox blocks
+  // One group, as FillPhilox leaves it.
+  alignas(64) std::array<uint32_t, kPhiloxGroupWords> buffer_;
+  int used_ = kPhiloxGroupWords / 2;  // 64-bit numbers of buffer_ already given out
   bool has_spare_ = false;
   double spare_ = 0;  // the second normal of a pair
 };

@@ -40,9 +40,9 @@ absl::Status LibraryError(absl::string_view what, dnnl_status_t code) {
   return absl::InternalError(absl::StrCat("oneDNN cannot ", what, " (status ", code, ")"));
 }
 
-// The activations fused into the matmul. ReLU is not: oneDNN's turns NaN into 0, which would hide a
-// diverged layer from the finite check (PyTorch's keeps it). It costs one more pass over the
-// outputs.
+// The activations fused into the matmul. The others are one more pass over the outputs: oneDNN's
+// ReLU turns NaN into 0, which would hide a diverged layer from the finite check (PyTorch's keeps
+// it), and the rest must not differ between kernels.
 std::optional<dnnl::algorithm> EltwiseOf(Activation activation) {
   switch (activation) {
     case Activation::kSigmoid:
@@ -137,7 +137,7 @@ class DnnlLinear : public LinearKernel {
         forward_({.src = RowMajor(shape.batch, shape.in),
                   .weights = RowMajor(shape.in, shape.out),
                   .dst = RowMajor(shape.batch, shape.out),
-                  .bias = RowMajor(1, shape.out),
+                  .bias = shape.bias ? std::optional<Desc>(RowMajor(1, shape.out)) : std::nullopt,
                   .activation = EltwiseOf(shape.activation)},
                  engine) {
     if (!shape.backward) return;
@@ -155,8 +155,8 @@ class DnnlLinear : public LinearKernel {
   absl::Status Forward(const float* x, const float* weights, const float* biases,
                        float* y) override {
     TY_RETURN_IF_ERROR(forward_.Run(stream_, x, weights, biases, y));
-    if (shape_.activation == Activation::kRelu) {
-      ApplyActivation(Activation::kRelu, 0, y, y, shape_.batch * shape_.out);
+    if (!EltwiseOf(shape_.activation)) {
+      ApplyActivation(shape_.activation, shape_.alpha, y, y, shape_.batch * shape_.out);
     }
     return absl::OkStatus();
   }
@@ -164,8 +164,9 @@ class DnnlLinear : public LinearKernel {
   absl::Status Backward(const float* x, const float* weights, const float* y, float* dy,
                         const LinearGradients& gradients) override {
     TY_CHECK(weight_gradient_.has_value());
-    ApplyActivationGradient(shape_.activation, shape_.alpha, nullptr, y, dy, shape_.batch * shape_.out);
-    ColumnSums(dy, shape_.batch, shape_.out, gradients.biases);
+    ApplyActivationGradient(shape_.activation, shape_.alpha, nullptr, y, dy,
+                            shape_.batch * shape_.out);
+    if (shape_.bias) ColumnSums(dy, shape_.batch, shape_.out, gradients.biases);
     TY_RETURN_IF_ERROR(weight_gradient_->Run(stream_, x, dy, nullptr, gradients.weights));
     if (!input_gradient_) return absl::OkStatus();
     return input_gradient_->Run(stream_, dy, weights, nullptr, gradients.input);

@@ -2,6 +2,7 @@
 // on purpose; shares no arithmetic with the kernels it judges.
 #include <cmath>
 #include <memory>
+#include <numbers>
 
 #include "core/base/check.h"
 #include "core/tensor/kernels.h"
@@ -9,20 +10,51 @@
 namespace trainyard {
 namespace {
 
-double Activate(Activation activation, double z) {
+constexpr double kSeluScale = 1.0507009873554804934193349852946;
+constexpr double kSeluAlpha = 1.6732632423543772848170429916717;
+
+double Sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
+double HardSigmoid(double z) { return z < -3 ? 0 : (z > 3 ? 1 : z / 6 + 0.5); }
+
+double GeluTanh(double z) {
+  return z / 2 * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (z + 0.044715 * z * z * z)));
+}
+
+double Activate(Activation activation, double alpha, double z) {
   switch (activation) {
     case Activation::kRelu:
       return z < 0 ? 0 : z;
     case Activation::kSigmoid:
-      return 1 / (1 + std::exp(-z));
+      return Sigmoid(z);
     case Activation::kTanh:
       return std::tanh(z);
+    case Activation::kLeakyRelu:
+      return z < 0 ? alpha * z : z;
+    case Activation::kElu:
+      return z < 0 ? alpha * std::expm1(z) : z;
+    case Activation::kSelu:
+      return kSeluScale * (z < 0 ? kSeluAlpha * std::expm1(z) : z);
+    case Activation::kGelu:
+      return z * std::erfc(-z / std::numbers::sqrt2) / 2;
+    case Activation::kGeluTanh:
+      return GeluTanh(z);
+    case Activation::kSilu:
+      return z * Sigmoid(z);
+    case Activation::kSoftplus:
+      return z > 0 ? z + std::log1p(std::exp(-z)) : std::log1p(std::exp(z));
+    case Activation::kHardSigmoid:
+      return HardSigmoid(z);
+    case Activation::kHardTanh:
+      return z < -1 ? -1 : (z > 1 ? 1 : z);
+    case Activation::kHardSwish:
+      return z * HardSigmoid(z);
     default:
       return z;
   }
 }
 
-double ActivationSlope(Activation activation, double y) {
+// Of the output. REQUIRES: !GradientNeedsInput.
+double ActivationSlope(Activation activation, double alpha, double y) {
   switch (activation) {
     case Activation::kRelu:
       return y > 0 ? 1 : 0;
@@ -30,6 +62,18 @@ double ActivationSlope(Activation activation, double y) {
       return y * (1 - y);
     case Activation::kTanh:
       return 1 - y * y;
+    case Activation::kLeakyRelu:
+      return y > 0 ? 1 : alpha;
+    case Activation::kElu:
+      return y > 0 ? 1 : y + alpha;
+    case Activation::kSelu:
+      return y > 0 ? kSeluScale : y + kSeluScale * kSeluAlpha;
+    case Activation::kSoftplus:
+      return -std::expm1(-y);
+    case Activation::kHardSigmoid:
+      return y > 0 && y < 1 ? 1.0 / 6 : 0;
+    case Activation::kHardTanh:
+      return y > -1 && y < 1 ? 1 : 0;
     default:
       return 1;
   }
@@ -37,14 +81,17 @@ double ActivationSlope(Activation activation, double y) {
 
 class ReferenceLinear : public LinearKernel {
  public:
-  explicit ReferenceLinear(const LinearShape& shape) : shape_(shape) {}
+  explicit ReferenceLinear(const LinearShape& shape) : shape_(shape) {
+    TY_CHECK(!shape.backward || !GradientNeedsInput(shape.activation));
+  }
 
   absl::Status Forward(const float* x, const float* weights, const float* biases,
                        float* y) override {
     for (int64_t r = 0; r < shape_.batch; ++r) {
       for (int64_t o = 0; o < shape_.out; ++o) {
-        const double z = biases[o] + Dot(x + r * shape_.in, 1, weights + o, shape_.out, shape_.in);
-        y[r * shape_.out + o] = static_cast<float>(Activate(shape_.activation, z));
+        const double bias = shape_.bias ? biases[o] : 0;
+        const double z = bias + Dot(x + r * shape_.in, 1, weights + o, shape_.out, shape_.in);
+        y[r * shape_.out + o] = static_cast<float>(Activate(shape_.activation, shape_.alpha, z));
       }
     }
     return absl::OkStatus();
@@ -54,9 +101,9 @@ class ReferenceLinear : public LinearKernel {
                         const LinearGradients& gradients) override {
     TY_CHECK(shape_.backward);
     for (int64_t i = 0; i < shape_.batch * shape_.out; ++i) {
-      dy[i] = static_cast<float>(dy[i] * ActivationSlope(shape_.activation, y[i]));
+      dy[i] = static_cast<float>(dy[i] * ActivationSlope(shape_.activation, shape_.alpha, y[i]));
     }
-    BiasGradient(dy, gradients.biases);
+    if (shape_.bias) BiasGradient(dy, gradients.biases);
     WeightGradient(x, dy, gradients.weights);
     if (shape_.input_gradient) InputGradient(weights, dy, gradients.input);
     return absl::OkStatus();

@@ -15,7 +15,7 @@ namespace {
 TY_MULTIVERSION void Affine(const LinearShape& s, const float* __restrict x,
                             const float* __restrict w, const float* b, float* __restrict z) {
   for (int64_t r = 0; r < s.batch; ++r, x += s.in, z += s.out) {
-    for (int64_t o = 0; o < s.out; ++o) z[o] = b[o];
+    for (int64_t o = 0; o < s.out; ++o) z[o] = b != nullptr ? b[o] : 0;
     for (int64_t i = 0; i < s.in; ++i) {
       for (int64_t o = 0; o < s.out; ++o) z[o] += x[i] * w[i * s.out + o];
     }
@@ -51,7 +51,7 @@ TY_MULTIVERSION void AffineOne(const LinearShape& s, const float* __restrict x,
     for (int64_t lane = 0; lane < kLanes; ++lane) {
       for (int64_t r = 0; r < kRowBlock; ++r) sums[r] += partial[r][lane];
     }
-    for (int64_t r = 0; r < rows; ++r) z[begin + r] = b[0] + sums[r];
+    for (int64_t r = 0; r < rows; ++r) z[begin + r] = (b != nullptr ? b[0] : 0) + sums[r];
   }
 }
 
@@ -109,8 +109,9 @@ class SmallLinear : public LinearKernel {
   absl::Status Backward(const float* x, const float* weights, const float* y, float* dy,
                         const LinearGradients& gradients) override {
     TY_CHECK(shape_.backward);
-    ApplyActivationGradient(shape_.activation, shape_.alpha, nullptr, y, dy, shape_.batch * shape_.out);
-    ColumnSums(dy, shape_.batch, shape_.out, gradients.biases);
+    ApplyActivationGradient(shape_.activation, shape_.alpha, nullptr, y, dy,
+                            shape_.batch * shape_.out);
+    if (shape_.bias) ColumnSums(dy, shape_.batch, shape_.out, gradients.biases);
     (shape_.out == 1 ? WeightGradientOne : WeightGradient)(shape_, x, dy, gradients.weights);
     if (!shape_.input_gradient) return absl::OkStatus();
     (shape_.out == 1 ? InputGradientOne : InputGradient)(shape_, dy, weights, gradients.input);

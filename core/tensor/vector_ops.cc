@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "core/base/check.h"
+#include "core/base/rng.h"
+#include "core/tensor/activation_math.h"
 #include "core/tensor/multiversion.h"
 #include "core/tensor/vector_math.h"
 
@@ -15,30 +17,122 @@ constexpr int64_t kLanes = 64;
 // Floats summed in float before the partial sums go into a double.
 constexpr int64_t kBlock = 4096;
 constexpr int64_t kRowBlock = 256;
+// Elements whose random words are drawn together: they stay in the first-level cache.
+constexpr int64_t kDropChunk = 1024;
 
-// Written so that a NaN falls into the branch that keeps it.
-TY_MULTIVERSION void Relu(float* y, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) y[i] = y[i] < 0 ? 0 : y[i];
+namespace math = activation_math;
+
+// y[i] = f(z[i]), which may be one array: no element depends on another.
+template <typename Function>
+[[gnu::always_inline]] inline void Map(const float* z, float* y, int64_t count, Function f) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < count; ++i) y[i] = f(z[i]);
 }
 
-TY_MULTIVERSION void SigmoidAll(float* y, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) y[i] = Sigmoid(y[i]);
+// dy[i] *= slope(v[i])
+template <typename Function>
+[[gnu::always_inline]] inline void MapGradient(const float* __restrict v, float* __restrict dy,
+                                               int64_t count, Function slope) {
+  for (int64_t i = 0; i < count; ++i) dy[i] *= slope(v[i]);
 }
 
-void TanhAll(float* y, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) y[i] = std::tanh(y[i]);
+#define TY_FUNCTION(argument, expression) \
+  [=](float argument) __attribute__((always_inline)) { return expression; }
+
+TY_MULTIVERSION void ActivateCheap(Activation activation, float alpha, const float* z, float* y,
+                                   int64_t count) {
+  switch (activation) {
+    case Activation::kRelu:
+      return Map(z, y, count, TY_FUNCTION(v, math::Relu(v)));
+    case Activation::kLeakyRelu:
+      return Map(z, y, count, TY_FUNCTION(v, math::LeakyRelu(v, alpha)));
+    case Activation::kHardSigmoid:
+      return Map(z, y, count, TY_FUNCTION(v, math::HardSigmoid(v)));
+    case Activation::kHardTanh:
+      return Map(z, y, count, TY_FUNCTION(v, math::Clamp(v, -1, 1)));
+    case Activation::kHardSwish:
+      return Map(z, y, count, TY_FUNCTION(v, math::HardSwish(v)));
+    default:
+      return Map(z, y, count, TY_FUNCTION(v, v));
+  }
 }
 
-TY_MULTIVERSION void ReluGradient(const float* y, float* dy, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) dy[i] = y[i] > 0 ? dy[i] : 0;
+TY_MULTIVERSION void ActivateByExp(Activation activation, float alpha, const float* z, float* y,
+                                   int64_t count) {
+  switch (activation) {
+    case Activation::kSigmoid:
+      return Map(z, y, count, TY_FUNCTION(v, Sigmoid(v)));
+    case Activation::kTanh:
+      return Map(z, y, count, TY_FUNCTION(v, Tanh(v)));
+    case Activation::kElu:
+      return Map(z, y, count, TY_FUNCTION(v, math::Elu(v, alpha)));
+    case Activation::kSelu:
+      return Map(z, y, count, TY_FUNCTION(v, math::Selu(v)));
+    case Activation::kGelu:
+      return Map(z, y, count, TY_FUNCTION(v, math::Gelu(v)));
+    case Activation::kGeluTanh:
+      return Map(z, y, count, TY_FUNCTION(v, math::GeluTanh(v)));
+    case Activation::kSilu:
+      return Map(z, y, count, TY_FUNCTION(v, math::Silu(v)));
+    default:
+      return Map(z, y, count, TY_FUNCTION(v, math::Softplus(v)));
+  }
 }
 
-TY_MULTIVERSION void SigmoidGradient(const float* y, float* dy, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) dy[i] *= y[i] * (1 - y[i]);
+// The derivatives that are functions of the output.
+TY_MULTIVERSION void GradientOfOutput(Activation activation, float alpha, const float* y, float* dy,
+                                      int64_t count) {
+  switch (activation) {
+    case Activation::kRelu:
+      // Not a product: what does not flow is 0, whatever came down.
+      for (int64_t i = 0; i < count; ++i) dy[i] = y[i] > 0 ? dy[i] : 0;
+      return;
+    case Activation::kSigmoid:
+      return MapGradient(y, dy, count, TY_FUNCTION(v, math::SigmoidSlope(v)));
+    case Activation::kTanh:
+      return MapGradient(y, dy, count, TY_FUNCTION(v, math::TanhSlope(v)));
+    case Activation::kLeakyRelu:
+      return MapGradient(y, dy, count, TY_FUNCTION(v, math::LeakyReluSlope(v, alpha)));
+    case Activation::kElu:
+      return MapGradient(y, dy, count, TY_FUNCTION(v, math::EluSlope(v, alpha)));
+    case Activation::kSelu:
+      return MapGradient(y, dy, count, TY_FUNCTION(v, math::SeluSlope(v)));
+    case Activation::kSoftplus:
+      return MapGradient(y, dy, count, TY_FUNCTION(v, math::SoftplusSlope(v)));
+    case Activation::kHardSigmoid:
+      return MapGradient(y, dy, count, TY_FUNCTION(v, math::HardSigmoidSlope(v)));
+    default:
+      return MapGradient(y, dy, count, TY_FUNCTION(v, math::HardTanhSlope(v)));
+  }
 }
 
-TY_MULTIVERSION void TanhGradient(const float* y, float* dy, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) dy[i] *= 1 - y[i] * y[i];
+// The derivatives that are functions of the input.
+TY_MULTIVERSION void GradientOfInput(Activation activation, const float* z, float* dy,
+                                     int64_t count) {
+  switch (activation) {
+    case Activation::kGelu:
+      return MapGradient(z, dy, count, TY_FUNCTION(v, math::GeluSlope(v)));
+    case Activation::kGeluTanh:
+      return MapGradient(z, dy, count, TY_FUNCTION(v, math::GeluTanhSlope(v)));
+    case Activation::kSilu:
+      return MapGradient(z, dy, count, TY_FUNCTION(v, math::SiluSlope(v)));
+    default:
+      return MapGradient(z, dy, count, TY_FUNCTION(v, math::HardSwishSlope(v)));
+  }
+}
+
+#undef TY_FUNCTION
+
+bool IsCheap(Activation activation) {
+  return activation == Activation::kRelu || activation == Activation::kLeakyRelu ||
+         activation == Activation::kHardSigmoid || activation == Activation::kHardTanh ||
+         activation == Activation::kHardSwish || activation == Activation::kIdentity;
+}
+
+TY_MULTIVERSION void Drop(const uint32_t* __restrict words, uint32_t below, float scale,
+                          const float* x, float* y, int64_t count) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < count; ++i) y[i] = words[i] < below ? 0 : x[i] * scale;
 }
 
 // Adds the squares of x[0, count) into lanes. REQUIRES: count is a multiple of kLanes.
@@ -102,39 +196,39 @@ float ColumnSum(const float* column, int64_t rows) {
 
 }  // namespace
 
-void ApplyActivation(Activation activation, float /*alpha*/, const float* z, float* y,
-                     int64_t count) {
-  if (z != y) std::copy_n(z, count, y);
-  switch (activation) {
-    case Activation::kIdentity:
-      return;
-    case Activation::kRelu:
-      return Relu(y, count);
-    case Activation::kSigmoid:
-      return SigmoidAll(y, count);
-    case Activation::kTanh:
-      return TanhAll(y, count);
-    default:
-      break;
-  }
-  TY_CHECK(false);
+void ApplyActivation(Activation activation, float alpha, const float* z, float* y, int64_t count) {
+  TY_CHECK(activation != Activation::kUnspecified);
+  if (activation == Activation::kIdentity && z == y) return;
+  (IsCheap(activation) ? ActivateCheap : ActivateByExp)(activation, alpha, z, y, count);
 }
 
-void ApplyActivationGradient(Activation activation, float /*alpha*/, const float* /*z*/,
-                             const float* y, float* dy, int64_t count) {
-  switch (activation) {
-    case Activation::kIdentity:
-      return;
-    case Activation::kRelu:
-      return ReluGradient(y, dy, count);
-    case Activation::kSigmoid:
-      return SigmoidGradient(y, dy, count);
-    case Activation::kTanh:
-      return TanhGradient(y, dy, count);
-    default:
-      break;
+void ApplyActivationGradient(Activation activation, float alpha, const float* z, const float* y,
+                             float* dy, int64_t count) {
+  TY_CHECK(activation != Activation::kUnspecified);
+  if (activation == Activation::kIdentity) return;
+  if (!GradientNeedsInput(activation)) return GradientOfOutput(activation, alpha, y, dy, count);
+  TY_CHECK(z != nullptr);
+  GradientOfInput(activation, z, dy, count);
+}
+
+void ApplyDropout(const DropoutKey& key, float rate, int64_t first_index, const float* x, float* y,
+                  int64_t count) {
+  TY_CHECK(rate >= 0 && rate < 1);
+  const PhiloxKey philox = KeyOf(key.seed, RngStream::kDropout);
+  const uint64_t substream =
+      static_cast<uint64_t>(key.layer) << 48 | static_cast<uint64_t>(key.step);
+  const uint32_t below = static_cast<uint32_t>(std::ldexp(static_cast<double>(rate), 32));
+  const float scale = 1 / (1 - rate);
+  alignas(64) uint32_t words[kDropChunk];
+  for (int64_t done = 0; done < count;) {
+    const int64_t index = first_index + done;
+    const int64_t skipped = index % kPhiloxGroupWords;
+    const int64_t drawn = std::min(kDropChunk, skipped + count - done);
+    const int64_t groups = (drawn + kPhiloxGroupWords - 1) / kPhiloxGroupWords;
+    FillPhilox(philox, substream, static_cast<uint64_t>(index / kPhiloxGroupWords), groups, words);
+    Drop(words + skipped, below, scale, x + done, y + done, drawn - skipped);
+    done += drawn - skipped;
   }
-  TY_CHECK(false);
 }
 
 void ColumnSums(const float* matrix, int64_t rows, int64_t cols, float* sums) {

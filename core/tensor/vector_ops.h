@@ -19,6 +19,21 @@ void ApplyActivation(Activation activation, float alpha, const float* z, float* 
 void ApplyActivationGradient(Activation activation, float alpha, const float* z, const float* y,
                              float* dy, int64_t count);
 
+// Which random numbers decide what drops out.
+struct DropoutKey {
+  uint64_t seed = 0;
+  int64_t layer = 0;  // REQUIRES: in [0, 2^16)
+  int64_t step = 0;   // REQUIRES: in [0, 2^48)
+};
+
+// y[i] = 0 with probability `rate`, else x[i] / (1 - rate). Whether it drops is a function of the
+// key and of the element's index first_index + i alone, so that a batch may be worked on in parts:
+// word (index % 32) / 8 of Philox 4x32-10's block index / 32 · 8 + index % 8 against rate·2^32 (the
+// blocks are those of Rng(seed, kDropout, layer·2^48 + step)). A dropped NaN is 0. The gradient is
+// the same call on dy. x, y: [count], may be the same array. REQUIRES: rate in [0, 1).
+void ApplyDropout(const DropoutKey& key, float rate, int64_t first_index, const float* x, float* y,
+                  int64_t count);
+
 // sums[c] = Σ_r matrix[r, c]. matrix: [rows, cols], sums: [cols].
 void ColumnSums(const float* matrix, int64_t rows, int64_t cols, float* sums);
 
