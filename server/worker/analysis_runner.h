@@ -29,11 +29,14 @@ struct AnalysisTask {
   const MlpWeights& other;    // of loss_line's other_model, else empty
 };
 
-// `progress` is called with points done and points in all. Errors: CANCELLED when `stop` is
-// requested, INVALID_ARGUMENT for rows that are not there, those of the analysis.
-absl::StatusOr<v1::AnalysisResult> RunAnalysis(
-    const AnalysisTask& task, const std::function<void(int64_t done, int64_t total)>& progress,
-    const StopFlag& stop);
+// Called with points done and points in all.
+using ProgressCallback = std::function<void(int64_t done, int64_t total)>;
+
+// Errors: CANCELLED when `stop` is requested, for whatever cause (but for the learning-rate finder,
+// which gives what it has at a runtime limit); those of the analysis.
+absl::StatusOr<v1::AnalysisResult> RunAnalysis(const AnalysisTask& task,
+                                               const ProgressCallback& progress,
+                                               const StopFlag& stop);
 
 // Progress of an analysis as counters, and as an event at the first point and then each 20th part:
 // by points, not by the clock, so that a repeated run gives the same events.
