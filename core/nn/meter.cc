@@ -1,11 +1,41 @@
 #include "core/nn/meter.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "core/base/check.h"
+#include "core/nn/task_meter.h"
 
 namespace trainyard {
+namespace {
+
+// "top_5_accuracy" of no more classes than this would be 1.
+constexpr int64_t kTopCount = 5;
+
+bool Contains(const std::vector<std::string>& names, absl::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// What the meter is to tell, "loss" included.
+std::vector<std::string> WantedNames(const MeterConfig& config) {
+  if (config.all) return MetricNames(config.task, config.outputs);
+  std::vector<std::string> names = UsualMetricNames(config.task);
+  names.insert(names.end(), config.metrics.begin(), config.metrics.end());
+  return names;
+}
+
+std::unique_ptr<TaskMeter> MakeTaskMeter(const MeterConfig& config,
+                                         const std::vector<std::string>& wanted) {
+  const MeterExtras extras{
+      .probabilities = Contains(wanted, "log_loss") || Contains(wanted, "brier"),
+      .ranking = Contains(wanted, "roc_auc") || Contains(wanted, "pr_auc")};
+  if (config.task == Task::kRegression) return MakeErrorMeter(config.loss.kind);
+  if (config.task == Task::kMultilabel) return MakeLabelMeter(config.outputs, extras);
+  return MakeClassMeter(config.outputs, extras);
+}
+
+}  // namespace
 
 double EvalResult::Find(absl::string_view name) const {
   for (const auto& [metric, value] : metrics) {
@@ -19,34 +49,71 @@ std::vector<std::string> UsualMetricNames(Task task) {
   return {"loss", "accuracy"};
 }
 
-std::vector<std::string> MetricNames(Task task, int64_t /*outputs*/) {
-  return UsualMetricNames(task);
+std::vector<std::string> MetricNames(Task task, int64_t outputs) {
+  if (task == Task::kRegression) return {"loss", "rmse", "mae", "r2", "mape"};
+  if (task == Task::kMultilabel) {
+    return {"loss",    "accuracy", "exact_match", "f1",   "f1_micro",
+            "roc_auc", "pr_auc",   "log_loss",    "brier"};
+  }
+  std::vector<std::string> names = {
+      "loss",    "accuracy", "balanced_accuracy", "precision", "recall", "f1", "f1_micro",
+      "roc_auc", "pr_auc",   "log_loss",          "brier"};
+  if (outputs > kTopCount) names.push_back("top_5_accuracy");
+  return names;
 }
 
-bool HigherIsBetter(absl::string_view metric) { return metric == "accuracy" || metric == "r2"; }
+bool HigherIsBetter(absl::string_view metric) {
+  for (const absl::string_view lower : {"loss", "log_loss", "brier", "rmse", "mae", "mape"}) {
+    if (metric == lower) return false;
+  }
+  return true;
+}
 
 class EvalMeter::Impl {
  public:
   explicit Impl(const MeterConfig& config)
-      : config_(config), kind_(config.loss.kind), outputs_(config.outputs) {}
+      : loss_(config.loss),
+        outputs_(config.outputs),
+        wanted_(WantedNames(config)),
+        task_meter_(MakeTaskMeter(config, wanted_)) {
+    TY_CHECK(LossFits(config.loss.kind, config.task));
+  }
+
   void Add(const float* logits, const LossTargets& targets, int64_t rows);
   EvalResult Result() const;
 
  private:
-  void AddClasses(const float* logits, const LossTargets& targets, int64_t rows);
-  void AddErrors(const float* values, const float* targets, int64_t rows);
-  double RSquared() const;
-
-  const MeterConfig config_;
-  const LossKind kind_;
+  // Constant after construction.
+  const LossConfig loss_;
   const int64_t outputs_;
+  const std::vector<std::string> wanted_;
+
+  const std::unique_ptr<TaskMeter> task_meter_;
   int64_t rows_ = 0;
+  double row_weight_ = 0;
+  double loss_weight_ = 0;  // row_weight_ with the class weights in it
   double loss_sum_ = 0;
-  int64_t correct_count_ = 0;
-  double absolute_sum_ = 0;
-  double target_mean_ = 0;
-  double target_square_sum_ = 0;  // of the distances from target_mean_
 };
+
+void EvalMeter::Impl::Add(const float* logits, const LossTargets& targets, int64_t rows) {
+  rows_ += rows;
+  row_weight_ += BatchWeight({.kind = loss_.kind}, targets, rows, outputs_);
+  loss_weight_ += BatchWeight(loss_, targets, rows, outputs_);
+  loss_sum_ += LossSum(loss_, logits, targets, rows, outputs_);
+  task_meter_->Add(logits, targets, rows);
+}
+
+EvalResult EvalMeter::Impl::Result() const {
+  EvalResult result;
+  if (row_weight_ == 0) return result;
+  result.rows = rows_;
+  result.metrics.emplace_back("loss", loss_weight_ > 0 ? loss_sum_ / loss_weight_ : 0);
+  for (auto& [name, value] : task_meter_->Values()) {
+    if (Contains(wanted_, name) && std::isfinite(value)) result.metrics.emplace_back(name, value);
+  }
+  result.confusion = task_meter_->Confusion();
+  return result;
+}
 
 EvalMeter::EvalMeter(const MeterConfig& config) : impl_(std::make_unique<Impl>(config)) {}
 EvalMeter::~EvalMeter() = default;
@@ -54,55 +121,5 @@ void EvalMeter::Add(const float* logits, const LossTargets& targets, int64_t row
   impl_->Add(logits, targets, rows);
 }
 EvalResult EvalMeter::Result() const { return impl_->Result(); }
-
-void EvalMeter::Impl::Add(const float* logits, const LossTargets& targets, int64_t rows) {
-  loss_sum_ += LossSum(config_.loss, logits, targets, rows, outputs_);
-  if (kind_ == LossKind::kMeanSquaredError) {
-    AddErrors(logits, targets.values, rows);
-  } else {
-    AddClasses(logits, targets, rows);
-  }
-}
-
-void EvalMeter::Impl::AddClasses(const float* logits, const LossTargets& targets, int64_t rows) {
-  for (int64_t r = 0; r < rows; ++r) {
-    const int32_t actual =
-        targets.classes != nullptr ? targets.classes[r] : static_cast<int32_t>(targets.values[r]);
-    if (PredictedClass(logits + r * outputs_, outputs_) == actual) ++correct_count_;
-  }
-  rows_ += rows;
-}
-
-// The spread of the targets by Welford's update: it does not cancel when the mean is large.
-void EvalMeter::Impl::AddErrors(const float* values, const float* targets, int64_t rows) {
-  for (int64_t r = 0; r < rows; ++r) {
-    const double target = targets[r];
-    absolute_sum_ += std::fabs(values[r] - target);
-    const double distance = target - target_mean_;
-    target_mean_ += distance / static_cast<double>(++rows_);
-    target_square_sum_ += distance * (target - target_mean_);
-  }
-}
-
-double EvalMeter::Impl::RSquared() const {
-  if (target_square_sum_ > 0) return 1 - loss_sum_ / target_square_sum_;
-  return loss_sum_ > 0 ? 0 : 1;
-}
-
-EvalResult EvalMeter::Impl::Result() const {
-  EvalResult result{.rows = rows_};
-  if (rows_ == 0) return result;
-  const double rows = static_cast<double>(rows_);
-  const double loss = loss_sum_ / rows;
-  result.metrics.emplace_back("loss", loss);
-  if (kind_ != LossKind::kMeanSquaredError) {
-    result.metrics.emplace_back("accuracy", static_cast<double>(correct_count_) / rows);
-    return result;
-  }
-  result.metrics.emplace_back("rmse", std::sqrt(loss));
-  result.metrics.emplace_back("mae", absolute_sum_ / rows);
-  result.metrics.emplace_back("r2", RSquared());
-  return result;
-}
 
 }  // namespace trainyard

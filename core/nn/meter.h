@@ -23,7 +23,8 @@ namespace trainyard {
 
 // What a pass in evaluation mode measured.
 struct EvalResult {
-  int64_t rows = 0;  // 0: there was nothing to measure, metrics is empty
+  // 0: there was nothing to measure (no rows, or each of weight 0), metrics is empty.
+  int64_t rows = 0;
   // "loss" first, then in the order of MetricNames.
   std::vector<std::pair<std::string, double>> metrics;
   // Classification with at most kConfusionClassesMax classes: [actual, predicted], sums of row
@@ -52,10 +53,21 @@ struct MeterConfig {
 };
 
 // Metrics as scikit-learn defines them, rows counting by their weight (class weights count in the
-// loss only). roc_auc and pr_auc keep every score until Result: 8 bytes a row and output. A metric
-// that is not defined is left out: roc_auc and pr_auc where no class has both kinds of rows, mape
-// where every target is 0. r2 of targets that are all equal is 1 when they are all met and 0
-// otherwise.
+// loss only). A ratio of nothing is 0. Where there is a choice:
+// - precision, recall, f1: of two classes the second one's; of more the mean over the classes that
+//   are actual or predicted somewhere; of labels the mean over all. f1_micro of classes is
+//   accuracy.
+// - roc_auc, pr_auc (average precision): of more than two classes each against the rest, of labels
+//   each by itself, then the mean over those that have both kinds of rows. They keep 8 bytes a row
+//   and output until Result, at most kScoresKeptMax of them (ranking.h); of more rows every second,
+//   fourth, … is ranked.
+// - log_loss in nats from the logits, not clipped. brier: (p - y)², summed over more than two
+//   classes, the mean over labels.
+// - top_5_accuracy: of equal logits the first class comes first, as in PredictedClass.
+// - rmse, mae, r2, mape are of ValueOf(logit), whatever the loss.
+// A metric that is not defined is left out: roc_auc and pr_auc where no class has both kinds of
+// rows, mape where every target is 0; so is one that is not finite, but for the loss. r2 of targets
+// that are all equal is 1 when they are all met and 0 otherwise. Logits may be NaN.
 class EvalMeter {
  public:
   // REQUIRES: loss and task are set and fit each other.
