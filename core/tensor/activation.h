@@ -5,6 +5,9 @@
 #define TRAINYARD_CORE_TENSOR_ACTIVATION_H_
 
 #include <cstdint>
+#include <iterator>
+
+#include "absl/strings/string_view.h"
 
 namespace trainyard {
 
@@ -28,6 +31,16 @@ enum class Activation : uint8_t {
   kHardSwish = 14,
 };
 inline constexpr Activation kActivationLast = Activation::kHardSwish;
+
+// "relu", "leaky_relu", …: as in a spec file.
+inline absl::string_view ActivationWord(Activation activation) {
+  constexpr absl::string_view kWords[] = {"unspecified",  "identity",   "relu",      "sigmoid",
+                                          "tanh",         "leaky_relu", "elu",       "selu",
+                                          "gelu",         "gelu_tanh",  "silu",      "softplus",
+                                          "hard_sigmoid", "hard_tanh",  "hard_swish"};
+  static_assert(std::size(kWords) == static_cast<size_t>(kActivationLast) + 1);
+  return kWords[static_cast<size_t>(activation)];
+}
 
 // Whether `alpha` is a parameter of the activation: leaky ReLU's slope below zero, ELU's scale.
 inline bool HasAlpha(Activation activation) {

@@ -154,7 +154,7 @@ class DnnlLinear : public LinearKernel {
 
   absl::Status Forward(const float* x, const float* weights, const float* biases,
                        float* y) override {
-    TY_RETURN_IF_ERROR(forward_.Run(stream_, x, weights, biases, y));
+    TY_RETURN_IF_ERROR(forward_.Run(stream_, x, weights, shape_.bias ? biases : nullptr, y));
     if (!EltwiseOf(shape_.activation)) {
       ApplyActivation(shape_.activation, shape_.alpha, y, y, shape_.batch * shape_.out);
     }

@@ -1,7 +1,8 @@
 // Kernels: the layer arithmetic the engine is built from, behind one interface: y = act(xW + b) and
 // its gradients. Implementations: reference (plain loops, double sums: the oracle the others are
-// tested against), oneDNN matmul (wide layers) and own loops (narrow layers, where the cost of a
-// library call would dominate). CreateFastKernels chooses between the last two by shape.
+// tested against), oneDNN matmul (wide layers, bf16) and own register tiles (narrow layers, where
+// the cost of a library call would dominate). CreateFastKernels chooses between the last two by
+// shape.
 //
 //   std::unique_ptr<Kernels> kernels = CreateFastKernels();
 //   TY_ASSIGN_OR_RETURN(auto linear, kernels->CreateLinear({.batch = 32, .in = 30, .out = 1,
@@ -22,6 +23,8 @@
 #include "core/tensor/activation.h"
 
 namespace trainyard {
+
+struct TileLoops;  // tile_loops.h
 
 // Numbers equal trainyard.v1.Precision.
 enum class Precision : uint8_t { kUnspecified = 0, kFp32 = 1, kBf16 = 2 };
@@ -82,7 +85,9 @@ class Kernels {
 
 std::unique_ptr<Kernels> CreateReferenceKernels();
 std::unique_ptr<Kernels> CreateDnnlKernels();
-std::unique_ptr<Kernels> CreateSmallKernels();
+std::unique_ptr<Kernels> CreateTiledKernels();
+// On given loops: for tests of those that are not this machine's best.
+std::unique_ptr<Kernels> CreateTiledKernels(const TileLoops& loops);
 // What training and prediction use.
 std::unique_ptr<Kernels> CreateFastKernels();
 

@@ -44,9 +44,13 @@ void Shapes(benchmark::internal::Benchmark* bench) {
     bench->Args({16, width, width})->Args({100, width, width});
   }
   bench->Args({32, 30, 1})->Args({16, 2, 3})->Args({128, 784, 256})->Args({1024, 300, 300});
+  // Layers of the workloads (core/README.md).
+  bench->Args({100, 2, 100})->Args({100, 100, 100})->Args({100, 100, 1})->Args({128, 784, 100});
+  bench->Args({128, 100, 10})->Args({128, 256, 128})->Args({128, 128, 10})->Args({100, 28, 300});
+  bench->Args({100, 300, 300})->Args({1024, 28, 300})->Args({512, 1024, 1024});
 }
 
-BENCHMARK_CAPTURE(BM_Layer, small, &CreateSmallKernels)->Apply(Shapes);
+BENCHMARK_CAPTURE(BM_Layer, tiled, [] { return CreateTiledKernels(); })->Apply(Shapes);
 BENCHMARK_CAPTURE(BM_Layer, dnnl, &CreateDnnlKernels)->Apply(Shapes);
 
 }  // namespace

@@ -28,6 +28,29 @@ TEST(RngTest, TheSameArgumentsGiveTheSameNumbers) {
   for (int i = 0; i < 100; ++i) EXPECT_EQ(a.Next64(), b.Next64());
 }
 
+// A promise to whoever repeats a run: however many blocks are drawn at once, these are the numbers.
+TEST(RngTest, TheNumbersAreTheBlocksWordsInOrder) {
+  const uint64_t seed = 0x123456789abcdef0;
+  const uint64_t substream = 0xfedcba9876543210;
+  Rng rng(seed, RngStream::kShuffle, substream);
+  for (uint32_t block = 0; block < 100; ++block) {
+    const Block r =
+        Philox({block, 0, 0x76543210, 0xfedcba98}, {0x9abcdef0, 0x12345678 ^ 3 * 0x85EBCA6Bu});
+    EXPECT_EQ(rng.Next64(), uint64_t{r[1]} << 32 | r[0]) << block;
+    EXPECT_EQ(rng.Next64(), uint64_t{r[3]} << 32 | r[2]) << block;
+  }
+}
+
+TEST(RngTest, FillPhiloxCrossesTheCountersHalves) {
+  const PhiloxKey key{1, 2};
+  const uint64_t first_group = (uint64_t{1} << 29) - 1;  // its successor starts at block 2^32
+  std::array<uint32_t, 2 * kPhiloxGroupWords> words;
+  FillPhilox(key, 3, first_group, 2, words.data());
+  EXPECT_EQ(words[7], Philox({0xffffffff, 0, 3, 0}, key)[0]);
+  EXPECT_EQ(words[32], Philox({0, 1, 3, 0}, key)[0]);
+  EXPECT_EQ(words[32 + 8 * 3 + 5], Philox({5, 1, 3, 0}, key)[3]);
+}
+
 TEST(RngTest, SeedStreamAndSubstreamEachMatter) {
   std::set<uint64_t> first;
   first.insert(Rng(7, RngStream::kShuffle, 3).Next64());

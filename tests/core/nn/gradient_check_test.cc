@@ -153,7 +153,7 @@ void CheckGradients(const MlpConfig& config, LossKind kind, const Kernels& kerne
 
 TEST(GradientCheckTest, EveryActivationLossAndDepth) {
   const std::unique_ptr<Kernels> kernels[] = {CreateReferenceKernels(), CreateDnnlKernels(),
-                                              CreateSmallKernels()};
+                                              CreateTiledKernels()};
   for (const Activation activation :
        {Activation::kIdentity, Activation::kRelu, Activation::kSigmoid, Activation::kTanh}) {
     for (const LossKind kind : {LossKind::kBinaryCrossEntropy, LossKind::kSoftmaxCrossEntropy,

@@ -1,5 +1,9 @@
 #include "core/tensor/kernels.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -10,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/rng.h"
 #include "core/tensor/matrix.h"
+#include "core/tensor/tile_loops.h"
 #include "gtest/gtest.h"
 #include "tests/support/shapes.h"
 #include "tests/support/status_matchers.h"
@@ -17,8 +22,13 @@
 namespace trainyard {
 namespace {
 
-constexpr Activation kActivations[] = {Activation::kIdentity, Activation::kRelu,
-                                       Activation::kSigmoid, Activation::kTanh};
+std::vector<Activation> Activations() {
+  std::vector<Activation> all;
+  for (int i = 1; i <= static_cast<int>(kActivationLast); ++i) {
+    all.push_back(static_cast<Activation>(i));
+  }
+  return all;
+}
 
 Matrix Normals(int64_t rows, int64_t cols, uint64_t seed) {
   Rng rng(seed, RngStream::kAnalysis);
@@ -78,7 +88,8 @@ LinearShape ShapeOf(const LayerCase& c, Activation activation, bool input_gradie
           .in = c.in,
           .out = c.out,
           .activation = activation,
-          .backward = true,
+          .alpha = DefaultAlpha(activation),
+          .backward = !GradientNeedsInput(activation),
           .input_gradient = input_gradient};
 }
 
@@ -89,13 +100,14 @@ TEST_P(FastAgainstReferenceTest, EveryShapeAndActivation) {
   const std::unique_ptr<Kernels> fast = GetParam()();
   const std::unique_ptr<Kernels> reference = CreateReferenceKernels();
   for (const LayerCase& c : kLayerCases) {
-    for (const Activation activation : kActivations) {
+    for (const Activation activation : Activations()) {
       SCOPED_TRACE(absl::StrCat("batch ", c.batch, " in ", c.in, " out ", c.out, " activation ",
                                 static_cast<int>(activation)));
       const LinearShape shape = ShapeOf(c, activation, /*input_gradient=*/true);
       const LayerRun actual(*fast, shape);
       LayerRun expected(*reference, shape);
       ExpectNear("y", actual.y, expected.y, Tolerance(c.in));
+      if (!shape.backward) continue;
       // The gradients start from outputs that differ by that much already.
       const double slope = Tolerance(c.in) * 8;
       ExpectNear("dz", actual.dz, expected.dz, slope);
@@ -132,7 +144,7 @@ TEST_P(FastAgainstReferenceTest, RunToRunTheBitsAreEqual) {
 // oneDNN's own ReLU does not, which would hide a diverged layer.
 TEST_P(FastAgainstReferenceTest, NanStaysNan) {
   const std::unique_ptr<Kernels> fast = GetParam()();
-  for (const Activation activation : kActivations) {
+  for (const Activation activation : Activations()) {
     for (const int64_t out : {1, 40}) {
       const LinearShape shape{.batch = 2, .in = 40, .out = out, .activation = activation};
       ASSERT_OK_AND_ASSIGN(const std::unique_ptr<LinearKernel> linear, fast->CreateLinear(shape));
@@ -148,17 +160,41 @@ TEST_P(FastAgainstReferenceTest, NanStaysNan) {
   }
 }
 
+TEST_P(FastAgainstReferenceTest, WithoutBiasNothingIsAddedAndNothingWritten) {
+  const std::unique_ptr<Kernels> fast = GetParam()();
+  const std::unique_ptr<Kernels> reference = CreateReferenceKernels();
+  for (const LayerCase& c : kLayerCases) {
+    SCOPED_TRACE(absl::StrCat("batch ", c.batch, " in ", c.in, " out ", c.out));
+    LinearShape shape = ShapeOf(c, Activation::kIdentity, /*input_gradient=*/true);
+    shape.bias = false;
+    const LayerRun actual(*fast, shape);
+    ExpectNear("y", actual.y, LayerRun(*reference, shape).y, Tolerance(c.in));
+    ExpectSameBits(actual.db, Normals(1, c.out, 7));
+  }
+}
+
 using Factory = std::unique_ptr<Kernels> (*)();
 
+std::unique_ptr<Kernels> CreateBestTiled() { return CreateTiledKernels(); }
+std::unique_ptr<Kernels> CreateAvx2Tiled() { return CreateTiledKernels(TileLoopsAvx2()); }
+std::unique_ptr<Kernels> CreateBaselineTiled() { return CreateTiledKernels(TileLoopsBaseline()); }
+
+// Kernels that this machine can run.
+std::vector<Factory> Factories() {
+  std::vector<Factory> all = {&CreateDnnlKernels, &CreateBestTiled, &CreateBaselineTiled,
+                              &CreateFastKernels};
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    all.push_back(&CreateAvx2Tiled);
+  }
+  return all;
+}
+
 std::string NameOf(const testing::TestParamInfo<Factory>& tested) {
-  constexpr const char* kNames[] = {"Dnnl", "Small", "Fast"};
+  constexpr const char* kNames[] = {"Dnnl", "Tiled", "TiledBaseline", "Fast", "TiledAvx2"};
   return kNames[tested.index];
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, FastAgainstReferenceTest,
-                         testing::Values(&CreateDnnlKernels, &CreateSmallKernels,
-                                         &CreateFastKernels),
-                         NameOf);
+INSTANTIATE_TEST_SUITE_P(Kernels, FastAgainstReferenceTest, testing::ValuesIn(Factories()), NameOf);
 
 // oneDNN does not document this for matmul; the engine relies on it (core/README.md).
 TEST(DnnlKernelsTest, TheNumberOfThreadsDoesNotChangeTheBits) {
@@ -178,12 +214,69 @@ TEST(DnnlKernelsTest, TheNumberOfThreadsDoesNotChangeTheBits) {
   }
 }
 
-TEST(FastKernelsTest, TakesOwnLoopsForLittleWorkAndOneDnnForMuch) {
+TEST(TiledKernelsTest, PartsOfABatchGiveTheBitsOfTheWhole) {
+  const std::unique_ptr<Kernels> tiled = CreateTiledKernels();
+  const LayerRun whole(*tiled, ShapeOf({29, 37, 53}, Activation::kTanh, true));
+  for (const int64_t rows : {1, 5, 8, 11}) {
+    const LinearShape shape = ShapeOf({rows, 37, 53}, Activation::kTanh, true);
+    ASSERT_OK_AND_ASSIGN(const std::unique_ptr<LinearKernel> part, tiled->CreateLinear(shape));
+    Matrix y(rows, 53);
+    const float* x = whole.x.data() + 7 * 37;
+    ASSERT_THAT(part->Forward(x, whole.w.data(), whole.b.data(), y.data()), IsOk());
+    EXPECT_EQ(std::memcmp(y.data(), whole.y.data() + 7 * 53, sizeof(float) * rows * 53), 0) << rows;
+  }
+}
+
+TEST(FastKernelsTest, TakesOwnTilesForNarrowLayersAndOneDnnForWide) {
   const std::unique_ptr<Kernels> fast = CreateFastKernels();
-  const LinearShape little = ShapeOf({32, 30, 1}, Activation::kTanh, true);
-  ExpectSameBits(LayerRun(*fast, little).y, LayerRun(*CreateSmallKernels(), little).y);
-  const LinearShape much = ShapeOf({128, 65, 63}, Activation::kTanh, true);
-  ExpectSameBits(LayerRun(*fast, much).y, LayerRun(*CreateDnnlKernels(), much).y);
+  const LinearShape narrow = ShapeOf({32, 300, 300}, Activation::kTanh, true);
+  ExpectSameBits(LayerRun(*fast, narrow).y, LayerRun(*CreateTiledKernels(), narrow).y);
+  const LinearShape wide = ShapeOf({2, 1024, 1024}, Activation::kTanh, true);
+  ExpectSameBits(LayerRun(*fast, wide).y, LayerRun(*CreateDnnlKernels(), wide).y);
+}
+
+// Floats that end where memory that must not be touched begins, with such memory before them too.
+class GuardedFloats {
+ public:
+  explicit GuardedFloats(int64_t count, uint64_t seed) {
+    const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    const size_t size_bytes = static_cast<size_t>(count) * sizeof(float);
+    const size_t inner = (size_bytes + page - 1) / page * page;
+    mapped_bytes_ = inner + 2 * page;
+    void* p = mmap(nullptr, mapped_bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    EXPECT_NE(p, MAP_FAILED);
+    base_ = static_cast<char*>(p);
+    EXPECT_EQ(mprotect(base_ + page, inner, PROT_READ | PROT_WRITE), 0);
+    data_ = reinterpret_cast<float*>(base_ + page + inner - size_bytes);
+    const Matrix values = Normals(1, count, seed);
+    std::copy_n(values.data(), count, data_);
+  }
+  GuardedFloats(const GuardedFloats&) = delete;
+  GuardedFloats& operator=(const GuardedFloats&) = delete;
+  ~GuardedFloats() { munmap(base_, mapped_bytes_); }
+
+  float* data() { return data_; }
+
+ private:
+  char* base_ = nullptr;
+  float* data_ = nullptr;
+  size_t mapped_bytes_ = 0;
+};
+
+// A read or write past the end of any array is a crash.
+TEST_P(FastAgainstReferenceTest, NothingBeyondTheArraysIsTouched) {
+  const std::unique_ptr<Kernels> fast = GetParam()();
+  for (const LayerCase& c : kLayerCases) {
+    SCOPED_TRACE(absl::StrCat("batch ", c.batch, " in ", c.in, " out ", c.out));
+    const LinearShape shape = ShapeOf(c, Activation::kRelu, /*input_gradient=*/true);
+    ASSERT_OK_AND_ASSIGN(const std::unique_ptr<LinearKernel> linear, fast->CreateLinear(shape));
+    GuardedFloats x(c.batch * c.in, 1), w(c.in * c.out, 2), b(c.out, 3), y(c.batch * c.out, 4);
+    GuardedFloats dy(c.batch * c.out, 5), dw(c.in * c.out, 6), db(c.out, 7), dx(c.batch * c.in, 8);
+    EXPECT_THAT(linear->Forward(x.data(), w.data(), b.data(), y.data()), IsOk());
+    EXPECT_THAT(linear->Backward(x.data(), w.data(), y.data(), dy.data(),
+                                 {.weights = dw.data(), .biases = db.data(), .input = dx.data()}),
+                IsOk());
+  }
 }
 
 }  // namespace

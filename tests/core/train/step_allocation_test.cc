@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "core/train/trainer.h"
@@ -71,30 +73,110 @@ class CountingObserver : public TrainObserver {
   std::vector<int64_t> freed;
 };
 
-// 33 steps in one epoch, the last one shorter.
-void Train(const Kernels& kernels, Task task, CountingObserver& observer) {
-  const Dataset dataset =
-      SyntheticDataset({.rows = 32 * 32 + 5, .features = 40, .task = task, .classes = 3});
-  TrainConfig config = ResolvedConfig(task);
-  config.layers = {{33, Activation::kRelu}, {7, Activation::kSigmoid}, {5, Activation::kTanh}};
+// 33 steps in one epoch, the last one shorter, batches of 32 rows and 5.
+void Train(const TrainConfig& config, const Kernels* kernels, CountingObserver& observer) {
+  const Dataset dataset = SyntheticDataset({.rows = 32 * 32 * config.accumulation_steps + 5,
+                                            .features = 40,
+                                            .task = config.data.task,
+                                            .classes = 3});
   ASSERT_OK_AND_ASSIGN(std::unique_ptr<Trainer> trainer,
-                       Trainer::Create(config, dataset, nullptr, &kernels));
+                       Trainer::Create(config, dataset, nullptr, kernels));
   ASSERT_THAT(trainer->Run(observer, StopFlag()), IsOk());
   ASSERT_EQ(observer.allocated.size(), 33u);
 }
 
+TrainConfig ThreeLayers(Task task, const OptimizerConfig& optimizer = {}) {
+  TrainConfig config = ResolvedConfig(task, optimizer);
+  config.layers = {{33, Activation::kRelu}, {7, Activation::kSigmoid}, {5, Activation::kTanh}};
+  return config;
+}
+
+void ExpectNoAllocation(const TrainConfig& config, const std::string& what) {
+  CountingObserver observer;
+  Train(config, CreateTiledKernels().get(), observer);
+  EXPECT_EQ(observer.allocated.front(), observer.allocated.back()) << what;
+  EXPECT_EQ(observer.freed.front(), observer.freed.back()) << what;
+}
+
 TEST(StepAllocationTest, OurOwnStepAllocatesNothing) {
   for (const Task task : {Task::kBinary, Task::kMulticlass, Task::kRegression}) {
-    CountingObserver observer;
-    Train(*CreateSmallKernels(), task, observer);
-    EXPECT_EQ(observer.allocated.front(), observer.allocated.back());
-    EXPECT_EQ(observer.freed.front(), observer.freed.back());
+    ExpectNoAllocation(ThreeLayers(task), "task");
   }
+}
+
+TEST(StepAllocationTest, NoLayerAllocates) {
+  for (int i = 1; i <= static_cast<int>(kActivationLast); ++i) {
+    TrainConfig config = ThreeLayers(Task::kBinary);
+    for (LayerConfig& layer : config.layers) layer.activation = static_cast<Activation>(i);
+    config.input_dropout = 0.1;
+    config.layers[0].dropout = 0.3;
+    config.layers[0].normalization = Normalization::kBatch;
+    config.layers[1].normalization = Normalization::kLayer;
+    config.layers[1].bias = false;
+    config.layers[2].units = 7;
+    config.layers[2].residual = true;
+    ExpectNoAllocation(config, "activation " + std::to_string(i));
+  }
+}
+
+TEST(StepAllocationTest, NoOptimizerAllocates) {
+  for (int i = 1; i < static_cast<int>(OptimizerKind::kLbfgs); ++i) {
+    OptimizerConfig optimizer{.kind = static_cast<OptimizerKind>(i),
+                              .learning_rate = 1e-3,
+                              .weight_decay = 1e-3,
+                              .l1 = 1e-4,
+                              .max_norm = 2,
+                              .clip_norm = 1,
+                              .clip_value = 0.5,
+                              .gradient_noise = 1e-4,
+                              .ema_decay = 0.9};
+    ExpectNoAllocation(ThreeLayers(Task::kBinary, optimizer), "optimizer " + std::to_string(i));
+  }
+  ExpectNoAllocation(
+      ThreeLayers(Task::kBinary, {.kind = OptimizerKind::kSgd, .momentum = 0.9, .nesterov = true}),
+      "nesterov");
+}
+
+TEST(StepAllocationTest, NoScheduleAllocates) {
+  for (int i = 1; i <= static_cast<int>(ScheduleKind::kReduceOnPlateau); ++i) {
+    TrainConfig config = ThreeLayers(Task::kBinary);
+    config.schedule.kind = static_cast<ScheduleKind>(i);
+    if (config.schedule.kind == ScheduleKind::kMultiStep) config.schedule.milestones = {3, 9};
+    config.schedule.warmup_steps = 3;
+    ExpectNoAllocation(config, "schedule " + std::to_string(i));
+  }
+}
+
+TEST(StepAllocationTest, NoLossAllocates) {
+  const std::pair<Task, LossKind> losses[] = {
+      {Task::kRegression, LossKind::kMeanAbsoluteError},
+      {Task::kRegression, LossKind::kHuber},
+      {Task::kRegression, LossKind::kQuantile},
+      {Task::kBinary, LossKind::kHinge},
+      {Task::kMulticlass, LossKind::kHinge},
+  };
+  for (const auto& [task, loss] : losses) {
+    TrainConfig config = ThreeLayers(task);
+    config.loss.kind = loss;
+    config.class_weights.balanced = task != Task::kRegression;
+    ExpectNoAllocation(config, "loss " + std::to_string(static_cast<int>(loss)));
+  }
+  TrainConfig smoothed = ThreeLayers(Task::kMulticlass);
+  smoothed.loss.label_smoothing = 0.1;
+  ExpectNoAllocation(smoothed, "label smoothing");
+}
+
+TEST(StepAllocationTest, NeitherAccumulationNorThreadsAllocate) {
+  TrainConfig config = ThreeLayers(Task::kBinary);
+  config.accumulation_steps = 3;
+  ExpectNoAllocation(config, "accumulation");
+  config.threads = 3;
+  ExpectNoAllocation(config, "threads");
 }
 
 TEST(StepAllocationTest, AStepWithOneDnnKeepsNothing) {
   CountingObserver observer;
-  Train(*CreateDnnlKernels(), Task::kBinary, observer);
+  Train(ThreeLayers(Task::kBinary), CreateDnnlKernels().get(), observer);
   const int64_t allocated = observer.allocated[31] - observer.allocated[1];
   const int64_t freed = observer.freed[31] - observer.freed[1];
   EXPECT_EQ(allocated, freed);
