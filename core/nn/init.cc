@@ -3,13 +3,29 @@
 #include <cmath>
 
 #include "core/base/rng.h"
+#include "core/nn/orthogonal.h"
 
 namespace trainyard {
 namespace {
 
-InitKind Resolve(InitKind kind, Activation activation) {
-  if (kind != InitKind::kUnspecified) return kind;
-  return activation == Activation::kRelu ? InitKind::kHeNormal : InitKind::kXavierUniform;
+constexpr double kScaleDefault = 0.01;
+
+InitKind DefaultInit(Activation activation) {
+  switch (activation) {
+    case Activation::kRelu:
+    case Activation::kLeakyRelu:
+    case Activation::kElu:
+    case Activation::kGelu:
+    case Activation::kGeluTanh:
+    case Activation::kSilu:
+    case Activation::kSoftplus:
+    case Activation::kHardSwish:
+      return InitKind::kHeNormal;
+    case Activation::kSelu:
+      return InitKind::kLecunNormal;
+    default:
+      return InitKind::kXavierUniform;
+  }
 }
 
 void DrawNormal(double standard_deviation, Rng* rng, std::vector<float>* weights) {
@@ -20,31 +36,64 @@ void DrawUniform(double bound, Rng* rng, std::vector<float>* weights) {
   for (float& w : *weights) w = static_cast<float>(bound * (2 * rng->Uniform() - 1));
 }
 
-void Draw(InitKind kind, Rng* rng, LayerWeights* layer) {
+// Orthonormal columns, or rows where they are fewer, times `gain`.
+void DrawOrthogonal(double gain, Rng* rng, LayerWeights* layer) {
+  const bool by_column = layer->out <= layer->in;
+  const int64_t count = by_column ? layer->out : layer->in;
+  const int64_t length = by_column ? layer->in : layer->out;
+  std::vector<double> vectors(layer->weights.size());
+  for (double& v : vectors) v = rng->Normal();
+  Orthonormalize(count, length, vectors.data());
+  for (int64_t i = 0; i < count; ++i) {
+    for (int64_t j = 0; j < length; ++j) {
+      const int64_t place = by_column ? j * layer->out + i : i * layer->out + j;
+      layer->weights[static_cast<size_t>(place)] =
+          static_cast<float>(gain * vectors[static_cast<size_t>(i * length + j)]);
+    }
+  }
+}
+
+void Draw(const InitConfig& init, Rng* rng, LayerWeights* layer) {
   const double fan_in = static_cast<double>(layer->in);
   const double fan_sum = fan_in + static_cast<double>(layer->out);
-  switch (Resolve(kind, layer->activation)) {
+  const double gain = init.gain.value_or(1);
+  std::vector<float>* const weights = &layer->weights;
+  switch (ResolveInit(init.kind, layer->activation)) {
     case InitKind::kHeNormal:
-      return DrawNormal(std::sqrt(2 / fan_in), rng, &layer->weights);
+      return DrawNormal(gain * std::sqrt(2 / fan_in), rng, weights);
     case InitKind::kHeUniform:
-      return DrawUniform(std::sqrt(6 / fan_in), rng, &layer->weights);
+      return DrawUniform(gain * std::sqrt(6 / fan_in), rng, weights);
     case InitKind::kXavierNormal:
-      return DrawNormal(std::sqrt(2 / fan_sum), rng, &layer->weights);
+      return DrawNormal(gain * std::sqrt(2 / fan_sum), rng, weights);
     case InitKind::kXavierUniform:
-      return DrawUniform(std::sqrt(6 / fan_sum), rng, &layer->weights);
+      return DrawUniform(gain * std::sqrt(6 / fan_sum), rng, weights);
+    case InitKind::kLecunNormal:
+      return DrawNormal(gain * std::sqrt(1 / fan_in), rng, weights);
+    case InitKind::kLecunUniform:
+      return DrawUniform(gain * std::sqrt(3 / fan_in), rng, weights);
+    case InitKind::kNormal:
+      return DrawNormal(init.scale.value_or(kScaleDefault), rng, weights);
+    case InitKind::kUniform:
+      return DrawUniform(init.scale.value_or(kScaleDefault), rng, weights);
+    case InitKind::kOrthogonal:
+      return DrawOrthogonal(gain, rng, layer);
     case InitKind::kZeros:
-    default:
-      return;  // zeros already; Resolve leaves no kUnspecified
+    case InitKind::kUnspecified:
+      return;  // zeros already; ResolveInit leaves no kUnspecified
   }
 }
 
 }  // namespace
 
+InitKind ResolveInit(InitKind kind, Activation activation) {
+  return kind != InitKind::kUnspecified ? kind : DefaultInit(activation);
+}
+
 MlpWeights InitialWeights(const MlpConfig& config, uint64_t seed) {
   MlpWeights weights = ZeroWeights(config);
   for (size_t i = 0; i < weights.size(); ++i) {
     Rng rng(seed, RngStream::kInit, i);
-    Draw(config.init.kind, &rng, &weights[i]);
+    Draw(config.init, &rng, &weights[i]);
   }
   return weights;
 }

@@ -11,98 +11,60 @@
 namespace trainyard {
 namespace {
 
-constexpr int64_t kFloatsPerCacheLine = 16;
-
-int64_t RoundUp(int64_t count) {
-  return (count + kFloatsPerCacheLine - 1) / kFloatsPerCacheLine * kFloatsPerCacheLine;
-}
-
 int64_t Largest(const std::vector<int64_t>& sizes) {
   return sizes.empty() ? 0 : *std::max_element(sizes.begin(), sizes.end());
 }
 
-// Calls visit(in, out, activation) for every layer, input to output.
-template <typename Visit>
-void ForEachLayer(const MlpConfig& config, Visit visit) {
-  int64_t in = config.features;
-  for (const LayerConfig& layer : config.layers) {
-    visit(in, layer.units, layer.activation);
-    in = layer.units;
-  }
-  visit(in, config.outputs, Activation::kIdentity);
+LayerRows LargestRows(const BatchSizes& sizes) {
+  const int64_t train = Largest(sizes.train);
+  return {.forward = std::max(train, Largest(sizes.forward)), .train = train};
 }
 
-bool SameShape(const LayerWeights& a, const LayerWeights& b) {
-  return a.in == b.in && a.out == b.out && a.activation == b.activation &&
-         a.weights.size() == b.weights.size() && a.biases.size() == b.biases.size();
+bool UsesBatchNormalization(const MlpConfig& config) {
+  return std::any_of(config.layers.begin(), config.layers.end(), [](const LayerConfig& layer) {
+    return layer.normalization == Normalization::kBatch;
+  });
 }
 
-absl::Status CheckShapes(const MlpWeights& expected, const MlpWeights& actual) {
-  if (expected.size() != actual.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("weights have ", actual.size(), " layers, the network has ", expected.size()));
+float*& PlaceOf(TensorKind kind, LayerTensors& tensors) {
+  switch (kind) {
+    case TensorKind::kWeights:
+      return tensors.weights;
+    case TensorKind::kBiases:
+      return tensors.biases;
+    case TensorKind::kGains:
+      return tensors.gains;
+    case TensorKind::kShifts:
+      break;
   }
-  for (size_t i = 0; i < expected.size(); ++i) {
-    if (SameShape(expected[i], actual[i])) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        "weights of layer ", i, " are ", actual[i].in, " x ", actual[i].out, " with activation ",
-        static_cast<int>(actual[i].activation), ", the network's are ", expected[i].in, " x ",
-        expected[i].out, " with activation ", static_cast<int>(expected[i].activation)));
+  return tensors.shifts;
+}
+
+// The vector of `layer` that holds a tensor of that kind; of a const layer for reading.
+template <typename Weights>
+auto& VectorOf(TensorKind kind, Weights& layer) {
+  switch (kind) {
+    case TensorKind::kWeights:
+      return layer.weights;
+    case TensorKind::kBiases:
+      return layer.biases;
+    case TensorKind::kGains:
+      return layer.gains;
+    case TensorKind::kShifts:
+      break;
   }
-  return absl::OkStatus();
+  return layer.shifts;
+}
+
+std::string LayerName(size_t layer, size_t layer_count) {
+  return layer + 1 == layer_count ? "output" : absl::StrCat("layers[", layer, "]");
 }
 
 }  // namespace
 
-int64_t ParameterCount(const MlpConfig& config) {
-  int64_t count = 0;
-  ForEachLayer(config, [&](int64_t in, int64_t out, Activation) { count += (in + 1) * out; });
-  return count;
-}
-
-int64_t ForwardFlopsPerRow(const MlpConfig& config) {
-  int64_t flops = 0;
-  ForEachLayer(config, [&](int64_t in, int64_t out, Activation) { flops += 2 * in * out; });
-  return flops;
-}
-
-int64_t TrainFlopsPerRow(const MlpConfig& config) {
-  // Gradients of weights and of inputs are a product each; nobody asks for the gradient of the
-  // first layer's input.
-  const int64_t first =
-      2 * config.features * (config.layers.empty() ? config.outputs : config.layers.front().units);
-  return 3 * ForwardFlopsPerRow(config) - first;
-}
-
-MlpWeights ZeroWeights(const MlpConfig& config) {
-  MlpWeights weights;
-  ForEachLayer(config, [&](int64_t in, int64_t out, Activation activation) {
-    weights.push_back({.in = in,
-                       .out = out,
-                       .activation = activation,
-                       .weights = std::vector<float>(static_cast<size_t>(in * out)),
-                       .biases = std::vector<float>(static_cast<size_t>(out))});
-  });
-  return weights;
-}
-
-MlpConfig ConfigOf(const MlpWeights& weights) {
-  TY_CHECK(!weights.empty());
-  MlpConfig config{.features = weights.front().in, .outputs = weights.back().out};
-  for (size_t i = 0; i + 1 < weights.size(); ++i) {
-    config.layers.push_back({.units = weights[i].out, .activation = weights[i].activation});
-  }
-  return config;
-}
-
-Mlp::Mlp(const MlpConfig& config) : config_(config) {}
-
 absl::StatusOr<std::unique_ptr<Mlp>> Mlp::Create(const MlpConfig& config, const Kernels& kernels,
                                                  const BatchSizes& sizes, Mlp* leader) {
-  TY_CHECK(leader == nullptr);
-  std::unique_ptr<Mlp> mlp(new Mlp(config));
-  mlp->LayOut();
-  mlp->Allocate(sizes);
+  std::unique_ptr<Mlp> mlp(new Mlp(config, sizes, leader));
   for (const int64_t rows : sizes.train) {
     TY_RETURN_IF_ERROR(mlp->AddPlan(rows, /*train=*/true, kernels));
   }
@@ -112,65 +74,70 @@ absl::StatusOr<std::unique_ptr<Mlp>> Mlp::Create(const MlpConfig& config, const 
   return mlp;
 }
 
-void Mlp::LayOut() {
-  int64_t end = 0;
-  ForEachLayer(config_, [&](int64_t in, int64_t out, Activation activation) {
-    layers_.push_back({.in = in, .out = out, .activation = activation, .weight_begin = end});
-    end += RoundUp(in * out);
-  });
-  weight_count_ = end;
-  for (size_t i = 0; i < layers_.size(); ++i) {
-    const bool last = i + 1 == layers_.size();
-    tensors_.push_back(
-        {.name = absl::StrCat(last ? "output" : absl::StrCat("layers[", i, "]"), " weights"),
-         .kind = TensorKind::kWeights,
-         .layer = static_cast<int64_t>(i),
-         .hidden = !last,
-         .begin = layers_[i].weight_begin,
-         .rows = layers_[i].in,
-         .cols = layers_[i].out});
+Mlp::Mlp(const MlpConfig& config, const BatchSizes& sizes, Mlp* leader)
+    : config_(config), tensors_(LayOut(config)), arena_size_(ArenaSizeOf(tensors_)) {
+  const LayerRows rows = LargestRows(sizes);
+  int64_t scratch_size = 0;
+  for (int64_t i = 0; i <= static_cast<int64_t>(config.layers.size()); ++i) {
+    layers_.emplace_back(LayerOf(config, i), i, InputsOf(config, i), rows);
+    scratch_size = std::max(scratch_size, layers_.back().scratch_size());
   }
-  for (Layer& layer : layers_) {
-    layer.bias_begin = end;
-    end += RoundUp(layer.out);
-  }
-  for (size_t i = 0; i < layers_.size(); ++i) {
-    const bool last = i + 1 == layers_.size();
-    tensors_.push_back(
-        {.name = absl::StrCat(last ? "output" : absl::StrCat("layers[", i, "]"), " biases"),
-         .kind = TensorKind::kBiases,
-         .layer = static_cast<int64_t>(i),
-         .hidden = !last,
-         .begin = layers_[i].bias_begin,
-         .rows = 1,
-         .cols = layers_[i].out});
-  }
-  parameter_end_ = end;
+  scratch_ = AllocateFloats(scratch_size);
+  if (config.input_dropout > 0) dropped_input_ = Matrix(rows.train, config.features);
+  AllocateArrays(rows.train > 0, leader);
+  PlaceTensors();
+  PlaceRunningStatistics();
 }
 
-void Mlp::Allocate(const BatchSizes& sizes) {
-  const int64_t train_rows = Largest(sizes.train);
-  const int64_t rows = std::max(train_rows, Largest(sizes.forward));
-  parameters_ = AllocateFloats(parameter_end_);
-  if (train_rows > 0) gradients_ = AllocateFloats(parameter_end_);
-  for (const Layer& layer : layers_) {
-    outputs_.emplace_back(rows, layer.out);
-    output_gradients_.emplace_back(train_rows, layer.out);
+void Mlp::AllocateArrays(bool train, Mlp* leader) {
+  if (train) gradients_ = AllocateFloats(arena_size_);
+  if (leader == nullptr) {
+    own_parameters_ = AllocateFloats(arena_size_);
+    parameters_ = own_parameters_.get();
+    return;
+  }
+  TY_CHECK(!UsesBatchNormalization(config_));
+  TY_CHECK(leader->arena_size_ == arena_size_);
+  parameters_ = leader->parameters_;
+}
+
+void Mlp::PlaceTensors() {
+  for (const ParameterTensor& tensor : tensors_) {
+    MlpLayer& layer = layers_[static_cast<size_t>(tensor.layer)];
+    PlaceOf(tensor.kind, layer.values) = parameters_ + tensor.begin;
+    if (gradients_ == nullptr) continue;
+    PlaceOf(tensor.kind, layer.gradients) = gradients_.get() + tensor.begin;
+  }
+  // Weights are zero until they are loaded, but what normalises passes everything on.
+  for (const MlpLayer& layer : layers_) {
+    if (own_parameters_ != nullptr && layer.values.gains != nullptr) {
+      std::fill_n(layer.values.gains, layer.out(), 1.0F);
+    }
+  }
+}
+
+void Mlp::PlaceRunningStatistics() {
+  int64_t size = 0;
+  for (const MlpLayer& layer : layers_) {
+    if (layer.config().normalization == Normalization::kBatch) size += 2 * layer.out();
+  }
+  running_.resize(static_cast<size_t>(size));
+  float* next = running_.data();
+  for (MlpLayer& layer : layers_) {
+    if (layer.config().normalization != Normalization::kBatch) continue;
+    layer.running = {.means = next, .variances = next + layer.out()};
+    std::fill_n(layer.running.variances, layer.out(), 1.0F);
+    next += 2 * layer.out();
   }
 }
 
 absl::Status Mlp::AddPlan(int64_t rows, bool train, const Kernels& kernels) {
   if (FindPlan(rows) != nullptr) return absl::OkStatus();  // train sizes come first and do both
   Plan plan{.rows = rows, .train = train};
-  for (size_t i = 0; i < layers_.size(); ++i) {
-    const LinearShape shape{.batch = rows,
-                            .in = layers_[i].in,
-                            .out = layers_[i].out,
-                            .activation = layers_[i].activation,
-                            .backward = train,
-                            .input_gradient = train && i > 0};
-    TY_ASSIGN_OR_RETURN(std::unique_ptr<LinearKernel> kernel, kernels.CreateLinear(shape));
-    plan.layers.push_back(std::move(kernel));
+  for (const MlpLayer& layer : layers_) {
+    TY_ASSIGN_OR_RETURN(std::unique_ptr<LinearKernel> kernel,
+                        kernels.CreateLinear(layer.KernelShape(rows, train, config_.precision)));
+    plan.kernels.push_back(std::move(kernel));
   }
   plans_.push_back(std::move(plan));
   return absl::OkStatus();
@@ -184,23 +151,31 @@ const Mlp::Plan* Mlp::FindPlan(int64_t rows) const {
 }
 
 absl::Status Mlp::LoadWeights(const MlpWeights& weights) {
-  TY_RETURN_IF_ERROR(CheckShapes(ZeroWeights(config_), weights));
+  TY_RETURN_IF_ERROR(CheckShapes(config_, weights));
+  for (const ParameterTensor& tensor : tensors_) {
+    const auto& source = VectorOf(tensor.kind, weights[static_cast<size_t>(tensor.layer)]);
+    std::copy(source.begin(), source.end(), parameters_ + tensor.begin);
+  }
   for (size_t i = 0; i < layers_.size(); ++i) {
-    std::copy(weights[i].weights.begin(), weights[i].weights.end(),
-              parameters_.get() + layers_[i].weight_begin);
-    std::copy(weights[i].biases.begin(), weights[i].biases.end(),
-              parameters_.get() + layers_[i].bias_begin);
+    const RunningMoments& running = layers_[i].running;
+    std::copy(weights[i].running_means.begin(), weights[i].running_means.end(), running.means);
+    std::copy(weights[i].running_variances.begin(), weights[i].running_variances.end(),
+              running.variances);
   }
   return absl::OkStatus();
 }
 
 MlpWeights Mlp::ToWeights() const {
   MlpWeights weights = ZeroWeights(config_);
+  for (const ParameterTensor& tensor : tensors_) {
+    auto& target = VectorOf(tensor.kind, weights[static_cast<size_t>(tensor.layer)]);
+    std::copy_n(parameters_ + tensor.begin, target.size(), target.begin());
+  }
   for (size_t i = 0; i < layers_.size(); ++i) {
-    const float* source = parameters_.get() + layers_[i].weight_begin;
-    std::copy_n(source, weights[i].weights.size(), weights[i].weights.begin());
-    source = parameters_.get() + layers_[i].bias_begin;
-    std::copy_n(source, weights[i].biases.size(), weights[i].biases.begin());
+    const RunningMoments& running = layers_[i].running;
+    std::copy_n(running.means, weights[i].running_means.size(), weights[i].running_means.begin());
+    std::copy_n(running.variances, weights[i].running_variances.size(),
+                weights[i].running_variances.begin());
   }
   return weights;
 }
@@ -208,63 +183,78 @@ MlpWeights Mlp::ToWeights() const {
 absl::Status Mlp::Forward(const float* x, int64_t rows) {
   const Plan* plan = FindPlan(rows);
   TY_CHECK(plan != nullptr);
+  input_dropped_ = false;
   for (size_t i = 0; i < layers_.size(); ++i) {
-    const float* input = i == 0 ? x : outputs_[i - 1].data();
-    TY_RETURN_IF_ERROR(plan->layers[i]->Forward(input, parameters_.get() + layers_[i].weight_begin,
-                                                parameters_.get() + layers_[i].bias_begin,
-                                                outputs_[i].data()));
+    TY_RETURN_IF_ERROR(layers_[i].Forward(*plan->kernels[i], x, rows, plan->train));
+    x = layers_[i].output();
   }
   return absl::OkStatus();
 }
 
-absl::Status Mlp::ForwardTrain(const float* x, int64_t rows, const TrainPass& /*pass*/) {
-  return Forward(x, rows);
+absl::Status Mlp::ForwardTrain(const float* x, int64_t rows, const TrainPass& pass) {
+  const Plan* plan = FindPlan(rows);
+  TY_CHECK(plan != nullptr);
+  TY_CHECK(plan->train);
+  input_dropped_ = config_.input_dropout > 0;
+  if (input_dropped_) x = DropInput(x, rows, pass);
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    TY_RETURN_IF_ERROR(layers_[i].ForwardTrain(*plan->kernels[i], x, rows, pass));
+    x = layers_[i].output();
+  }
+  return absl::OkStatus();
+}
+
+const float* Mlp::DropInput(const float* x, int64_t rows, const TrainPass& pass) {
+  DropOut(pass, 0, config_.input_dropout, x, rows, config_.features, dropped_input_.data());
+  return dropped_input_.data();
 }
 
 absl::Status Mlp::Backward(const float* x, int64_t rows) {
   const Plan* plan = FindPlan(rows);
   TY_CHECK(plan != nullptr);
   TY_CHECK(plan->train);
+  if (input_dropped_) x = dropped_input_.data();
   for (size_t i = layers_.size(); i-- > 0;) {
-    const float* input = i == 0 ? x : outputs_[i - 1].data();
-    const LinearGradients gradients{.weights = gradients_.get() + layers_[i].weight_begin,
-                                    .biases = gradients_.get() + layers_[i].bias_begin,
-                                    .input = i == 0 ? nullptr : output_gradients_[i - 1].data()};
-    TY_RETURN_IF_ERROR(plan->layers[i]->Backward(input, parameters_.get() + layers_[i].weight_begin,
-                                                 outputs_[i].data(), output_gradients_[i].data(),
-                                                 gradients));
+    const float* input = i == 0 ? x : layers_[i - 1].output();
+    float* input_gradient = i == 0 ? nullptr : layers_[i - 1].gradient();
+    TY_RETURN_IF_ERROR(
+        layers_[i].Backward(*plan->kernels[i], input, rows, input_gradient, scratch_.get()));
   }
   return absl::OkStatus();
 }
 
 std::string Mlp::FindNonFinite(int64_t rows) const {
   for (size_t i = 0; i < layers_.size(); ++i) {
-    const Layer& layer = layers_[i];
-    const bool last = i + 1 == layers_.size();
-    const std::string name = last ? std::string("output") : absl::StrCat("layers[", i, "]");
-    if (!AllFinite(parameters_.get() + layer.weight_begin, layer.in * layer.out)) {
-      return absl::StrCat(name, " weights");
-    }
-    if (!AllFinite(parameters_.get() + layer.bias_begin, layer.out)) {
-      return absl::StrCat(name, " biases");
-    }
-    if (!AllFinite(outputs_[i].data(), rows * layer.out)) {
-      return absl::StrCat(name, last ? " logits" : " outputs");
-    }
+    std::string found = FindNonFiniteIn(i, rows);
+    if (!found.empty()) return found;
   }
   return FindNonFiniteGradient();
+}
+
+std::string Mlp::FindNonFiniteIn(size_t layer, int64_t rows) const {
+  for (const ParameterTensor& tensor : tensors_) {
+    if (tensor.layer != static_cast<int64_t>(layer)) continue;
+    if (!AllFinite(parameters_ + tensor.begin, tensor.size())) return tensor.name;
+  }
+  const int64_t units = layers_[layer].out();
+  const RunningMoments& running = layers_[layer].running;
+  if (running.means != nullptr && !AllFinite(running.means, 2 * units)) {
+    return absl::StrCat(LayerName(layer, layers_.size()), " running statistics");
+  }
+  if (AllFinite(layers_[layer].output(), rows * units)) return "";
+  const bool last = layer + 1 == layers_.size();
+  return absl::StrCat(LayerName(layer, layers_.size()), last ? " logits" : " outputs");
 }
 
 std::string Mlp::FindNonFiniteGradient() const {
   if (gradients_ == nullptr) return "";
   // The gradient flows from the output: what is nearest to it went wrong first.
-  for (size_t i = layers_.size(); i-- > 0;) {
-    const Layer& layer = layers_[i];
-    if (AllFinite(gradients_.get() + layer.weight_begin, layer.in * layer.out) &&
-        AllFinite(gradients_.get() + layer.bias_begin, layer.out)) {
-      continue;
+  for (int64_t layer = static_cast<int64_t>(layers_.size()); layer-- > 0;) {
+    for (const ParameterTensor& tensor : tensors_) {
+      if (tensor.layer != layer) continue;
+      if (AllFinite(gradients_.get() + tensor.begin, tensor.size())) continue;
+      return absl::StrCat(LayerName(static_cast<size_t>(layer), layers_.size()), " gradients");
     }
-    return i + 1 == layers_.size() ? "output gradients" : absl::StrCat("layers[", i, "] gradients");
   }
   return "";
 }

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "core/nn/mlp_config.h"
+
 namespace trainyard {
 
 enum class TensorKind : uint8_t {
@@ -29,24 +31,17 @@ struct ParameterTensor {
   int64_t size() const { return rows * cols; }
 };
 
-// In the order of the arrays: weights of all layers first.
+// In the order of the arrays: weights of all layers, then their biases, gains and shifts.
 using ParameterTensors = std::vector<ParameterTensor>;
 
+// Every tensor of the network, each on a 64-byte border.
+ParameterTensors LayOut(const MlpConfig& config);
+
 // Elements of the arrays, gaps included: every tensor ends at a 64-byte border.
-inline int64_t ArenaSizeOf(const ParameterTensors& tensors) {
-  constexpr int64_t kFloatsPerCacheLine = 16;
-  if (tensors.empty()) return 0;
-  const int64_t end = tensors.back().begin + tensors.back().size();
-  return (end + kFloatsPerCacheLine - 1) / kFloatsPerCacheLine * kFloatsPerCacheLine;
-}
+int64_t ArenaSizeOf(const ParameterTensors& tensors);
 
 // The first so many elements are weights and gaps, the rest is not decayed.
-inline int64_t WeightCountOf(const ParameterTensors& tensors) {
-  for (const ParameterTensor& tensor : tensors) {
-    if (tensor.kind != TensorKind::kWeights) return tensor.begin;
-  }
-  return ArenaSizeOf(tensors);
-}
+int64_t WeightCountOf(const ParameterTensors& tensors);
 
 }  // namespace trainyard
 
