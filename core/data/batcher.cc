@@ -17,8 +17,10 @@ Batcher::Batcher(const Part& part, int64_t batch_size, uint64_t seed)
       order_(static_cast<size_t>(part.rows())),
       features_(batch_size_, part.features.cols()) {
   TY_CHECK(batch_size_ >= 1);
-  if (!part.targets.empty()) targets_.resize(static_cast<size_t>(batch_size_));
+  values_per_row_ = static_cast<int64_t>(part.targets.size()) / part.rows();
+  targets_.resize(static_cast<size_t>(batch_size_ * values_per_row_));
   if (!part.classes.empty()) classes_.resize(static_cast<size_t>(batch_size_));
+  if (!part.weights.empty()) weights_.resize(static_cast<size_t>(batch_size_));
 }
 
 void Batcher::StartEpoch(int64_t epoch) {
@@ -36,7 +38,8 @@ const Batch* Batcher::Next() {
   batch_ = {.rows = rows,
             .features = features_.data(),
             .targets = targets_.empty() ? nullptr : targets_.data(),
-            .classes = classes_.empty() ? nullptr : classes_.data()};
+            .classes = classes_.empty() ? nullptr : classes_.data(),
+            .weights = weights_.empty() ? nullptr : weights_.data()};
   return &batch_;
 }
 
@@ -47,8 +50,17 @@ void Batcher::Gather(int64_t begin, int64_t rows) {
   for (int64_t i = 0; i < rows; ++i) {
     std::memcpy(features_.data() + i * cols, part_.features.data() + order[i] * cols, row_bytes);
   }
-  for (int64_t i = 0; i < rows && !targets_.empty(); ++i) targets_[i] = part_.targets[order[i]];
+  if (values_per_row_ == 1) {
+    for (int64_t i = 0; i < rows; ++i) targets_[i] = part_.targets[order[i]];
+  } else {
+    const size_t target_bytes = static_cast<size_t>(values_per_row_) * sizeof(float);
+    for (int64_t i = 0; i < rows && target_bytes > 0; ++i) {
+      std::memcpy(targets_.data() + i * values_per_row_,
+                  part_.targets.data() + order[i] * values_per_row_, target_bytes);
+    }
+  }
   for (int64_t i = 0; i < rows && !classes_.empty(); ++i) classes_[i] = part_.classes[order[i]];
+  for (int64_t i = 0; i < rows && !weights_.empty(); ++i) weights_[i] = part_.weights[order[i]];
 }
 
 }  // namespace trainyard

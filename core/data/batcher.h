@@ -9,7 +9,7 @@
 //
 // Each batch is gathered into one reused aligned buffer; permuting a whole epoch in advance was
 // measured to save nothing. Thread-safety: none. Lifetime: the Part must outlive the Batcher; a
-// batch is valid until the next call of Next(). Memory: one batch of features and 4 bytes a row;
+// batch is valid until the next call of Next(). Memory: one batch and 4 bytes a row of the part;
 // nothing is allocated after construction.
 #ifndef TRAINYARD_CORE_DATA_BATCHER_H_
 #define TRAINYARD_CORE_DATA_BATCHER_H_
@@ -56,8 +56,10 @@ class Batcher {
   std::vector<int32_t> order_;  // [part rows] row numbers in this epoch's order
   int64_t next_ = 0;            // index into order_
   Matrix features_;             // [batch_size, features]
-  std::vector<float> targets_;
+  int64_t values_per_row_ = 0;  // in targets_; 0 for multiclass
+  std::vector<float> targets_;  // [batch_size, values_per_row]
   std::vector<int32_t> classes_;
+  std::vector<float> weights_;
   Batch batch_;
 };
 

@@ -47,6 +47,37 @@ absl::StatusOr<EncodedTargets> EncodeNumbers(const Column& target) {
   return targets;
 }
 
+// The columns' cells as floats that pass `check`, which says what is wrong with a number or
+// nothing: [rows, columns]. `role` names the cells in errors.
+absl::StatusOr<std::vector<float>> EncodeChecked(std::span<const Column* const> columns,
+                                                 absl::string_view role,
+                                                 absl::string_view (*check)(double number)) {
+  const size_t width = columns.size();
+  std::vector<float> values(columns[0]->numbers.size() * width);
+  for (size_t c = 0; c < width; ++c) {
+    const Column& column = *columns[c];
+    if (column.type != ColumnType::kNumeric) {
+      return CellError(column, 0, absl::StrCat("the ", role, " is text"),
+                       "choose a numeric column");
+    }
+    for (size_t r = 0; r < column.numbers.size(); ++r) {
+      const double number = column.numbers[r];
+      const auto row = static_cast<int64_t>(r);
+      if (std::isnan(number)) {
+        return CellError(column, row, absl::StrCat("the ", role, " is missing"),
+                         "fill the cell or remove the row");
+      }
+      const absl::string_view fault = check(number);
+      if (!fault.empty()) {
+        return CellError(column, row, absl::StrCat("the ", role, " is ", number, "; ", fault),
+                         "mend the cell or remove the row");
+      }
+      values[r * width + c] = static_cast<float>(number);
+    }
+  }
+  return values;
+}
+
 // Class of each category of a text column, -1 for one the model does not know.
 std::vector<int32_t> ClassOfCategory(const Column& target,
                                      const std::vector<std::string>& classes) {
@@ -92,19 +123,74 @@ absl::Status UnknownClass(const Column& target, int64_t row) {
                    "use rows of the classes it was trained on");
 }
 
+// What the rows of a table are compared with and how much they count.
+struct TableTargets {
+  EncodedTargets targets;
+  std::vector<float> weights;  // [rows], or empty
+};
+
 // The rows of `all` that `rows` names.
-Part TakePart(Matrix features, const EncodedTargets& all, Task task,
+Part TakePart(Matrix features, const TableTargets& all, Task task, int64_t values_per_row,
               const std::vector<int64_t>& rows) {
   Part part;
   part.features = std::move(features);
   for (const int64_t row : rows) {
     if (task == Task::kMulticlass) {
-      part.classes.push_back(all.classes[row]);
+      part.classes.push_back(all.targets.classes[row]);
     } else {
-      part.targets.push_back(all.numbers[row]);
+      const auto first = all.targets.numbers.begin() + row * values_per_row;
+      part.targets.insert(part.targets.end(), first, first + values_per_row);
     }
+    if (!all.weights.empty()) part.weights.push_back(all.weights[row]);
   }
   return part;
+}
+
+absl::Status NoSuchColumn(absl::string_view field, absl::string_view name) {
+  return MakeViolationsError(ErrorReason::kInvalidSpec,
+                             {{std::string(field), absl::StrCat("no column \"", name, "\"")}});
+}
+
+absl::StatusOr<EncodedTargets> EncodeLabelColumns(const Table& table, const DataConfig& config) {
+  std::vector<const Column*> labels;
+  for (const std::string& name : config.label_columns) {
+    labels.push_back(table.FindColumn(name));
+    if (labels.back() == nullptr) return NoSuchColumn("label_columns", name);
+  }
+  return EncodeLabels(labels);
+}
+
+// Targets and weights of every row; fills dataset->classes.
+absl::StatusOr<TableTargets> EncodeRows(const Table& table, Dataset* dataset) {
+  const DataConfig& config = dataset->config;
+  TableTargets all;
+  if (config.task == Task::kMultilabel) {
+    dataset->classes = config.label_columns;
+    TY_ASSIGN_OR_RETURN(all.targets, EncodeLabelColumns(table, config));
+  } else {
+    const Column* target = table.FindColumn(config.target_column);
+    if (target == nullptr) return NoSuchColumn("target_column", config.target_column);
+    if (config.task != Task::kRegression) dataset->classes = ClassesOf(*target);
+    TY_ASSIGN_OR_RETURN(all.targets, EncodeTargets(*target, config.task, dataset->classes));
+  }
+  if (config.weight_column.empty()) return all;
+  const Column* weights = table.FindColumn(config.weight_column);
+  if (weights == nullptr) return NoSuchColumn("weight_column", config.weight_column);
+  TY_ASSIGN_OR_RETURN(all.weights, EncodeWeights(*weights));
+  return all;
+}
+
+absl::Status CheckWeightsTrain(const std::vector<float>& weights, const std::vector<int64_t>& rows,
+                               const DataConfig& config) {
+  const bool counts = weights.empty() || std::any_of(rows.begin(), rows.end(),
+                                                     [&](int64_t row) { return weights[row] > 0; });
+  if (counts) return absl::OkStatus();
+  return MakeViolationsError(
+      ErrorReason::kInvalidSpec,
+      {{"weight_column",
+        absl::StrCat("column \"", config.weight_column, "\" is 0 in all ", rows.size(),
+                     " training rows, so nothing would be learned; "
+                     "give some a weight above 0, or choose another seed")}});
 }
 
 absl::Status CheckStratifies(const EncodedTargets& targets, const Dataset& dataset) {
@@ -165,6 +251,10 @@ Schema SchemaOf(const Table& table) {
   for (const Column& column : table.columns) {
     ColumnInfo info{column.name, column.type, column.stats.missing_count,
                     column.stats.distinct_count, column.stats.integers};
+    if (column.type == ColumnType::kNumeric) {
+      info.min = column.stats.min;
+      info.max = column.stats.max;
+    }
     const bool all_listed =
         column.stats.distinct_count == static_cast<int64_t>(column.stats.top_values.size());
     for (const auto& [value, count] : column.stats.top_values) {
@@ -178,7 +268,8 @@ Schema SchemaOf(const Table& table) {
 }
 
 int64_t Dataset::output_count() const {
-  return config.task == Task::kMulticlass ? static_cast<int64_t>(classes.size()) : 1;
+  const bool one = config.task != Task::kMulticlass && config.task != Task::kMultilabel;
+  return one ? 1 : static_cast<int64_t>(classes.size());
 }
 
 std::vector<std::string> ClassesOf(const Column& target) {
@@ -206,6 +297,23 @@ absl::StatusOr<EncodedTargets> EncodeTargets(const Column& target, Task task,
     targets.numbers.assign(targets.classes.begin(), targets.classes.end());
   }
   return targets;
+}
+
+absl::StatusOr<EncodedTargets> EncodeLabels(std::span<const Column* const> labels) {
+  EncodedTargets targets;
+  TY_ASSIGN_OR_RETURN(targets.numbers,
+                      EncodeChecked(labels, "label", [](double number) -> absl::string_view {
+                        return number == 0 || number == 1 ? "" : "must be 0 or 1";
+                      }));
+  return targets;
+}
+
+absl::StatusOr<std::vector<float>> EncodeWeights(const Column& column) {
+  const Column* const columns[] = {&column};
+  return EncodeChecked(columns, "weight", [](double number) -> absl::string_view {
+    if (number < 0) return "must be at least 0";
+    return std::isfinite(static_cast<float>(number)) ? "" : "beyond the range of float32";
+  });
 }
 
 absl::StatusOr<Matrix> BuildFeatures(std::span<const Column* const> columns,
@@ -236,25 +344,18 @@ absl::StatusOr<Matrix> BuildFeatures(std::span<const Column* const> columns,
 }
 
 absl::StatusOr<Dataset> BuildDataset(const Table& table, const DataConfig& config, uint64_t seed) {
-  const Column* target = table.FindColumn(config.target_column);
-  if (target == nullptr) {
-    return MakeViolationsError(
-        ErrorReason::kInvalidSpec,
-        {{"target_column", absl::StrCat("no column \"", config.target_column, "\"")}});
-  }
-  TY_ASSIGN_OR_RETURN(const std::vector<const Column*> columns, FindFeatures(table, config));
   Dataset dataset;
   dataset.config = config;
-  if (config.task != Task::kRegression) dataset.classes = ClassesOf(*target);
-  TY_ASSIGN_OR_RETURN(const EncodedTargets targets,
-                      EncodeTargets(*target, config.task, dataset.classes));
-  if (config.split.stratify) TY_RETURN_IF_ERROR(CheckStratifies(targets, dataset));
+  TY_ASSIGN_OR_RETURN(const TableTargets all, EncodeRows(table, &dataset));
+  TY_ASSIGN_OR_RETURN(const std::vector<const Column*> columns, FindFeatures(table, config));
+  if (config.split.stratify) TY_RETURN_IF_ERROR(CheckStratifies(all.targets, dataset));
 
-  const RowSplit split = SplitRows(table.rows, config.split, targets.classes, seed);
+  const RowSplit split = SplitRows(table.rows, config.split, all.targets.classes, seed);
+  TY_RETURN_IF_ERROR(CheckWeightsTrain(all.weights, split.train, config));
   dataset.preprocessor = Preprocessor::Fit(columns, split.train, config.scaling);
   const auto build = [&](const std::vector<int64_t>& rows, Part* part) -> absl::Status {
     TY_ASSIGN_OR_RETURN(Matrix features, BuildFeatures(columns, rows, dataset.preprocessor));
-    *part = TakePart(std::move(features), targets, config.task, rows);
+    *part = TakePart(std::move(features), all, config.task, dataset.output_count(), rows);
     return absl::OkStatus();
   };
   TY_RETURN_IF_ERROR(build(split.train, &dataset.train));

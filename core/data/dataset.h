@@ -10,6 +10,7 @@
 #define TRAINYARD_CORE_DATA_DATASET_H_
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -39,8 +40,7 @@ struct DataConfig {
   std::string target_column;
   std::vector<std::string> feature_columns;  // empty: every other column
   std::vector<std::string> exclude_columns;  // not together with feature_columns
-  std::vector<std::string>
-      label_columns;          // multi-label, instead of target_column: columns of 0 and 1
+  std::vector<std::string> label_columns;    // multi-label: columns of 0 and 1; no target_column
   std::string weight_column;  // numeric, ≥ 0, no feature; empty: every row counts 1
   Task task = Task::kUnspecified;
   Scaling scaling = Scaling::kStandardize;
@@ -59,6 +59,9 @@ struct ColumnInfo {
   // [values] rows of each, or empty when not known: classes too small to stratify are then found by
   // BuildDataset.
   std::vector<int64_t> value_counts;
+  // Numeric columns; NaN when not known: a cell out of range is then found by BuildDataset.
+  double min = std::numeric_limits<double>::quiet_NaN();
+  double max = std::numeric_limits<double>::quiet_NaN();
 };
 struct Schema {
   int64_t rows = 0;
@@ -73,8 +76,10 @@ Schema SchemaOf(const Table& table);
 // name), text feature, missing cells in a used column, target among the features, a column named
 // twice, one class only, more classes than limits::kClassesMax, task that does not fit the target,
 // fractions out of range, a part of the split that would be empty though its fraction is not 0,
-// stratify with regression or with a class too small to be in each part, no training rows, no
-// features left.
+// stratify with regression, with labels or with a class too small to be in each part, no training
+// rows, no features left; labels together with a target or another task than kMultilabel, or that
+// are not of 0 and 1; a weight column that is text, is used otherwise, has a cell below 0 or none
+// above it.
 DataConfig ResolveDataConfig(const DataConfig& config, const Schema& schema,
                              std::vector<FieldViolation>* violations,
                              std::vector<std::string>* notes);
@@ -104,7 +109,7 @@ struct Dataset {
 // Target values of a table as a model learns them. `classes` empty: they are numbers (regression).
 // Numeric cells are classes by their CellText.
 struct EncodedTargets {
-  std::vector<float> numbers;    // regression and binary (0 or 1): [rows]
+  std::vector<float> numbers;    // regression and binary (0 or 1): [rows]; labels: [rows, labels]
   std::vector<int32_t> classes;  // classification: [rows], index into the classes
 };
 
@@ -116,6 +121,16 @@ std::vector<std::string> ClassesOf(const Column& target);
 absl::StatusOr<EncodedTargets> EncodeTargets(const Column& target, Task task,
                                              const std::vector<std::string>& classes);
 
+// Label columns as the targets of a multi-label model.
+// Errors: INVALID_ARGUMENT/INVALID_REQUEST for a text column, a missing cell, a value that is
+// neither 0 nor 1; with row and column. REQUIRES: at least one label; all have the same rows.
+absl::StatusOr<EncodedTargets> EncodeLabels(std::span<const Column* const> labels);
+
+// A column of row weights: [rows].
+// Errors: INVALID_ARGUMENT/INVALID_REQUEST for a text column, a missing cell, a value below 0 or
+// beyond float32; with row and column.
+absl::StatusOr<std::vector<float>> EncodeWeights(const Column& column);
+
 // Cells of `columns` in `rows`, preprocessed: [rows, columns].
 // Errors: INVALID_ARGUMENT/INVALID_REQUEST for a value beyond the range of float32 after scaling
 // (row and column named).
@@ -125,7 +140,8 @@ absl::StatusOr<Matrix> BuildFeatures(std::span<const Column* const> columns,
 
 // REQUIRES: `config` came out of ResolveDataConfig without violations for this table's schema.
 // Errors: INVALID_ARGUMENT/INVALID_SPEC when the table does not fit `config` after all (a class too
-// small to stratify, a value beyond float32).
+// small to stratify, no training row with a weight above 0, a value beyond float32 or otherwise
+// out of range).
 absl::StatusOr<Dataset> BuildDataset(const Table& table, const DataConfig& config, uint64_t seed);
 
 }  // namespace trainyard

@@ -47,8 +47,14 @@ class Resolver {
 
   DataConfig Run() {
     ResolveTarget();
+    CheckLabels();
+    CheckWeights();
     ResolveFeatures();
-    if (target_ != nullptr) ResolveTask();
+    if (HasLabels()) {
+      ResolveMultilabel();
+    } else if (target_ != nullptr) {
+      ResolveTask();
+    }
     if (config_.scaling == Scaling::kUnspecified) config_.scaling = Scaling::kStandardize;
     CheckSplit();
     return std::move(config_);
@@ -73,7 +79,25 @@ class Resolver {
     return absl::StrCat("no column \"", name, "\"; the columns are ", NameList(names));
   }
 
+  // The user wants several labels, whether or not they are in order.
+  bool HasLabels() const {
+    return !config_.label_columns.empty() || config_.task == Task::kMultilabel;
+  }
+
+  bool IsLabel(absl::string_view name) const {
+    const std::vector<std::string>& labels = config_.label_columns;
+    return std::find(labels.begin(), labels.end(), name) != labels.end();
+  }
+
   void ResolveTarget() {
+    if (HasLabels()) {
+      if (config_.target_column.empty()) return;
+      Fault("target_column",
+            config_.label_columns.empty()
+                ? "cannot be given with task multilabel; name label_columns instead"
+                : "cannot be given together with label_columns; leave one of them empty");
+      return;
+    }
     if (config_.target_column.empty()) {
       Fault("target_column", "is required: the name of the column to predict");
       return;
@@ -82,10 +106,66 @@ class Resolver {
     if (target_ == nullptr) {
       Fault("target_column", NoSuchColumn(config_.target_column));
     } else if (target_->missing_count > 0) {
-      Fault("target_column",
-            absl::StrCat("column \"", target_->name, "\" has ", target_->missing_count,
-                         " missing cells; fill them or remove their rows, and upload again"));
+      Fault("target_column", MissingCells(*target_));
     }
+  }
+
+  void CheckLabels() {
+    if (config_.task == Task::kMultilabel && config_.label_columns.empty()) {
+      Fault("label_columns", "is required with task multilabel: the names of columns of 0 and 1");
+    }
+    absl::flat_hash_set<absl::string_view> seen;
+    for (size_t i = 0; i < config_.label_columns.size(); ++i) {
+      const std::string& name = config_.label_columns[i];
+      std::string fault = seen.insert(name).second
+                              ? LabelFault(name)
+                              : absl::StrCat("column \"", name, "\" is named twice");
+      if (!fault.empty()) Fault(absl::StrCat("label_columns[", i, "]"), std::move(fault));
+    }
+  }
+
+  std::string LabelFault(const std::string& name) const {
+    const ColumnInfo* column = Find(name);
+    if (column == nullptr) return NoSuchColumn(name);
+    if (column->type == ColumnType::kText) {
+      return absl::StrCat("column \"", name, "\" is text; a label must be 0 or 1 in every row");
+    }
+    if (column->missing_count > 0) return MissingCells(*column);
+    if (column->integers && !(column->min < 0) && !(column->max > 1)) return "";
+    return absl::StrCat("column \"", name, "\" has other values than 0 and 1 (from ", column->min,
+                        " to ", column->max, "); code the label as 0 and 1");
+  }
+
+  static std::string MissingCells(const ColumnInfo& column) {
+    return absl::StrCat("column \"", column.name, "\" has ", column.missing_count,
+                        " missing cells; fill them or remove their rows, and upload again");
+  }
+
+  void CheckWeights() {
+    if (config_.weight_column.empty()) return;
+    std::string fault = WeightFault(config_.weight_column);
+    if (!fault.empty()) Fault("weight_column", std::move(fault));
+  }
+
+  std::string WeightFault(const std::string& name) const {
+    const std::string column_name = absl::StrCat("column \"", name, "\"");
+    const ColumnInfo* column = Find(name);
+    if (column == nullptr) return NoSuchColumn(name);
+    if (name == config_.target_column || IsLabel(name)) {
+      return absl::StrCat(column_name, " is what is to be predicted; choose another weight");
+    }
+    if (column->type == ColumnType::kText) {
+      return absl::StrCat(column_name, " is text; weights must be numbers of at least 0");
+    }
+    if (column->missing_count > 0) return MissingCells(*column);
+    if (column->min < 0) {
+      return absl::StrCat(column_name, " has values down to ", column->min,
+                          "; weights must be at least 0");
+    }
+    if (column->max == 0) {
+      return absl::StrCat(column_name, " is 0 in every row; some weight must be above 0");
+    }
+    return "";
   }
 
   void ResolveFeatures() {
@@ -96,7 +176,7 @@ class Resolver {
     CheckExcluded();
     if (!config_.feature_columns.empty()) {
       CheckGivenFeatures();
-    } else if (target_ != nullptr) {
+    } else if (target_ != nullptr || !config_.label_columns.empty()) {
       TakeOtherColumns();  // without a known target it would be among them, and look like a fault
     }
     config_.exclude_columns.clear();
@@ -128,6 +208,9 @@ class Resolver {
         fault = absl::StrCat("column \"", name, "\" is named twice");
       } else if (name == config_.target_column) {
         fault = absl::StrCat("column \"", name, "\" is the target; remove it from the features");
+      } else if (IsLabel(name) || name == config_.weight_column) {
+        fault = absl::StrCat("column \"", name, "\" is a ", IsLabel(name) ? "label" : "weight",
+                             "; remove it from the features");
       } else if (column->type == ColumnType::kText) {
         fault =
             absl::StrCat("column \"", name,
@@ -140,14 +223,16 @@ class Resolver {
     }
   }
 
-  // Every column that is neither target nor excluded, in table order.
+  // Every column that has no other part and is not excluded, in table order.
   void TakeOtherColumns() {
-    const absl::flat_hash_set<std::string> excluded(config_.exclude_columns.begin(),
-                                                    config_.exclude_columns.end());
+    absl::flat_hash_set<std::string> excluded(config_.exclude_columns.begin(),
+                                              config_.exclude_columns.end());
+    excluded.insert(config_.label_columns.begin(), config_.label_columns.end());
+    excluded.insert({config_.target_column, config_.weight_column});
     std::vector<std::string> text;
     std::vector<std::string> with_missing;
     for (const ColumnInfo& column : schema_.columns) {
-      if (column.name == config_.target_column || excluded.contains(column.name)) continue;
+      if (excluded.contains(column.name)) continue;
       config_.feature_columns.push_back(column.name);
       if (column.type == ColumnType::kText) {
         text.push_back(column.name);
@@ -179,6 +264,17 @@ class Resolver {
     if (!constant.empty()) {
       notes_.push_back(absl::StrCat("features that are the same in every row teach nothing: ",
                                     NameList(constant)));
+    }
+  }
+
+  void ResolveMultilabel() {
+    if (config_.task == Task::kUnspecified) {
+      notes_.push_back("task: multilabel, because label_columns are given");
+      config_.task = Task::kMultilabel;
+    } else if (config_.task != Task::kMultilabel) {
+      Fault("task", absl::StrCat("is ", TaskWord(config_.task),
+                                 ", and label_columns are for multilabel; leave task out, or name "
+                                 "a target_column instead of label_columns"));
     }
   }
 
@@ -249,9 +345,10 @@ class Resolver {
         CheckFraction("split.validation_fraction", split.validation_fraction);
     const bool test_ok = CheckFraction("split.test_fraction", split.test_fraction);
     if (validation_ok && test_ok) CheckPartSizes();
-    if (split.stratify && config_.task == Task::kRegression) {
-      Fault("split.stratify",
-            "keeps class proportions, and regression has no classes; set it to false");
+    const bool classless = config_.task == Task::kRegression || config_.task == Task::kMultilabel;
+    if (split.stratify && classless) {
+      Fault("split.stratify", absl::StrCat("keeps class proportions, and ", TaskWord(config_.task),
+                                           " has no classes; set it to false"));
     }
   }
 
