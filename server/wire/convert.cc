@@ -59,6 +59,10 @@ Schema SchemaFromProto(const v1::Dataset& dataset) {
     info.missing_count = column.missing_count();
     info.distinct_count = column.distinct_count();
     info.integers = column.integers();
+    if (info.type == ColumnType::kNumeric) {
+      info.min = column.min();
+      info.max = column.max();
+    }
     if (column.distinct_count() == column.top_values_size()) {
       for (const v1::ValueCount& value : column.top_values()) {
         info.values.push_back(value.value());
