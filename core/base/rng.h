@@ -21,6 +21,7 @@ enum class RngStream : uint32_t {
   kShuffle = 3,
   kDropout = 4,
   kAnalysis = 5,
+  kGradientNoise = 6,
 };
 
 // Ten rounds of Philox 4x32 on `counter` under `key`.

@@ -33,8 +33,8 @@ class Lbfgs {
   using Evaluate = std::function<absl::StatusOr<Evaluation>()>;
 
   struct Outcome {
-    double loss = 0;           // before the step
-    double gradient_norm = 0;  // before the step
+    double loss = 0;           // before the step, as `evaluate` answered it
+    double gradient_norm = 0;  // before the step, weight decay and l1 included
     int64_t evaluations = 0;
     bool moved = false;  // false: no descent is possible any more; the parameters are as they were
   };

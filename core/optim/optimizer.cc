@@ -1,8 +1,13 @@
 #include "core/optim/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "core/base/check.h"
+#include "core/base/rng.h"
+#include "core/optim/muon.h"
+#include "core/optim/update_rules.h"
 #include "core/tensor/matrix.h"
 #include "core/tensor/multiversion.h"
 #include "core/tensor/vector_ops.h"
@@ -10,106 +15,255 @@
 namespace trainyard {
 namespace {
 
-struct AdamFactors {
-  float step_size;   // α / (1 - β1ᵗ)
-  float root_scale;  // 1 / √(1 - β2ᵗ)
-  float beta1, beta2;
-  float rest1, rest2;  // 1 - β, rounded once from double
-  float epsilon;
-  float weight_decay;
-};
+// PyTorch's clip_grad_norm_ and renorm.
+constexpr double kClipEpsilon = 1e-6;
+constexpr float kMaxNormEpsilon = 1e-7F;
+// Neelakantan et al. 2015.
+constexpr double kNoiseExponent = 0.55;
 
-TY_MULTIVERSION void SgdUpdate(float lr, float weight_decay, int64_t count,
-                               const float* __restrict g, float* __restrict p) {
-  for (int64_t i = 0; i < count; ++i) p[i] -= lr * (g[i] + weight_decay * p[i]);
-}
-
-TY_MULTIVERSION void MomentumUpdate(float lr, float momentum, float weight_decay, int64_t count,
-                                    const float* __restrict g, float* __restrict v,
-                                    float* __restrict p) {
+TY_MULTIVERSION void Clamp(float limit, int64_t count, float* x) {
   for (int64_t i = 0; i < count; ++i) {
-    v[i] = momentum * v[i] + (g[i] + weight_decay * p[i]);
-    p[i] -= lr * v[i];
+    x[i] = x[i] > limit ? limit : (x[i] < -limit ? -limit : x[i]);
   }
 }
 
-TY_MULTIVERSION void AdamUpdate(const AdamFactors& factors, int64_t count,
-                                const float* __restrict g, float* __restrict m, float* __restrict s,
-                                float* __restrict p) {
-  const AdamFactors f = factors;
-  for (int64_t i = 0; i < count; ++i) {
-    const float gradient = g[i] + f.weight_decay * p[i];
-    m[i] = f.beta1 * m[i] + f.rest1 * gradient;
-    s[i] = f.beta2 * s[i] + f.rest2 * gradient * gradient;
-    p[i] -= f.step_size * m[i] / (std::sqrt(s[i]) * f.root_scale + f.epsilon);
+// e = keep·e + rest·x.
+TY_MULTIVERSION void Average(float keep, float rest, int64_t count, const float* __restrict x,
+                             float* __restrict e) {
+  for (int64_t i = 0; i < count; ++i) e[i] = keep * e[i] + rest * x[i];
+}
+
+// sums[c] = Σ_r w[r, c]². w: [rows, cols].
+TY_MULTIVERSION void SumColumnSquares(const float* __restrict w, int64_t rows, int64_t cols,
+                                      float* __restrict sums) {
+  for (int64_t c = 0; c < cols; ++c) sums[c] = 0;
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < cols; ++c) sums[c] += w[r * cols + c] * w[r * cols + c];
   }
 }
 
-AdamFactors FactorsAt(const OptimizerConfig& config, double lr, double weight_decay,
-                      int64_t steps) {
-  const double t = static_cast<double>(steps);
-  return {.step_size = static_cast<float>(lr / (1 - std::pow(*config.beta1, t))),
-          .root_scale = static_cast<float>(1 / std::sqrt(1 - std::pow(*config.beta2, t))),
-          .beta1 = static_cast<float>(*config.beta1),
-          .beta2 = static_cast<float>(*config.beta2),
-          .rest1 = static_cast<float>(1 - *config.beta1),
-          .rest2 = static_cast<float>(1 - *config.beta2),
-          .epsilon = static_cast<float>(*config.epsilon),
-          .weight_decay = static_cast<float>(weight_decay)};
+TY_MULTIVERSION void ScaleColumns(const float* __restrict factors, int64_t rows, int64_t cols,
+                                  float* __restrict w) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < cols; ++c) w[r * cols + c] *= factors[c];
+  }
+}
+
+// Squared norms of columns become what brings the columns down to at most `max`. Answers whether
+// any is above it.
+bool ToFactors(float max, int64_t cols, float* sums) {
+  bool any = false;
+  for (int64_t c = 0; c < cols; ++c) {
+    const float norm = std::sqrt(sums[c]);
+    any = any || norm > max;
+    sums[c] = norm > max ? max / (norm + kMaxNormEpsilon) : 1;
+  }
+  return any;
+}
+
+UpdateRule RuleOf(const OptimizerConfig& config) {
+  switch (config.kind) {
+    case OptimizerKind::kSgd:
+      return SgdRule(config);
+    case OptimizerKind::kAdagrad:
+    case OptimizerKind::kAdadelta:
+    case OptimizerKind::kRmsProp:
+      return AdaptiveRule(config);
+    case OptimizerKind::kLion:
+      return LionRule(config);
+    default:
+      return AdamRule(config);
+  }
+}
+
+bool IsDecoupled(OptimizerKind kind) {
+  return kind == OptimizerKind::kAdamW || kind == OptimizerKind::kLion ||
+         kind == OptimizerKind::kMuon;
+}
+
+int64_t WidestOf(const ParameterTensors& tensors) {
+  int64_t widest = 0;
+  for (const ParameterTensor& tensor : tensors) widest = std::max(widest, tensor.cols);
+  return widest;
 }
 
 }  // namespace
 
 class Optimizer::Impl {
  public:
-  Impl(const OptimizerConfig& config, const ParameterTensors& tensors)
-      : config_(config),
-        parameter_count_(ArenaSizeOf(tensors)),
-        weight_count_(WeightCountOf(tensors)) {
-    const bool adam = config.kind == OptimizerKind::kAdam;
-    if (adam || *config.momentum > 0) first_moment_ = AllocateFloats(parameter_count_);
-    if (adam) second_moment_ = AllocateFloats(parameter_count_);
-  }
+  Impl(const OptimizerConfig& config, const ParameterTensors& tensors, uint64_t seed);
 
-  void Step(double learning_rate, std::span<const float> gradients, std::span<float> parameters) {
-    ++steps_done_;
-    StepRange(learning_rate, *config_.weight_decay, 0, weight_count_, gradients.data(),
-              parameters.data());
-    StepRange(learning_rate, /*weight_decay=*/0, weight_count_, parameter_count_, gradients.data(),
-              parameters.data());
-  }
+  double PrepareGradients(std::span<float> gradients);
+  void Step(double learning_rate, std::span<const float> gradients, std::span<float> parameters);
+  std::span<const float> averaged_parameters() const;
+  std::vector<StateArray> state_arrays();
+  int64_t steps_done() const { return steps_done_; }
+  void set_steps_done(int64_t steps_done) { steps_done_ = steps_done; }
 
-  void StepRange(double learning_rate, double weight_decay, int64_t begin, int64_t end,
-                 const float* gradients, float* parameters) {
-    const float* g = gradients + begin;
-    float* p = parameters + begin;
-    const int64_t count = end - begin;
-    if (config_.kind == OptimizerKind::kAdam) {
-      return AdamUpdate(FactorsAt(config_, learning_rate, weight_decay, steps_done_), count, g,
-                        first_moment_.get() + begin, second_moment_.get() + begin, p);
-    }
-    const float lr = static_cast<float>(learning_rate);
-    const float decay = static_cast<float>(weight_decay);
-    if (first_moment_ == nullptr) return SgdUpdate(lr, decay, count, g, p);
-    MomentumUpdate(lr, static_cast<float>(*config_.momentum), decay, count, g,
-                   first_moment_.get() + begin, p);
-  }
+ private:
+  void AddNoise(std::span<float> gradients) const;
+  void StepMuon(double learning_rate, const float* gradients, float* parameters);
+  void StepRule(double learning_rate, const float* gradients, float* parameters);
+  void StepRange(int64_t begin, int64_t end, const float* gradients, float* parameters);
+  void LimitNorms(float* parameters);
+  void UpdateAverage(const float* parameters);
+  void SetWeightFactors(double learning_rate);
+  size_t parameter_count() const { return static_cast<size_t>(parameter_count_); }
 
+  // Constant after construction.
   const OptimizerConfig config_;
+  const ParameterTensors tensors_;
+  const UpdateRule rule_;
+  const uint64_t seed_;
   const int64_t parameter_count_;
   const int64_t weight_count_;
+  const bool regularized_;  // weights move otherwise than the rest
+
   int64_t steps_done_ = 0;
-  AlignedFloats first_moment_;
-  AlignedFloats second_moment_;
+  UpdateFactors factors_;
+  float product_ = 1;  // of UpdateRule::set_factors
+  std::array<AlignedFloats, kRuleStatesMax> states_;
+  AlignedFloats average_;
+  AlignedFloats column_factors_;
+  std::optional<Muon> muon_;
 };
 
-Optimizer::Optimizer(const OptimizerConfig& config, const ParameterTensors& tensors,
-                     uint64_t /*seed*/)
-    : impl_(std::make_unique<Impl>(config, tensors)) {}
+Optimizer::Impl::Impl(const OptimizerConfig& config, const ParameterTensors& tensors, uint64_t seed)
+    : config_(config),
+      tensors_(tensors),
+      rule_(RuleOf(config)),
+      seed_(seed),
+      parameter_count_(ArenaSizeOf(tensors)),
+      weight_count_(WeightCountOf(tensors)),
+      regularized_(*config.weight_decay > 0 || config.l1.value_or(0) > 0) {
+  TY_CHECK(config.kind != OptimizerKind::kLbfgs);
+  for (size_t i = 0; i < kRuleStatesMax; ++i) {
+    if (rule_.states[i] != nullptr) states_[i] = AllocateFloats(parameter_count_);
+  }
+  if (config.ema_decay) average_ = AllocateFloats(parameter_count_);
+  if (config.max_norm) column_factors_ = AllocateFloats(WidestOf(tensors));
+  if (config.kind == OptimizerKind::kMuon) muon_.emplace(config, tensors);
+}
+
+double Optimizer::Impl::PrepareGradients(std::span<float> gradients) {
+  const auto count = static_cast<int64_t>(gradients.size());
+  factors_.scale = 1;
+  const double norm = std::sqrt(SumOfSquares(gradients.data(), count));
+  if (!std::isfinite(norm)) return norm;
+  const bool noisy = config_.gradient_noise.value_or(0) > 0;
+  if (noisy) AddNoise(gradients);
+  if (config_.clip_value) Clamp(static_cast<float>(*config_.clip_value), count, gradients.data());
+  if (!config_.clip_norm) return norm;
+  const bool changed = noisy || config_.clip_value;
+  const double now = changed ? std::sqrt(SumOfSquares(gradients.data(), count)) : norm;
+  // The next Step multiplies by it as it reads the gradient: no pass of its own.
+  factors_.scale = static_cast<float>(std::min(*config_.clip_norm / (now + kClipEpsilon), 1.0));
+  return norm;
+}
+
+// The gaps between tensors must stay zero.
+void Optimizer::Impl::AddNoise(std::span<float> gradients) const {
+  Rng rng(seed_, RngStream::kGradientNoise, static_cast<uint64_t>(steps_done_));
+  const double decay = std::pow(1 + static_cast<double>(steps_done_), kNoiseExponent);
+  const double deviation = std::sqrt(*config_.gradient_noise / decay);
+  for (const ParameterTensor& tensor : tensors_) {
+    for (int64_t i = tensor.begin; i < tensor.begin + tensor.size(); ++i) {
+      gradients[static_cast<size_t>(i)] += static_cast<float>(deviation * rng.Normal());
+    }
+  }
+}
+
+void Optimizer::Impl::Step(double learning_rate, std::span<const float> gradients,
+                           std::span<float> parameters) {
+  TY_CHECK(gradients.size() == parameter_count());
+  TY_CHECK(parameters.size() == parameter_count());
+  ++steps_done_;
+  if (muon_) StepMuon(learning_rate, gradients.data(), parameters.data());
+  const double ratio = muon_ ? *config_.secondary_learning_rate / *config_.learning_rate : 1;
+  StepRule(learning_rate * ratio, gradients.data(), parameters.data());
+  factors_.scale = 1;
+  if (config_.max_norm) LimitNorms(parameters.data());
+  if (average_ != nullptr) UpdateAverage(parameters.data());
+}
+
+void Optimizer::Impl::SetWeightFactors(double learning_rate) {
+  const double decay = *config_.weight_decay;
+  factors_.l1 = static_cast<float>(config_.l1.value_or(0));
+  if (IsDecoupled(config_.kind)) {
+    factors_.shrink = static_cast<float>(1 - learning_rate * decay);
+  } else {
+    factors_.decay = static_cast<float>(decay);
+  }
+}
+
+void Optimizer::Impl::StepMuon(double learning_rate, const float* gradients, float* parameters) {
+  SetWeightFactors(learning_rate);
+  muon_->Step(learning_rate, factors_, gradients, parameters, states_[0].get());
+}
+
+void Optimizer::Impl::StepRule(double learning_rate, const float* gradients, float* parameters) {
+  int64_t begin = muon_ ? muon_->end() : 0;
+  rule_.set_factors(config_, learning_rate, steps_done_, &product_, &factors_);
+  if (regularized_) {
+    SetWeightFactors(learning_rate);
+    StepRange(begin, weight_count_, gradients, parameters);
+    begin = weight_count_;
+  }
+  factors_.decay = 0;
+  factors_.l1 = 0;
+  factors_.shrink = 1;
+  StepRange(begin, parameter_count_, gradients, parameters);
+}
+
+void Optimizer::Impl::StepRange(int64_t begin, int64_t end, const float* gradients,
+                                float* parameters) {
+  UpdateArrays arrays{.gradients = gradients + begin, .parameters = parameters + begin};
+  for (size_t i = 0; i < kRuleStatesMax && states_[i] != nullptr; ++i) {
+    arrays.states[i] = states_[i].get() + begin;
+  }
+  rule_.loop(factors_, end - begin, arrays);
+}
+
+void Optimizer::Impl::LimitNorms(float* parameters) {
+  const auto max = static_cast<float>(*config_.max_norm);
+  for (const ParameterTensor& tensor : tensors_) {
+    if (tensor.kind != TensorKind::kWeights) continue;
+    float* weights = parameters + tensor.begin;
+    SumColumnSquares(weights, tensor.rows, tensor.cols, column_factors_.get());
+    if (!ToFactors(max, tensor.cols, column_factors_.get())) continue;
+    ScaleColumns(column_factors_.get(), tensor.rows, tensor.cols, weights);
+  }
+}
+
+// The first average is the parameters themselves, as PyTorch's AveragedModel.
+void Optimizer::Impl::UpdateAverage(const float* parameters) {
+  const double keep = steps_done_ == 1 ? 0 : *config_.ema_decay;
+  Average(static_cast<float>(keep), static_cast<float>(1 - keep), parameter_count_, parameters,
+          average_.get());
+}
+
+std::span<const float> Optimizer::Impl::averaged_parameters() const {
+  if (average_ == nullptr) return {};
+  return {average_.get(), parameter_count()};
+}
+
+std::vector<Optimizer::StateArray> Optimizer::Impl::state_arrays() {
+  std::vector<StateArray> arrays;
+  for (size_t i = 0; i < kRuleStatesMax; ++i) {
+    if (states_[i] == nullptr) continue;
+    arrays.push_back({rule_.states[i], {states_[i].get(), parameter_count()}});
+  }
+  if (config_.kind == OptimizerKind::kNAdam) arrays.push_back({"momentum_product", {&product_, 1}});
+  if (average_ != nullptr) arrays.push_back({"average", {average_.get(), parameter_count()}});
+  return arrays;
+}
+
+Optimizer::Optimizer(const OptimizerConfig& config, const ParameterTensors& tensors, uint64_t seed)
+    : impl_(std::make_unique<Impl>(config, tensors, seed)) {}
 Optimizer::~Optimizer() = default;
 
 double Optimizer::PrepareGradients(std::span<float> gradients) {
-  return std::sqrt(SumOfSquares(gradients.data(), static_cast<int64_t>(gradients.size())));
+  return impl_->PrepareGradients(gradients);
 }
 
 void Optimizer::Step(double learning_rate, std::span<const float> gradients,
@@ -117,9 +271,11 @@ void Optimizer::Step(double learning_rate, std::span<const float> gradients,
   impl_->Step(learning_rate, gradients, parameters);
 }
 
-std::span<const float> Optimizer::averaged_parameters() const { return {}; }
-int64_t Optimizer::steps_done() const { return impl_->steps_done_; }
-std::vector<Optimizer::StateArray> Optimizer::state_arrays() { return {}; }
-void Optimizer::set_steps_done(int64_t steps_done) { impl_->steps_done_ = steps_done; }
+std::span<const float> Optimizer::averaged_parameters() const {
+  return impl_->averaged_parameters();
+}
+int64_t Optimizer::steps_done() const { return impl_->steps_done(); }
+std::vector<Optimizer::StateArray> Optimizer::state_arrays() { return impl_->state_arrays(); }
+void Optimizer::set_steps_done(int64_t steps_done) { impl_->set_steps_done(steps_done); }
 
 }  // namespace trainyard

@@ -3,9 +3,9 @@
 // its form.
 //
 //   Optimizer optimizer(resolved, mlp->tensors(), seed);
-//   const double norm = optimizer.PrepareGradients(mlp->gradients());   // noise, clipping; not
-//   finite: diverged optimizer.Step(lr, mlp->gradients(), mlp->parameters()); // update, max norm,
-//   average
+//   const double norm = optimizer.PrepareGradients(mlp->gradients());  // noise, clipping
+//   if (!std::isfinite(norm)) ...                                      // diverged
+//   optimizer.Step(lr, mlp->gradients(), mlp->parameters());           // rule, max norm, average
 //
 // The order of a step: gradient of the mean loss → noise → clip by value → clip by norm → +
 // l1·sign(θ) + λθ (weights only) → rule → max norm → moving average. L-BFGS evaluates the loss
