@@ -1,7 +1,8 @@
 // ComputeLossLine evaluates the loss at (1 − a)·θ + a·θ' between two networks of one shape
 // (Goodfellow et al. 2014, "Qualitatively characterizing neural network optimization problems");
-// everything is interpolated: weights, biases, normalisation and its running values (variances not
-// below 0). The network is in evaluation mode.
+// everything is interpolated: weights, biases, normalisation and its running values (beyond the
+// ends a variance may become negative: the loss is infinite there). The network is in evaluation
+// mode.
 #ifndef TRAINYARD_CORE_ANALYSIS_LOSS_LINE_H_
 #define TRAINYARD_CORE_ANALYSIS_LOSS_LINE_H_
 
