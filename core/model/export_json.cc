@@ -10,15 +10,6 @@ namespace trainyard {
 namespace {
 
 // Words as in a spec file.
-absl::string_view ActivationWord(Activation activation) {
-  constexpr absl::string_view kWords[] = {"unspecified",  "identity",   "relu",      "sigmoid",
-                                          "tanh",         "leaky_relu", "elu",       "selu",
-                                          "gelu",         "gelu_tanh",  "silu",      "softplus",
-                                          "hard_sigmoid", "hard_tanh",  "hard_swish"};
-  static_assert(std::size(kWords) == static_cast<size_t>(kActivationLast) + 1);
-  return kWords[static_cast<size_t>(activation)];
-}
-
 absl::string_view LossWord(LossKind kind) {
   constexpr absl::string_view kWords[] = {"unspecified",
                                           "binary_cross_entropy",
