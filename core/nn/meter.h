@@ -58,9 +58,10 @@ struct MeterConfig {
 //   are actual or predicted somewhere; of labels the mean over all. f1_micro of classes is
 //   accuracy.
 // - roc_auc, pr_auc (average precision): of more than two classes each against the rest, of labels
-//   each by itself, then the mean over those that have both kinds of rows. They keep 8 bytes a row
-//   and output until Result, at most kScoresKeptMax of them (ranking.h); of more rows every second,
-//   fourth, … is ranked.
+//   each by itself, then the mean over those that have both kinds of rows. Scores are ranked as
+//   float32 (log-odds, so that confident ones stay apart): closer ones are ties. They keep 8 bytes
+//   a row and output until Result, at most kScoresKeptMax of them (ranking.h); of more rows every
+//   second, fourth, … is ranked.
 // - log_loss in nats from the logits, not clipped. brier: (p - y)², summed over more than two
 //   classes, the mean over labels.
 // - top_5_accuracy: of equal logits the first class comes first, as in PredictedClass.
