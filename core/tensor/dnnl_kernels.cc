@@ -27,13 +27,15 @@ namespace {
 using Dims = dnnl::memory::dims;
 using Desc = dnnl::memory::desc;
 
-Desc RowMajor(int64_t rows, int64_t cols) {
-  return Desc(Dims{rows, cols}, dnnl::memory::data_type::f32, Dims{cols, 1});
+using Type = dnnl::memory::data_type;
+
+Desc RowMajor(int64_t rows, int64_t cols, Type type = Type::f32) {
+  return Desc(Dims{rows, cols}, type, Dims{cols, 1});
 }
 
 // The transpose of a row-major [cols, rows] array, as [rows, cols], without moving it.
-Desc Transposed(int64_t rows, int64_t cols) {
-  return Desc(Dims{rows, cols}, dnnl::memory::data_type::f32, Dims{1, rows});
+Desc Transposed(int64_t rows, int64_t cols, Type type = Type::f32) {
+  return Desc(Dims{rows, cols}, type, Dims{1, rows});
 }
 
 absl::Status LibraryError(absl::string_view what, dnnl_status_t code) {
@@ -79,10 +81,10 @@ class Matmul {
 
   // `bias` is null where none was described. The const_casts are the C interface's: it writes only
   // to dst.
-  absl::Status Run(const dnnl::stream& stream, const float* src, const float* weights,
+  absl::Status Run(const dnnl::stream& stream, const void* src, const void* weights,
                    const float* bias, float* dst) {
-    SetHandle(0, const_cast<float*>(src));
-    SetHandle(1, const_cast<float*>(weights));
+    SetHandle(0, const_cast<void*>(src));
+    SetHandle(1, const_cast<void*>(weights));
     SetHandle(2, dst);
     if (bias != nullptr) SetHandle(3, const_cast<float*>(bias));
     const dnnl_status_t code =
@@ -113,7 +115,7 @@ class Matmul {
   }
 
   // In training the arrays are the same at every step, so this is a comparison.
-  void SetHandle(int index, float* p) {
+  void SetHandle(int index, void* p) {
     if (handles_[index] == p) return;
     handles_[index] = p;
     TY_CHECK(dnnl_memory_set_data_handle(memories_[index].get(), p) == dnnl_success);
@@ -124,8 +126,33 @@ class Matmul {
   AlignedFloats scratchpad_;
   std::array<dnnl::memory, kArgumentsMax> memories_;
   std::array<dnnl_exec_arg_t, kArgumentsMax> args_{};
-  std::array<float*, kArgumentsMax> handles_{};
+  std::array<void*, kArgumentsMax> handles_{};
   int count_ = 0;
+};
+
+// An array as a matmul reads it: itself, or a copy rounded to bfloat16.
+class Operand {
+ public:
+  Operand(Precision precision, int64_t count) : count_(count) {
+    if (precision == Precision::kBf16) rounded_ = AllocateFloats((count + 1) / 2);
+  }
+
+  // The array to hand to a matmul, valid as long as `values` and until the next call.
+  const void* Prepare(const float* values) {
+    if (rounded_ == nullptr) return values;
+    RoundToBf16(values, bits(), count_);
+    return bits();
+  }
+  // The same without rounding again. REQUIRES: `values` are those of the last Prepare.
+  const void* Prepared(const float* values) {
+    return rounded_ == nullptr ? static_cast<const void*>(values) : bits();
+  }
+
+ private:
+  uint16_t* bits() { return reinterpret_cast<uint16_t*>(rounded_.get()); }
+
+  const int64_t count_;
+  AlignedFloats rounded_;  // null in float precision
 };
 
 class DnnlLinear : public LinearKernel {
@@ -134,27 +161,32 @@ class DnnlLinear : public LinearKernel {
   DnnlLinear(const LinearShape& shape, const dnnl::engine& engine)
       : shape_(shape),
         stream_(engine),
-        forward_({.src = RowMajor(shape.batch, shape.in),
-                  .weights = RowMajor(shape.in, shape.out),
+        x_(shape.precision, shape.batch * shape.in),
+        weights_(shape.precision, shape.in * shape.out),
+        dz_(shape.precision, shape.backward ? shape.batch * shape.out : 0),
+        forward_({.src = RowMajor(shape.batch, shape.in, type()),
+                  .weights = RowMajor(shape.in, shape.out, type()),
                   .dst = RowMajor(shape.batch, shape.out),
                   .bias = shape.bias ? std::optional<Desc>(RowMajor(1, shape.out)) : std::nullopt,
                   .activation = EltwiseOf(shape.activation)},
                  engine) {
+    TY_CHECK(!shape.backward || !GradientNeedsInput(shape.activation));
     if (!shape.backward) return;
-    weight_gradient_.emplace(MatmulDescs{.src = Transposed(shape.in, shape.batch),
-                                         .weights = RowMajor(shape.batch, shape.out),
+    weight_gradient_.emplace(MatmulDescs{.src = Transposed(shape.in, shape.batch, type()),
+                                         .weights = RowMajor(shape.batch, shape.out, type()),
                                          .dst = RowMajor(shape.in, shape.out)},
                              engine);
     if (!shape.input_gradient) return;
-    input_gradient_.emplace(MatmulDescs{.src = RowMajor(shape.batch, shape.out),
-                                        .weights = Transposed(shape.out, shape.in),
+    input_gradient_.emplace(MatmulDescs{.src = RowMajor(shape.batch, shape.out, type()),
+                                        .weights = Transposed(shape.out, shape.in, type()),
                                         .dst = RowMajor(shape.batch, shape.in)},
                             engine);
   }
 
   absl::Status Forward(const float* x, const float* weights, const float* biases,
                        float* y) override {
-    TY_RETURN_IF_ERROR(forward_.Run(stream_, x, weights, shape_.bias ? biases : nullptr, y));
+    TY_RETURN_IF_ERROR(forward_.Run(stream_, x_.Prepare(x), weights_.Prepare(weights),
+                                    shape_.bias ? biases : nullptr, y));
     if (!EltwiseOf(shape_.activation)) {
       ApplyActivation(shape_.activation, shape_.alpha, y, y, shape_.batch * shape_.out);
     }
@@ -167,14 +199,19 @@ class DnnlLinear : public LinearKernel {
     ApplyActivationGradient(shape_.activation, shape_.alpha, nullptr, y, dy,
                             shape_.batch * shape_.out);
     if (shape_.bias) ColumnSums(dy, shape_.batch, shape_.out, gradients.biases);
-    TY_RETURN_IF_ERROR(weight_gradient_->Run(stream_, x, dy, nullptr, gradients.weights));
+    const void* dz = dz_.Prepare(dy);
+    TY_RETURN_IF_ERROR(
+        weight_gradient_->Run(stream_, x_.Prepared(x), dz, nullptr, gradients.weights));
     if (!input_gradient_) return absl::OkStatus();
-    return input_gradient_->Run(stream_, dy, weights, nullptr, gradients.input);
+    return input_gradient_->Run(stream_, dz, weights_.Prepared(weights), nullptr, gradients.input);
   }
 
  private:
+  Type type() const { return shape_.precision == Precision::kBf16 ? Type::bf16 : Type::f32; }
+
   const LinearShape shape_;
   dnnl::stream stream_;
+  Operand x_, weights_, dz_;
   Matmul forward_;
   std::optional<Matmul> weight_gradient_;
   std::optional<Matmul> input_gradient_;
@@ -184,6 +221,9 @@ class DnnlKernels : public Kernels {
  public:
   absl::StatusOr<std::unique_ptr<LinearKernel>> CreateLinear(
       const LinearShape& shape) const override {
+    if (!SupportsPrecision(shape.precision)) {
+      return absl::FailedPreconditionError("this machine has no bfloat16 products");
+    }
     try {
       return std::make_unique<DnnlLinear>(shape, engine_);
     } catch (const dnnl::error& error) {
@@ -223,7 +263,12 @@ std::string IsaName() {
 
 std::unique_ptr<Kernels> CreateDnnlKernels() { return std::make_unique<DnnlKernels>(); }
 
-bool SupportsPrecision(Precision precision) { return precision != Precision::kBf16; }
+// Without the instructions oneDNN emulates bfloat16, slower than float: that is not support.
+bool SupportsPrecision(Precision precision) {
+  if (precision != Precision::kBf16) return true;
+  const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
+  return isa == dnnl_cpu_isa_avx512_core_bf16 || isa == dnnl_cpu_isa_avx512_core_amx;
+}
 
 void SetKernelThreads(int64_t threads) {
   TY_CHECK(threads >= 1);

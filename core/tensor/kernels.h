@@ -67,7 +67,8 @@ class LinearKernel {
                                float* y) = 0;
 
   // Given y of Forward and dy = ∂L/∂y, both [batch, out], fills `gradients`. Overwrites dy with
-  // ∂L/∂(xW + b). REQUIRES: LinearShape::backward. Errors: as Forward.
+  // ∂L/∂(xW + b). REQUIRES: LinearShape::backward; Forward was
+  // called last with the same x and weights. Errors: as Forward.
   virtual absl::Status Backward(const float* x, const float* weights, const float* y, float* dy,
                                 const LinearGradients& gradients) = 0;
 };
@@ -77,7 +78,8 @@ class Kernels {
   virtual ~Kernels() = default;
 
   // REQUIRES: batch, in, out ≥ 1; activation is not kUnspecified. The result does not refer to this
-  // object. Errors: INTERNAL when the library cannot do the shape. Out of memory is std::bad_alloc,
+  // object. Errors: INTERNAL when the library cannot do the shape, FAILED_PRECONDITION when the
+  // machine does not support the precision. Out of memory is std::bad_alloc,
   // as in AllocateFloats.
   virtual absl::StatusOr<std::unique_ptr<LinearKernel>> CreateLinear(
       const LinearShape& shape) const = 0;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <memory>
 #include <numbers>
+#include <vector>
 
 #include "core/base/check.h"
 #include "core/tensor/kernels.h"
@@ -79,14 +80,27 @@ double ActivationSlope(Activation activation, double alpha, double y) {
   }
 }
 
+// The nearest number with 8 significant bits, ties to even. Not for values below the smallest
+// normal float.
+float RoundedToBf16(float value) {
+  if (value == 0 || !std::isfinite(value)) return value;
+  int exponent = 0;
+  const double fraction = std::frexp(static_cast<double>(value), &exponent);
+  return static_cast<float>(std::ldexp(std::nearbyint(std::ldexp(fraction, 8)), exponent - 8));
+}
+
 class ReferenceLinear : public LinearKernel {
  public:
   explicit ReferenceLinear(const LinearShape& shape) : shape_(shape) {
     TY_CHECK(!shape.backward || !GradientNeedsInput(shape.activation));
   }
 
-  absl::Status Forward(const float* x, const float* weights, const float* biases,
+  absl::Status Forward(const float* x_values, const float* weight_values, const float* biases,
                        float* y) override {
+    const std::vector<float> x_rounded = Rounded(x_values, shape_.batch * shape_.in);
+    const std::vector<float> weights_rounded = Rounded(weight_values, shape_.in * shape_.out);
+    const float* x = x_rounded.data();
+    const float* weights = weights_rounded.data();
     for (int64_t r = 0; r < shape_.batch; ++r) {
       for (int64_t o = 0; o < shape_.out; ++o) {
         const double bias = shape_.bias ? biases[o] : 0;
@@ -104,12 +118,22 @@ class ReferenceLinear : public LinearKernel {
       dy[i] = static_cast<float>(dy[i] * ActivationSlope(shape_.activation, shape_.alpha, y[i]));
     }
     if (shape_.bias) BiasGradient(dy, gradients.biases);
-    WeightGradient(x, dy, gradients.weights);
-    if (shape_.input_gradient) InputGradient(weights, dy, gradients.input);
+    const std::vector<float> dz = Rounded(dy, shape_.batch * shape_.out);
+    WeightGradient(Rounded(x, shape_.batch * shape_.in).data(), dz.data(), gradients.weights);
+    if (!shape_.input_gradient) return absl::OkStatus();
+    InputGradient(Rounded(weights, shape_.in * shape_.out).data(), dz.data(), gradients.input);
     return absl::OkStatus();
   }
 
  private:
+  // The values as the shape's precision sees them.
+  std::vector<float> Rounded(const float* values, int64_t count) const {
+    std::vector<float> rounded(values, values + count);
+    if (shape_.precision != Precision::kBf16) return rounded;
+    for (float& value : rounded) value = RoundedToBf16(value);
+    return rounded;
+  }
+
   // Σ a[i·a_stride]·b[i·b_stride]
   static double Dot(const float* a, int64_t a_stride, const float* b, int64_t b_stride,
                     int64_t count) {

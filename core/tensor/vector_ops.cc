@@ -1,6 +1,7 @@
 #include "core/tensor/vector_ops.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "core/base/check.h"
@@ -135,6 +136,16 @@ TY_MULTIVERSION void Drop(const uint32_t* __restrict words, uint32_t below, floa
   for (int64_t i = 0; i < count; ++i) y[i] = words[i] < below ? 0 : x[i] * scale;
 }
 
+TY_MULTIVERSION void RoundAll(const float* __restrict x, uint16_t* __restrict bits, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    const uint32_t word = std::bit_cast<uint32_t>(x[i]);
+    const uint32_t rounded = word + 0x7fffU + (word >> 16 & 1U);
+    // Rounding could carry a NaN over to zero; its quiet bit cannot be lost.
+    const bool nan = (word & 0x7fffffffU) > 0x7f800000U;
+    bits[i] = static_cast<uint16_t>((nan ? word | 0x400000U : rounded) >> 16);
+  }
+}
+
 // Adds the squares of x[0, count) into lanes. REQUIRES: count is a multiple of kLanes.
 TY_MULTIVERSION void AddSquares(const float* x, int64_t count, float* lanes) {
   float sums[kLanes] = {};
@@ -230,6 +241,8 @@ void ApplyDropout(const DropoutKey& key, float rate, int64_t first_index, const 
     done += drawn - skipped;
   }
 }
+
+void RoundToBf16(const float* x, uint16_t* bits, int64_t count) { RoundAll(x, bits, count); }
 
 void ColumnSums(const float* matrix, int64_t rows, int64_t cols, float* sums) {
   if (cols == 1) {

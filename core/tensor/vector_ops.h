@@ -34,6 +34,10 @@ struct DropoutKey {
 void ApplyDropout(const DropoutKey& key, float rate, int64_t first_index, const float* x, float* y,
                   int64_t count);
 
+// bits[i] = x[i] rounded to bfloat16 (the upper half of a float), to nearest, ties to even; NaN
+// stays NaN. x, bits: [count].
+void RoundToBf16(const float* x, uint16_t* bits, int64_t count);
+
 // sums[c] = Σ_r matrix[r, c]. matrix: [rows, cols], sums: [cols].
 void ColumnSums(const float* matrix, int64_t rows, int64_t cols, float* sums);
 

@@ -9,6 +9,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -212,6 +213,69 @@ TEST(DnnlKernelsTest, TheNumberOfThreadsDoesNotChangeTheBits) {
     ExpectSameBits(one.dw, two.dw);
     ExpectSameBits(one.dx, two.dx);
   }
+}
+
+LinearShape Bf16ShapeOf(const LayerCase& c) {
+  LinearShape shape = ShapeOf(c, Activation::kRelu, /*input_gradient=*/true);
+  shape.precision = Precision::kBf16;
+  return shape;
+}
+
+// Products of bfloat16 numbers are exact in float, so that only the sums differ. ReLU's mask is
+// taken from outputs that differ by a sum's rounding: where one is nearly zero, the gradients may
+// part; the seeds of this table meet no such output.
+TEST(Bf16Test, AgreesWithTheReferenceOnRoundedInputs) {
+  if (!SupportsPrecision(Precision::kBf16)) GTEST_SKIP() << "no bfloat16 on this machine";
+  for (const LayerCase& c : kLayerCases) {
+    SCOPED_TRACE(absl::StrCat("batch ", c.batch, " in ", c.in, " out ", c.out));
+    const LayerRun actual(*CreateFastKernels(), Bf16ShapeOf(c));
+    const LayerRun expected(*CreateReferenceKernels(), Bf16ShapeOf(c));
+    ExpectNear("y", actual.y, expected.y, Tolerance(c.in));
+    ExpectNear("db", actual.db, expected.db, Tolerance(c.batch));
+    ExpectNear("dw", actual.dw, expected.dw, Tolerance(c.batch));
+    ExpectNear("dx", actual.dx, expected.dx, Tolerance(c.out));
+  }
+}
+
+// |a - b| / |b| as vectors.
+double RelativeDistance(const Matrix& a, const Matrix& b) {
+  double difference = 0;
+  double size = 0;
+  for (int64_t i = 0; i < a.size(); ++i) {
+    difference += std::pow(static_cast<double>(a.data()[i]) - b.data()[i], 2);
+    size += std::pow(static_cast<double>(b.data()[i]), 2);
+  }
+  return std::sqrt(difference / size);
+}
+
+// Each rounding is at most 2^-9 of its operand.
+TEST(Bf16Test, IsNearTheFloatGradientsButNotEqual) {
+  if (!SupportsPrecision(Precision::kBf16)) GTEST_SKIP() << "no bfloat16 on this machine";
+  LinearShape shape = Bf16ShapeOf({128, 300, 100});
+  shape.activation = Activation::kIdentity;
+  const LayerRun rounded(*CreateFastKernels(), shape);
+  shape.precision = Precision::kFp32;
+  const LayerRun full(*CreateFastKernels(), shape);
+  for (const auto& [a, b] : {std::pair(&rounded.y, &full.y), std::pair(&rounded.dw, &full.dw),
+                             std::pair(&rounded.dx, &full.dx)}) {
+    EXPECT_LT(RelativeDistance(*a, *b), 2 * 0x1p-9);
+    EXPECT_GT(RelativeDistance(*a, *b), 0x1p-12);
+  }
+}
+
+TEST(Bf16Test, NanStaysNan) {
+  if (!SupportsPrecision(Precision::kBf16)) GTEST_SKIP() << "no bfloat16 on this machine";
+  LinearShape shape = Bf16ShapeOf({2, 40, 5});
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<LinearKernel> linear,
+                       CreateFastKernels()->CreateLinear(shape));
+  Matrix x = Normals(2, 40, 1);
+  x.row(1)[5] = std::numeric_limits<float>::quiet_NaN();
+  const Matrix w = Normals(40, 5, 2);
+  const Matrix b = Normals(1, 5, 3);
+  Matrix y(2, 5);
+  ASSERT_THAT(linear->Forward(x.data(), w.data(), b.data(), y.data()), IsOk());
+  for (const float v : y.row(0)) EXPECT_TRUE(std::isfinite(v));
+  for (const float v : y.row(1)) EXPECT_TRUE(std::isnan(v));
 }
 
 TEST(TiledKernelsTest, PartsOfABatchGiveTheBitsOfTheWhole) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <iterator>
 #include <limits>
@@ -251,6 +252,33 @@ TEST(DropoutTest, SeedLayerAndStepEachMatter) {
   EXPECT_NE(base, Dropped({.seed = 6, .layer = 2, .step = 77}, 0.5f, 0, 256));
   EXPECT_NE(base, Dropped({.seed = 5, .layer = 3, .step = 77}, 0.5f, 0, 256));
   EXPECT_NE(base, Dropped({.seed = 5, .layer = 2, .step = 78}, 0.5f, 0, 256));
+}
+
+TEST(VectorOpsTest, RoundToBf16IsToNearestTiesToEven) {
+  const struct {
+    float x;
+    uint16_t bits;
+  } kCases[] = {{0.0f, 0},
+                {-0.0f, 0x8000},
+                {1.0f, 0x3f80},
+                {1 + 0x1p-8f, 0x3f80},             // a tie, to the even one below
+                {1 + 0x3p-8f, 0x3f82},             // a tie, to the even one above
+                {1 + 0x1p-8f + 0x1p-20f, 0x3f81},  // just above a tie
+                {-(1 + 0x1p-8f + 0x1p-20f), 0xbf81},
+                {3.4028235e38f, 0x7f80},  // beyond the largest: infinite
+                {kInfinity, 0x7f80},
+                {-kInfinity, 0xff80}};
+  for (const auto& c : kCases) {
+    uint16_t bits = 0;
+    RoundToBf16(&c.x, &bits, 1);
+    EXPECT_EQ(bits, c.bits) << c.x;
+  }
+  for (const uint32_t word : {0x7f800001u, 0x7fffffffu, 0xffffffffu, 0x7fc00000u}) {
+    const float nan = std::bit_cast<float>(word);
+    uint16_t bits = 0;
+    RoundToBf16(&nan, &bits, 1);
+    EXPECT_TRUE(std::isnan(std::bit_cast<float>(uint32_t{bits} << 16))) << word;
+  }
 }
 
 TEST(VectorOpsTest, ColumnSumsOfAwkwardShapes) {
