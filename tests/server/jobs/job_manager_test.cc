@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "server/storage/blob_references.h"
 #include "server/storage/requests.h"
 #include "tests/server/jobs/job_manager_fixture.h"
 
@@ -429,6 +430,95 @@ TEST_F(JobManagerTest, ManyThreadsSubmitCancelAndWork) {
   done = true;
   for (std::thread& thread : workers) thread.join();
   EXPECT_EQ(manager_->Counts().pending, 0);
+}
+
+// A bundle with a row in models.
+std::string InsertModel(Database& database, BlobStore& blobs) {
+  v1::Model model;
+  model.set_name("models/m1");
+  model.set_digest(blobs.Put("a trained bundle").value());
+  EXPECT_THAT(database.Write([&](Connection& c) { return ModelStore::Insert(c, model); }), IsOk());
+  return model.digest();
+}
+
+TEST_F(JobManagerTest, AnAnalysisLeavesAResultForAsLongAsItsJobAndNoModel) {
+  FakeWorkerSession worker;
+  manager_->Connect(&worker);
+  v1::TrainingJob job = NewJob();
+  job.mutable_analysis()->mutable_linear_collapse();
+  ASSERT_OK_AND_ASSIGN(const v1::TrainingJob submitted, manager_->Submit(job, "", ""));
+  EXPECT_EQ(submitted.progress().steps_total(), 0);
+  const v1::Assignment assignment = Assigned(worker);
+  EXPECT_TRUE(assignment.analysis().has_linear_collapse());
+  Succeed(worker, assignment);
+  const v1::TrainingJob done = WaitFor(submitted.name(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(done.model(), "");
+  const std::string digest = done.receipt().result_digest();
+  ModelStore models(database_.get(), blobs_.get());
+  EXPECT_EQ(models.List({})->models_size(), 0);
+
+  manager_->Disconnect(&worker, v1::ERROR_REASON_UNSPECIFIED);
+  EXPECT_EQ(*SweepBlobs(*database_, *blobs_), 0);
+  Reopen();
+  EXPECT_THAT(blobs_->Path(digest), IsOk());
+  ASSERT_THAT(manager_->Delete(done.name()), IsOk());
+  EXPECT_THAT(blobs_->Path(digest), StatusIs(absl::StatusCode::kNotFound, testing::_));
+}
+
+TEST_F(JobManagerTest, TheResultOfTwoEqualAnalysesStaysUntilTheSecondIsDeleted) {
+  FakeWorkerSession worker;
+  manager_->Connect(&worker);
+  std::vector<std::string> names;
+  for (int i = 0; i < 2; ++i) {
+    v1::TrainingJob job = NewJob();
+    job.mutable_analysis()->mutable_linear_collapse();
+    names.push_back(manager_->Submit(job, "", "")->name());
+    Succeed(worker, Assigned(worker));
+    WaitFor(names.back(), v1::JOB_STATE_SUCCEEDED);
+  }
+  const std::string digest = manager_->Get(names[1])->receipt().result_digest();
+  ASSERT_THAT(manager_->Delete(names[0]), IsOk());
+  EXPECT_THAT(blobs_->Path(digest), IsOk());
+  ASSERT_THAT(manager_->Delete(names[1]), IsOk());
+  EXPECT_FALSE(blobs_->Path(digest).ok());
+  manager_->Disconnect(&worker, v1::ERROR_REASON_UNSPECIFIED);
+}
+
+TEST_F(JobManagerTest, AModelIsHeldWhileAJobNeedsItAlsoAfterARestart) {
+  const std::string digest = InsertModel(*database_, *blobs_);
+  v1::TrainingJob job = NewJob();
+  job.mutable_resolved_spec()->set_initial_model("models/m1");
+  job.mutable_analysis()->set_model("models/m1");  // the same twice
+  job.mutable_analysis()->mutable_loss_line();
+  ASSERT_OK_AND_ASSIGN(const v1::TrainingJob submitted, manager_->Submit(job, "", ""));
+  ModelStore models(database_.get(), blobs_.get());
+  EXPECT_THAT(models.Delete("models/m1"),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(submitted.name())));
+  Reopen();
+  FakeWorkerSession worker;
+  manager_->Connect(&worker);
+  const v1::Assignment assignment = Assigned(worker);
+  ASSERT_EQ(assignment.models_size(), 1);
+  EXPECT_EQ(assignment.models(0).model(), "models/m1");
+  EXPECT_EQ(assignment.models(0).digest(), digest);
+  Succeed(worker, assignment);
+  WaitFor(submitted.name(), v1::JOB_STATE_SUCCEEDED);
+  ModelStore reopened(database_.get(), blobs_.get());
+  EXPECT_THAT(reopened.Delete("models/m1"), IsOk());
+  manager_->Disconnect(&worker, v1::ERROR_REASON_UNSPECIFIED);
+}
+
+TEST_F(JobManagerTest, AModelThatWentAwayMeanwhileRefusesTheJob) {
+  v1::TrainingJob job = NewJob();
+  job.mutable_resolved_spec()->set_initial_model("models/gone");
+  EXPECT_THAT(manager_->Submit(job, "", ""), HasReason(ErrorReason::kNotFound));
+  EXPECT_EQ(manager_->List({})->jobs.size(), 0u);
+}
+
+TEST_F(JobManagerTest, SeveralSeedsCountAllTheirEpochs) {
+  v1::TrainingJob job = NewJob();
+  job.mutable_resolved_spec()->set_seed_count(3);
+  EXPECT_EQ(manager_->Submit(job, "", "")->progress().epochs_total(), 6);
 }
 
 }  // namespace

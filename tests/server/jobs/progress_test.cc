@@ -64,5 +64,42 @@ TEST(AttemptCountersTest, SpeedIsThatOfTheLastSecondsAndEtaFollowsIt) {
   EXPECT_EQ(progress.steps_done(), 140);
 }
 
+TEST(ProgressTest, AnEvaluationBetweenEpochsCountsForLatestAndBest) {
+  v1::TrainingJob job;
+  ApplyEvent(Epoch(0, 0.9, 0.8), &job);
+  v1::JobEvent event;
+  event.mutable_evaluation()->set_epoch(1);
+  *event.mutable_evaluation()->add_validation() = Epoch(1, 0, 0.3).epoch().validation(0);
+  ApplyEvent(event, &job);
+  EXPECT_EQ(FindMetric(job.latest_metrics(), "validation_loss"), 0.3);
+  EXPECT_EQ(FindMetric(job.latest_metrics(), "train_loss"), 0.9);
+  EXPECT_EQ(FindMetric(job.best_metrics(), "validation_loss"), 0.3);
+  EXPECT_EQ(FindMetric(job.best_metrics(), "epoch"), 1);
+  EXPECT_EQ(job.progress().epochs_done(), 1);  // epoch 1 is not over
+}
+
+TEST(ProgressTest, ATestBringsItsMatrixAndSeedsAndANewAttemptForgetsThem) {
+  v1::TrainingJob job;
+  v1::JobEvent event;
+  event.mutable_test()->mutable_confusion()->add_classes("no");
+  event.mutable_test()->add_seed_results()->set_seed(7);
+  ApplyEvent(event, &job);
+  EXPECT_EQ(job.test_confusion().classes(0), "no");
+  EXPECT_EQ(job.seed_results(0).seed(), 7u);
+  ResetProgress(&job);
+  EXPECT_FALSE(job.has_test_confusion());
+  EXPECT_EQ(job.seed_results_size(), 0);
+}
+
+TEST(ProgressTest, PointsOfAnAnalysisAreItsStepsAndNoMetrics) {
+  v1::TrainingJob job;
+  v1::JobEvent event;
+  event.mutable_analysis_progress()->set_points_done(5);
+  event.mutable_analysis_progress()->set_points_total(625);
+  ApplyEvent(event, &job);
+  EXPECT_EQ(job.progress().steps_total(), 625);
+  EXPECT_EQ(job.latest_metrics_size() + job.best_metrics_size(), 0);
+}
+
 }  // namespace
 }  // namespace trainyard

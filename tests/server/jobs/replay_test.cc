@@ -36,6 +36,17 @@ v1::JobEvent TestResult(double accuracy, int32_t attempt = 1) {
   metric.set_value(accuracy);
   return event;
 }
+v1::JobEvent Evaluation(int64_t steps_done, double loss) {
+  v1::JobEvent event;
+  event.mutable_evaluation()->set_steps_done(steps_done);
+  event.mutable_evaluation()->add_validation()->set_value(loss);
+  return event;
+}
+v1::JobEvent Point(int64_t points_done) {
+  v1::JobEvent event;
+  event.mutable_analysis_progress()->set_points_done(points_done);
+  return event;
+}
 v1::JobEvent RewindTo(int64_t step) {
   v1::JobEvent event;
   event.mutable_rewind()->set_to_step(step);
@@ -51,6 +62,13 @@ std::string Text(const Events& events) {
     if (e.has_test()) absl::StrAppend(out, "test ", e.test().metrics(0).value());
     if (e.has_rewind()) absl::StrAppend(out, "rewind ", e.rewind().to_step());
     if (e.has_note()) absl::StrAppend(out, "note");
+    if (e.has_evaluation()) {
+      absl::StrAppend(out, "evaluation ", e.evaluation().steps_done(), "=",
+                      e.evaluation().validation(0).value());
+    }
+    if (e.has_analysis_progress()) {
+      absl::StrAppend(out, "point ", e.analysis_progress().points_done());
+    }
   });
 }
 
@@ -162,6 +180,18 @@ TEST(ReplayTest, TheEffectiveLogIsTheLastRun) {
     SCOPED_TRACE(difference);
     EXPECT_EQ(Text(effective), Text(second));
   }
+}
+
+TEST(ReplayTest, EvaluationsBetweenEpochsAreCompared) {
+  const Events stored = {Step(0, 0.7), Evaluation(1, 0.8), Step(1, 0.6)};
+  EXPECT_EQ(LogAfter(stored, {Step(0, 0.7), Evaluation(1, 0.8), Step(1, 0.6), Step(2, 0.5)}),
+            "step 2=0.5");
+  EXPECT_EQ(LogAfter(stored, {Step(0, 0.7), Evaluation(1, 0.9), Step(1, 0.6)}),
+            "rewind 0, step 0=0.7, evaluation 1=0.9, step 1=0.6");
+}
+
+TEST(ReplayTest, ARepeatedAnalysisGoesOnAfterItsLastStoredPoint) {
+  EXPECT_EQ(LogAfter({Point(1), Point(32)}, {Point(1), Point(32), Point(63)}), "point 63");
 }
 
 }  // namespace

@@ -97,5 +97,59 @@ TEST(JobSpecTest, ASpecOverOneMebibyteIsTooLarge) {
   EXPECT_THAT(ResolveJobSpec(spec, SmallDataset(), kLimits), HasReason(ErrorReason::kTooLarge));
 }
 
+v1::Model ModelOf(const v1::TrainingSpec& spec) {
+  v1::Model model;
+  model.set_name("models/m");
+  *model.mutable_spec() = ResolveJobSpec(spec, SmallDataset(), kLimits)->resolved;
+  return model;
+}
+
+TEST(JobSpecTest, AnInitialModelMustBeTheSameNetwork) {
+  v1::TrainingSpec spec = SmallSpec();
+  spec.add_layers()->set_units(4);
+  const v1::Model model = ModelOf(spec);
+  spec.set_initial_model(model.name());
+  spec.mutable_layers(0)->set_dropout(0.5);  // may differ
+  ASSERT_OK_AND_ASSIGN(const JobSpec job, ResolveJobSpec(spec, SmallDataset(), kLimits, &model));
+  EXPECT_EQ(job.resolved.initial_model(), "models/m");
+
+  spec.mutable_layers(0)->set_units(5);
+  const auto wider = ResolveJobSpec(spec, SmallDataset(), kLimits, &model);
+  EXPECT_THAT(wider, StatusIs(absl::StatusCode::kInvalidArgument,
+                              HasSubstr("layers[0] has 4 units there and 5 here")));
+  EXPECT_EQ(GetErrorInfo(wider.status())->violations[0].field, "spec.initial_model");
+  spec.mutable_layers(0)->set_units(4);
+  spec.mutable_layers(0)->set_normalization(v1::NORMALIZATION_LAYER);
+  EXPECT_THAT(ResolveJobSpec(spec, SmallDataset(), kLimits, &model),
+              HasReason(ErrorReason::kInvalidSpec));
+  spec.mutable_layers(0)->clear_normalization();
+  spec.add_feature_columns("b");
+  spec.add_feature_columns("a");
+  EXPECT_THAT(ResolveJobSpec(spec, SmallDataset(), kLimits, &model),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("order")));
+}
+
+TEST(JobSpecTest, InitialWeightsComeFromOnePlace) {
+  v1::TrainingSpec spec = SmallSpec();
+  const v1::Model model = ModelOf(spec);
+  spec.set_initial_model(model.name());
+  v1::InitialLayer* layer = spec.add_initial_weights();
+  layer->add_weights(0.5F);
+  layer->add_weights(0.25F);
+  EXPECT_THAT(ResolveJobSpec(spec, SmallDataset(), kLimits, &model),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("spec.initial_weights")));
+}
+
+TEST(JobSpecTest, AModelsSpecFitsTheServerItIsUsedOn) {
+  v1::TrainingSpec spec = SmallSpec();
+  spec.set_threads(2);
+  const v1::TrainingSpec again = SpecOf(
+      ModelOf(spec),
+      {.job_runtime_max = absl::Minutes(1), .job_memory_bytes_max = 1 << 28, .job_threads_max = 1});
+  EXPECT_EQ(again.threads(), 1);
+  EXPECT_FALSE(again.has_max_runtime());
+  EXPECT_FALSE(again.has_max_memory_bytes());
+}
+
 }  // namespace
 }  // namespace trainyard
