@@ -100,15 +100,9 @@ PhiloxKey KeyOf(uint64_t seed, RngStream stream) {
 Rng::Rng(uint64_t seed, RngStream stream, uint64_t substream)
     : key_(KeyOf(seed, stream)), substream_(substream) {}
 
-// The numbers of a block are its words 1:0, then 3:2.
-uint64_t Rng::Next64() {
-  if (used_ == kPhiloxGroupWords / 2) {
-    FillPhilox(key_, substream_, group_++, 1, buffer_.data());
-    used_ = 0;
-  }
-  const size_t low = static_cast<size_t>(used_ % 2 * 2 * kPhiloxGroupBlocks + used_ / 2);
-  ++used_;
-  return uint64_t{buffer_[low + kPhiloxGroupBlocks]} << 32 | buffer_[low];
+void Rng::Refill() {
+  FillPhilox(key_, substream_, group_++, 1, buffer_.data());
+  used_ = 0;
 }
 
 double Rng::Uniform() { return static_cast<double>(Next64() >> 11) * 0x1p-53; }

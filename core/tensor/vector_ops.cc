@@ -146,13 +146,21 @@ TY_MULTIVERSION void RoundAll(const float* __restrict x, uint16_t* __restrict bi
   }
 }
 
-// Adds the squares of x[0, count) into lanes. REQUIRES: count is a multiple of kLanes.
-TY_MULTIVERSION void AddSquares(const float* x, int64_t count, float* lanes) {
-  float sums[kLanes] = {};
-  for (int64_t i = 0; i < count; i += kLanes) {
-    for (int64_t lane = 0; lane < kLanes; ++lane) sums[lane] += x[i + lane] * x[i + lane];
+// Squares in kLanes float sums, those in kDoubles double ones: every chain of additions is short
+// for small arrays too. REQUIRES: count ≤ kBlock.
+TY_MULTIVERSION double BlockOfSquares(const float* x, int64_t count) {
+  constexpr int64_t kDoubles = 8;
+  float lanes[kLanes] = {};
+  const int64_t whole = count - count % kLanes;
+  for (int64_t i = 0; i < whole; i += kLanes) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += x[i + lane] * x[i + lane];
   }
-  std::copy(sums, sums + kLanes, lanes);
+  for (int64_t i = whole; i < count; ++i) lanes[i - whole] += x[i] * x[i];
+  double sums[kDoubles] = {};
+  for (int64_t lane = 0; lane < kLanes; lane += kDoubles) {
+    for (int64_t i = 0; i < kDoubles; ++i) sums[i] += lanes[lane + i];
+  }
+  return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
 }
 
 double SumOfSquaresExactly(const float* x, int64_t count) {
@@ -256,13 +264,9 @@ void ColumnSums(const float* matrix, int64_t rows, int64_t cols, float* sums) {
 
 double SumOfSquares(const float* x, int64_t count) {
   double sum = 0;
-  const int64_t whole = count - count % kLanes;
-  for (int64_t begin = 0; begin < whole; begin += kBlock) {
-    float lanes[kLanes];
-    AddSquares(x + begin, std::min(kBlock, whole - begin), lanes);
-    for (const float lane : lanes) sum += lane;
+  for (int64_t begin = 0; begin < count; begin += kBlock) {
+    sum += BlockOfSquares(x + begin, std::min(kBlock, count - begin));
   }
-  sum += SumOfSquaresExactly(x + whole, count - whole);
   // Squares of finite floats may overflow a float, never a double.
   return std::isfinite(sum) ? sum : SumOfSquaresExactly(x, count);
 }
