@@ -6,18 +6,20 @@
 #include "benchmark/benchmark.h"
 #include "core/tensor/kernels.h"
 #include "core/tensor/matrix.h"
+#include "core/tensor/vector_ops.h"
 
 namespace trainyard {
 namespace {
 
 using Factory = std::unique_ptr<Kernels> (*)();
 
-void BM_Layer(benchmark::State& state, Factory factory) {
+void BM_Layer(benchmark::State& state, Factory factory, Precision precision = Precision::kFp32) {
   SetKernelThreads(1);
   const LinearShape shape{.batch = state.range(0),
                           .in = state.range(1),
                           .out = state.range(2),
                           .activation = Activation::kRelu,
+                          .precision = precision,
                           .backward = true,
                           .input_gradient = true};
   auto linear = factory()->CreateLinear(shape);
@@ -52,6 +54,18 @@ void Shapes(benchmark::internal::Benchmark* bench) {
 
 BENCHMARK_CAPTURE(BM_Layer, tiled, [] { return CreateTiledKernels(); })->Apply(Shapes);
 BENCHMARK_CAPTURE(BM_Layer, dnnl, &CreateDnnlKernels)->Apply(Shapes);
+BENCHMARK_CAPTURE(BM_Layer, bf16, &CreateDnnlKernels, Precision::kBf16)->Apply(Shapes);
+
+// 128 rows of 100 outputs, as in the workload fmnistdo.
+void BM_Dropout(benchmark::State& state) {
+  Matrix x(128, 100);
+  int64_t step = 0;
+  for (auto _ : state) {
+    ApplyDropout({.seed = 1, .layer = 0, .step = step++}, 0.3F, 0, x.data(), x.data(), x.size());
+    benchmark::ClobberMemory();
+  }
+}
+BENCHMARK(BM_Dropout);
 
 }  // namespace
 }  // namespace trainyard
