@@ -84,9 +84,9 @@ double BatchWeight(const LossConfig& loss, const LossTargets& targets, int64_t r
                    int64_t outputs);
 
 // Σ w_i L_i / weight, and its gradient in dlogits: the mean over the batch when `weight` is that of
-// the whole batch; parts of a batch then add up to it. 0 and zeros when `weight` is 0. logits,
-// dlogits: [rows, outputs]. REQUIRES: rows ≥ 1; outputs fits the kind; the kind is not
-// kUnspecified.
+// the whole batch; parts of a batch then add up to it, but for the last bits. 0 and zeros when
+// `weight` is 0. logits, dlogits: [rows, outputs]. REQUIRES: rows ≥ 1; outputs fits the kind; the
+// kind is not kUnspecified.
 double LossAndGradient(const LossConfig& loss, const float* logits, const LossTargets& targets,
                        int64_t rows, int64_t outputs, double weight, float* dlogits);
 

@@ -96,5 +96,38 @@ TEST(BatcherTest, ClassesTravelWithTheirRows) {
   }
 }
 
+// Labels are rows of their own width, and weights go with their rows.
+TEST(BatcherTest, LabelsAndWeightsComeWithTheirRows) {
+  constexpr int64_t kRows = 11;
+  Part part = NumberedRows(kRows);
+  part.targets.clear();
+  for (int64_t r = 0; r < kRows; ++r) {
+    const auto row = static_cast<float>(r);
+    part.targets.insert(part.targets.end(), {row + 0.25f, row + 0.5f, row + 0.75f});
+    part.weights.push_back(100 + row);
+  }
+  Batcher batcher(part, 4, /*seed=*/5);
+  batcher.StartEpoch(1);
+  int64_t seen = 0;
+  while (const Batch* batch = batcher.Next()) {
+    for (int64_t i = 0; i < batch->rows; ++i) {
+      const float row = batch->features[2 * i];
+      for (int64_t j = 0; j < 3; ++j) {
+        EXPECT_EQ(batch->targets[3 * i + j], row + 0.25f * static_cast<float>(j + 1));
+      }
+      EXPECT_EQ(batch->weights[i], 100 + row);
+    }
+    seen += batch->rows;
+  }
+  EXPECT_EQ(seen, kRows);
+}
+
+TEST(BatcherTest, NoWeightColumnIsNoWeights) {
+  const Part part = NumberedRows(3);
+  Batcher batcher(part, 2, /*seed=*/5);
+  batcher.StartEpoch(0);
+  EXPECT_EQ(batcher.Next()->weights, nullptr);
+}
+
 }  // namespace
 }  // namespace trainyard

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/rng.h"
@@ -309,6 +310,160 @@ TEST(DatasetTest, AClassTheModelDoesNotKnowIsNamed) {
   EXPECT_THAT(EncodeTargets(*table.FindColumn("kind"), Task::kBinary, {"b", "c"}).status(),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("row 1, column \"kind\": the model has no class \"a\"")));
+}
+
+// 30 rows: feature x, labels "red" and "big", weights 0, 0.5, 1 in turn.
+Table LabelTable() {
+  std::string csv = "x,red,big,w\n";
+  for (int i = 0; i < 30; ++i) {
+    absl::StrAppend(&csv, i, ",", i % 2, ",", i % 3 == 0 ? 1 : 0, ",", i % 3 * 0.5, "\n");
+  }
+  return TableOf(csv);
+}
+
+DataConfig LabelConfig() {
+  DataConfig config;
+  config.label_columns = {"big", "red"};
+  config.weight_column = "w";
+  return config;
+}
+
+TEST(LabelsTest, AreEncodedInTheirOrderWithTheWeights) {
+  const Table table = LabelTable();
+  const Resolution r = Resolve(LabelConfig(), table);
+  ASSERT_THAT(r.violations, IsEmpty());
+  EXPECT_EQ(r.config.task, Task::kMultilabel);
+  EXPECT_THAT(r.config.feature_columns, ElementsAre("x"));
+  EXPECT_THAT(r.notes, testing::Contains(HasSubstr("task: multilabel")));
+  ASSERT_OK_AND_ASSIGN(const Dataset dataset, BuildDataset(table, r.config, 3));
+  EXPECT_THAT(dataset.classes, ElementsAre("big", "red"));
+  EXPECT_EQ(dataset.output_count(), 2);
+  const RowSplit split = SplitRows(30, r.config.split, {}, 3);
+  ASSERT_THAT(dataset.train.targets, SizeIs(2 * split.train.size()));
+  ASSERT_THAT(dataset.train.weights, SizeIs(split.train.size()));
+  for (size_t i = 0; i < split.train.size(); ++i) {
+    const int64_t row = split.train[i];
+    EXPECT_EQ(dataset.train.targets[2 * i], row % 3 == 0 ? 1 : 0);
+    EXPECT_EQ(dataset.train.targets[2 * i + 1], row % 2);
+    EXPECT_EQ(dataset.train.weights[i], static_cast<float>(row % 3) * 0.5f);
+  }
+  EXPECT_THAT(dataset.test.weights, SizeIs(split.test.size()));
+}
+
+struct LabelFaultCase {
+  const char* name;
+  void (*change)(DataConfig*);
+  const char* field;
+  const char* description;
+};
+
+TEST(LabelsTest, EachFaultIsNamedWithItsField) {
+  const LabelFaultCase cases[] = {
+      {"target too", [](DataConfig* c) { c->target_column = "red"; }, "target_column", "together"},
+      {"another task", [](DataConfig* c) { c->task = Task::kBinary; }, "task", "is binary"},
+      {"unknown label", [](DataConfig* c) { c->label_columns = {"bigg"}; }, "label_columns[0]",
+       "did you mean \"big\"?"},
+      {"label twice",
+       [](DataConfig* c) {
+         c->label_columns = {"big", "big"};
+       },
+       "label_columns[1]", "named twice"},
+      {"a label of many values",
+       [](DataConfig* c) {
+         c->label_columns = {"big", "x"};
+         c->feature_columns = {"red"};
+       },
+       "label_columns[1]", "other values than 0 and 1 (from 0 to 29)"},
+      {"a label of fractions",
+       [](DataConfig* c) {
+         c->label_columns = {"w"};
+         c->weight_column = "";
+       },
+       "label_columns[0]", "other values than 0 and 1"},
+      {"label as feature",
+       [](DataConfig* c) {
+         c->feature_columns = {"x", "red"};
+       },
+       "feature_columns[1]", "is a label"},
+      {"weight as feature",
+       [](DataConfig* c) {
+         c->feature_columns = {"w", "x"};
+       },
+       "feature_columns[0]", "is a weight"},
+      {"label as weight", [](DataConfig* c) { c->weight_column = "red"; }, "weight_column",
+       "to be predicted"},
+      {"unknown weight", [](DataConfig* c) { c->weight_column = "ww"; }, "weight_column",
+       "no column \"ww\""},
+      {"stratified labels", [](DataConfig* c) { c->split.stratify = true; }, "split.stratify",
+       "multilabel has no classes"},
+      {"no labels",
+       [](DataConfig* c) {
+         c->label_columns = {};
+         c->task = Task::kMultilabel;
+         c->feature_columns = {"x"};
+       },
+       "label_columns", "required with task multilabel"},
+  };
+  const Table table = LabelTable();
+  for (const LabelFaultCase& c : cases) {
+    SCOPED_TRACE(c.name);
+    DataConfig config = LabelConfig();
+    c.change(&config);
+    const Resolution r = Resolve(config, table);
+    ASSERT_THAT(r.violations, SizeIs(1));
+    EXPECT_EQ(r.violations[0].field, c.field);
+    EXPECT_THAT(r.violations[0].description, HasSubstr(c.description));
+  }
+}
+
+TEST(LabelsTest, ACellThatIsNoLabelIsNamed) {
+  const Table table = TableOf("a,b\n0,1\n1,0\n1,2\n");
+  const Column* const labels[] = {&table.columns[0], &table.columns[1]};
+  EXPECT_THAT(EncodeLabels(labels).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("row 2, column \"b\": the label is 2; must be 0 or 1")));
+}
+
+TEST(WeightsTest, FaultsOfTheSchemaAreFoundWithoutCells) {
+  const Table table = TableOf(
+      "x,text,gap,negative,zero,t\n1,a,1,1,0,0.5\n2,b,,2,0,1.5\n3,c,3,-0.5,0,2.5\n4,d,4,1,0,3.5\n");
+  const std::pair<const char*, const char*> cases[] = {{"text", "is text"},
+                                                       {"gap", "has 1 missing"},
+                                                       {"negative", "down to -0.5"},
+                                                       {"zero", "is 0 in every row"},
+                                                       {"t", "to be predicted"}};
+  for (const auto& [column, description] : cases) {
+    DataConfig config;
+    config.target_column = "t";
+    config.feature_columns = {"x"};
+    config.weight_column = column;
+    config.split = {.validation_fraction = 0, .test_fraction = 0};
+    const Resolution r = Resolve(config, table);
+    ASSERT_THAT(r.violations, SizeIs(1)) << column;
+    EXPECT_EQ(r.violations[0].field, "weight_column");
+    EXPECT_THAT(r.violations[0].description, HasSubstr(description));
+  }
+}
+
+TEST(WeightsTest, ACellThatIsNoWeightIsNamed) {
+  for (const auto& [cell, fault] :
+       {std::pair("-1", "must be at least 0"), std::pair("1e200", "beyond the range of float32")}) {
+    const Table table = TableOf(absl::StrCat("w,x\n1,1\n", cell, ",1\n"));
+    EXPECT_THAT(EncodeWeights(table.columns[0]).status(),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         testing::AllOf(HasSubstr("row 1, column \"w\""), HasSubstr(fault))));
+  }
+}
+
+TEST(WeightsTest, TrainingRowsThatAllWeighNothingAreAnError) {
+  DataConfig config = LabelConfig();
+  Table table = LabelTable();
+  const DataConfig resolved = Resolve(config, table).config;
+  const RowSplit split = SplitRows(30, resolved.split, {}, 3);
+  for (const int64_t row : split.train) table.columns[3].numbers[row] = 0;
+  EXPECT_THAT(BuildDataset(table, resolved, 3).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("column \"w\" is 0 in all 20 training rows")));
 }
 
 }  // namespace
