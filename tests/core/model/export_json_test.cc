@@ -32,11 +32,11 @@ TEST(ExportJsonTest, WhatALayerAndALossMayHaveBesides) {
        {"\"loss\":{\"kind\":\"softmax_cross_entropy\",\"label_smoothing\":0.125,"
         "\"class_weights\":[1,0.5,2]}",
         "\"activation\":\"elu\",\"alpha\":0.5,\"residual\":false",
-        "\"biases\":[],\"normalization\":{\"kind\":\"batch\",\"epsilon\":1e-5,"
+        "\"biases\":[],\"normalization\":{\"kind\":\"batch\",\"epsilon\":1e-05,"
         "\"gains\":[1,2,-1],\"shifts\":[0,0.5,-0.25],\"running_means\":[0.25,-1,3],"
         "\"running_variances\":[1,0.0625,4]}}",
         "\"activation\":\"gelu\",\"residual\":true",
-        "\"normalization\":{\"kind\":\"layer\",\"epsilon\":1e-5,\"gains\":[1,0.5,2],"
+        "\"normalization\":{\"kind\":\"layer\",\"epsilon\":1e-05,\"gains\":[1,0.5,2],"
         "\"shifts\":[0.125,0,-1]}}"}) {
     EXPECT_THAT(json, HasSubstr(std::string(part)));
   }
