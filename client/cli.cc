@@ -57,6 +57,7 @@ std::optional<ExitCode> Parse(std::vector<std::string> arguments, const Streams&
   AddTrainCommand(&app, chosen);
   AddJobCommands(&app, chosen);
   AddModelCommands(&app, chosen);
+  AddAnalyzeCommands(&app, chosen);
   AddServerCommands(&app, chosen);
   app.footer(std::string(ExitCodeHelp()));           // after the commands, which would inherit it
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants a vector

@@ -81,6 +81,7 @@ void AddDatasetCommands(CLI::App* app, Command* chosen);
 void AddTrainCommand(CLI::App* app, Command* chosen);
 void AddJobCommands(CLI::App* app, Command* chosen);
 void AddModelCommands(CLI::App* app, Command* chosen);
+void AddAnalyzeCommands(CLI::App* app, Command* chosen);
 void AddServerCommands(CLI::App* app, Command* chosen);
 
 }  // namespace trainyard

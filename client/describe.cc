@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "client/error_text.h"
 #include "client/proto_text.h"
 #include "client/render.h"
@@ -18,6 +19,7 @@ using Align = TextTable::Align;
 using Lines = std::vector<std::pair<std::string, std::string>>;
 
 constexpr int kTopValuesShownMax = 4;
+constexpr size_t kClassWidthMax = 20;
 
 // "  rows     569": one line per pair, values aligned. Pairs without value are left out.
 std::string Indented(const Lines& lines) {
@@ -99,25 +101,115 @@ std::string RejectTable(const v1::Dataset& dataset) {
   return absl::StrCat("dropped rows:\n", table.Render());
 }
 
+std::string ValueText(const google::protobuf::Message& message,
+                      const google::protobuf::FieldDescriptor& field) {
+  using Field = google::protobuf::FieldDescriptor;
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  switch (field.cpp_type()) {
+    case Field::CPPTYPE_DOUBLE:
+      return FormatNumber(reflection.GetDouble(message, &field));
+    case Field::CPPTYPE_INT32:
+      return FormatCount(reflection.GetInt32(message, &field));
+    case Field::CPPTYPE_INT64:
+      return FormatCount(reflection.GetInt64(message, &field));
+    case Field::CPPTYPE_BOOL:
+      return reflection.GetBool(message, &field) ? "true" : "false";
+    case Field::CPPTYPE_STRING:
+      return reflection.GetString(message, &field);
+    case Field::CPPTYPE_ENUM:
+      return EnumWord(*field.enum_type(), reflection.GetEnumValue(message, &field));
+    default:
+      return "";
+  }
+}
+
+std::string ListText(const google::protobuf::Message& message,
+                     const google::protobuf::FieldDescriptor& field) {
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  const int size = reflection.FieldSize(message, &field);
+  if (field.is_map()) {
+    std::vector<std::string> pairs;
+    for (int i = 0; i < size; ++i) {
+      const auto& pair = reflection.GetRepeatedMessage(message, &field, i);
+      pairs.push_back(absl::StrCat(ValueText(pair, *pair.GetDescriptor()->map_key()), "=",
+                                   ValueText(pair, *pair.GetDescriptor()->map_value())));
+    }
+    std::sort(pairs.begin(), pairs.end());  // a map has no order of its own
+    return absl::StrJoin(pairs, " ");
+  }
+  std::vector<std::string> items;
+  const bool integers = field.cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_INT64;
+  for (int i = 0; integers && i < size; ++i) {
+    items.push_back(absl::StrCat(reflection.GetRepeatedInt64(message, &field, i)));
+  }
+  return absl::StrJoin(items, " ");
+}
+
+// "patience 10, restore best": the fields of `message` that are set, but for those of `skipped`.
+// What is 0 or false is as if it were not given.
+std::string FieldsText(const google::protobuf::Message& message,
+                       const std::vector<absl::string_view>& skipped = {}) {
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  message.GetReflection()->ListFields(message, &fields);
+  std::vector<std::string> parts;
+  for (const google::protobuf::FieldDescriptor* field : fields) {
+    if (std::find(skipped.begin(), skipped.end(), field->name()) != skipped.end()) continue;
+    const std::string value =
+        field->is_repeated() ? ListText(message, *field) : ValueText(message, *field);
+    if (value == "0" || value == "false" || value.empty()) continue;
+    const std::string name = absl::StrReplaceAll(field->name(), {{"_", " "}});
+    parts.push_back(value == "true" ? name : absl::StrCat(name, " ", value));
+  }
+  return absl::StrJoin(parts, ", ");
+}
+
+// `word`, and what else is set.
+std::string KindText(std::string word, const google::protobuf::Message& message) {
+  const std::string fields = FieldsText(message, {"kind"});
+  return fields.empty() ? word : absl::StrCat(word, ", ", fields);
+}
+
+// "64 relu, batch normalised, dropout 0.3": the parts that are not usual are named.
+std::string LayerText(const v1::LayerSpec& layer) {
+  std::string text =
+      absl::StrCat(layer.units(), " ", EnumWord(*v1::Activation_descriptor(), layer.activation()));
+  if (layer.has_alpha()) absl::StrAppend(&text, "(", FormatNumber(layer.alpha()), ")");
+  if (layer.normalization() > v1::NORMALIZATION_NONE) {
+    absl::StrAppend(&text, " ", EnumWord(*v1::Normalization_descriptor(), layer.normalization()),
+                    "-norm");
+  }
+  if (layer.dropout() > 0) absl::StrAppend(&text, " dropout ", FormatNumber(layer.dropout()));
+  if (layer.residual()) absl::StrAppend(&text, " residual");
+  if (layer.has_bias() && !layer.bias()) absl::StrAppend(&text, " no bias");
+  return text;
+}
+
 std::string LayersText(const v1::TrainingSpec& spec) {
   std::vector<std::string> layers;
-  for (const v1::LayerSpec& layer : spec.layers()) {
-    layers.push_back(absl::StrCat(layer.units(), " ",
-                                  EnumWord(*v1::Activation_descriptor(), layer.activation())));
-  }
+  for (const v1::LayerSpec& layer : spec.layers()) layers.push_back(LayerText(layer));
   return layers.empty() ? "none" : absl::StrJoin(layers, ", ");
 }
 
 std::string OptimizerText(const v1::OptimizerSpec& optimizer) {
-  std::string text = absl::StrCat(EnumWord(*v1::OptimizerSpec::Kind_descriptor(), optimizer.kind()),
-                                  ", learning rate ", FormatNumber(optimizer.learning_rate()));
-  if (optimizer.momentum() > 0) {
-    absl::StrAppend(&text, ", momentum ", FormatNumber(optimizer.momentum()));
-  }
-  if (optimizer.weight_decay() > 0) {
-    absl::StrAppend(&text, ", weight decay ", FormatNumber(optimizer.weight_decay()));
-  }
-  return text;
+  return KindText(EnumWord(*v1::OptimizerSpec::Kind_descriptor(), optimizer.kind()), optimizer);
+}
+
+std::string ScheduleText(const v1::ScheduleSpec& schedule) {
+  if (schedule.kind() <= v1::ScheduleSpec::CONSTANT && schedule.warmup_steps() == 0) return "";
+  return KindText(EnumWord(*v1::ScheduleSpec::Kind_descriptor(), schedule.kind()), schedule);
+}
+
+std::string EarlyStoppingText(const v1::TrainingSpec& spec) {
+  return spec.has_early_stopping() ? FieldsText(spec.early_stopping()) : "";
+}
+
+std::string PrecisionText(v1::Precision precision) {
+  return precision == v1::PRECISION_BF16 ? "bf16" : "";
+}
+
+// Of the `count` of something that is usually 1 or 0.
+std::string Unusual(int64_t count, int64_t usual) {
+  return count <= usual ? "" : FormatCount(count);
 }
 
 std::string SplitText(const v1::SplitSpec& split) {
@@ -130,17 +222,28 @@ std::string SpecText(const v1::TrainingSpec& spec) {
   return Indented({
       {"task", EnumWord(*v1::Task_descriptor(), spec.task())},
       {"target", spec.target_column()},
+      {"labels", Listed(spec.label_columns())},
+      {"row weights", spec.weight_column()},
       {"features", Listed(spec.feature_columns())},
       {"layers", LayersText(spec)},
       {"init", spec.init() == v1::INIT_UNSPECIFIED ? "by each layer's activation"
                                                    : EnumWord(*v1::Init_descriptor(), spec.init())},
-      {"loss", EnumWord(*v1::Loss_descriptor(), spec.loss())},
+      {"input dropout", spec.input_dropout() > 0 ? FormatNumber(spec.input_dropout()) : ""},
+      {"starts from", spec.initial_model()},
+      {"loss", KindText(EnumWord(*v1::Loss_descriptor(), spec.loss()), spec.loss_options())},
       {"optimizer", OptimizerText(spec.optimizer())},
+      {"schedule", ScheduleText(spec.schedule())},
       {"batch size", FormatCount(spec.batch_size())},
+      {"accumulation", Unusual(spec.accumulation_steps(), 1)},
       {"epochs", FormatCount(spec.epochs())},
+      {"max steps", Unusual(spec.max_steps(), 0)},
+      {"early stopping", EarlyStoppingText(spec)},
+      {"metrics", Listed(spec.metrics())},
       {"split", SplitText(spec.split())},
       {"scaling", EnumWord(*v1::Scaling_descriptor(), spec.scaling())},
       {"seed", absl::StrCat(spec.seed())},
+      {"seeds", Unusual(spec.seed_count(), 1)},
+      {"precision", PrecisionText(spec.precision())},
       {"threads", absl::StrCat(spec.threads())},
       {"max runtime", spec.has_max_runtime() ? DurationText(ToDuration(spec.max_runtime())) : ""},
   });
@@ -161,6 +264,10 @@ std::string QueueText(const v1::TrainingJob& job) {
 }
 
 std::string ProgressText(const v1::JobProgress& progress) {
+  if (progress.epochs_total() == 0 && progress.steps_total() > 0) {
+    return absl::StrCat("point ", FormatCount(progress.steps_done()), "/",
+                        FormatCount(progress.steps_total()));
+  }
   if (progress.epochs_total() == 0) return "";
   std::string text =
       absl::StrCat("epoch ", progress.epochs_done(), "/", progress.epochs_total(), ", step ",
@@ -186,10 +293,33 @@ std::string TrainingTime(const v1::TrainingJob& job) {
 
 std::string NextSteps(const v1::TrainingJob& job) {
   if (job.state() != v1::JOB_STATE_SUCCEEDED) return "";
+  if (job.has_analysis()) return absl::StrCat("next:\n  trainyard analyze show ", job.name(), "\n");
   return absl::StrCat("next:\n  trainyard model predict ", job.model(), " TABLE.csv\n",
                       "  trainyard model evaluate ", job.model(), " --dataset ", job.dataset(),
                       "\n", "  trainyard model export ", job.model(),
                       " --format onnx -f model.onnx\n");
+}
+
+// "loss_landscape"; empty for training.
+std::string AnalysisText(const v1::TrainingJob& job) {
+  if (!job.has_analysis()) return "";
+  const auto* const kind = job.analysis().GetReflection()->GetOneofFieldDescriptor(
+      job.analysis(), job.analysis().GetDescriptor()->FindOneofByName("kind"));
+  const std::string word = kind == nullptr ? "unspecified" : kind->name();
+  return job.analysis().model().empty() ? word : absl::StrCat(word, " of ", job.analysis().model());
+}
+
+std::string SeedTable(const v1::TrainingJob& job) {
+  if (job.seed_results().empty()) return "";
+  TextTable table(
+      {{"SEED", Align::kRight}, {"STEPS", Align::kRight}, {"STOPPED"}, {"VALIDATION"}, {"TEST"}});
+  for (const v1::SeedResult& seed : job.seed_results()) {
+    table.AddRow({absl::StrCat(seed.seed()), FormatCount(seed.steps_done()),
+                  EnumWord(*v1::StopReason_descriptor(), seed.stop_reason()),
+                  MetricsOrNothing(seed.validation_metrics()),
+                  MetricsOrNothing(seed.test_metrics())});
+  }
+  return absl::StrCat("seeds:\n", table.Render());
 }
 
 std::string ReceiptText(const v1::JobReceipt& receipt) {
@@ -201,6 +331,11 @@ std::string ReceiptText(const v1::JobReceipt& receipt) {
        {"made by",
         absl::StrCat("build ", receipt.build(), ", oneDNN ", receipt.onednn_version(), ", ",
                      receipt.isa(), ", threads ", receipt.threads(), ", seed ", receipt.seed())}});
+}
+
+// The class, or the labels.
+std::string LabelText(const v1::Prediction& prediction) {
+  return prediction.labels().empty() ? prediction.label() : absl::StrJoin(prediction.labels(), ";");
 }
 
 std::string LimitsText(const v1::Limits& limits) {
@@ -238,6 +373,27 @@ std::string DescribeMetrics(const google::protobuf::RepeatedPtrField<v1::Metric>
   return absl::StrJoin(metrics, "  ", [](std::string* out, const v1::Metric& metric) {
     absl::StrAppend(out, Printable(metric.name()), " ", FormatNumber(metric.value()));
   });
+}
+
+std::string DescribeConfusion(const v1::ConfusionMatrix& confusion) {
+  const int classes = confusion.classes_size();
+  if (classes == 0 || confusion.counts_size() != classes * classes) return "";
+  if (classes > kConfusionClassesShownMax) {
+    return absl::StrCat("confusion matrix: ", classes, " classes (-o json)\n");
+  }
+  std::vector<TextTable::Column> columns = {{"ACTUAL \\ PREDICTED"}};
+  for (const std::string& name : confusion.classes()) {
+    columns.push_back({Ellipsize(Printable(name), kClassWidthMax), Align::kRight});
+  }
+  TextTable table(columns);
+  for (int actual = 0; actual < classes; ++actual) {
+    std::vector<std::string> cells = {confusion.classes(actual)};
+    for (int predicted = 0; predicted < classes; ++predicted) {
+      cells.push_back(FormatNumber(confusion.counts(actual * classes + predicted)));
+    }
+    table.AddRow(std::move(cells));
+  }
+  return table.Render();
 }
 
 std::string DescribeDataset(const v1::Dataset& dataset) {
@@ -289,6 +445,7 @@ std::string DescribeJob(const v1::TrainingJob& job) {
       absl::StrCat(job.name(), "  ", StateWord(job.state()), "\n",
                    Indented({{"name", job.display_name()},
                              {"owner", job.owner()},
+                             {"analysis", AnalysisText(job)},
                              {"dataset", job.dataset()},
                              {"model", job.model()},
                              {"queue", QueueText(job)},
@@ -300,6 +457,7 @@ std::string DescribeJob(const v1::TrainingJob& job) {
                              {"created", TimeText(ToTime(job.create_time()))},
                              {"trained in", TrainingTime(job)}}),
                    "spec:\n", SpecText(job.resolved_spec()));
+  absl::StrAppend(&text, SeedTable(job), DescribeConfusion(job.test_confusion()));
   const std::string receipt = ReceiptText(job.receipt());
   if (!receipt.empty()) absl::StrAppend(&text, "receipt:\n", receipt);
   if (job.has_error()) absl::StrAppend(&text, DescribeJobError(job.error()));
@@ -334,7 +492,7 @@ std::string DescribeOutcome(const v1::TrainingJob& job) {
   if (job.has_error()) absl::StrAppend(&text, DescribeJobError(job.error()));
   return absl::StrCat(
       text, Indented({{"test", MetricsOrNothing(job.test_metrics())}, {"model", job.model()}}),
-      NextSteps(job));
+      SeedTable(job), DescribeConfusion(job.test_confusion()), NextSteps(job));
 }
 
 std::string DescribeValidated(const v1::TrainingJob& job) {
@@ -382,7 +540,7 @@ std::string DescribePredictions(const v1::PredictResponse& response, const v1::M
   TextTable table(columns);
   for (const v1::Prediction& prediction : response.predictions()) {
     std::vector<std::string> cells = {regression ? absl::StrCat(prediction.value())
-                                                 : prediction.label()};
+                                                 : LabelText(prediction)};
     for (double p : prediction.probabilities()) cells.push_back(FormatNumber(p));
     cells.resize(columns.size());
     table.AddRow(std::move(cells));

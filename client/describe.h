@@ -20,6 +20,8 @@ namespace trainyard {
 // Columns of a dataset, or cells of a preview row, that are shown; more are counted.
 inline constexpr int kColumnsShownMax = 60;
 inline constexpr int kPreviewColumnsShownMax = 12;
+// A confusion matrix of more classes is counted only.
+inline constexpr int kConfusionClassesShownMax = 12;
 
 absl::Time ToTime(const google::protobuf::Timestamp& timestamp);
 absl::Time EventTime(const v1::JobEvent& event);
@@ -27,6 +29,9 @@ absl::Time EventTime(const v1::JobEvent& event);
 std::string StateWord(v1::JobState state);  // "RUNNING"
 // "loss 0.08  accuracy 0.977"; "none" when empty.
 std::string DescribeMetrics(const google::protobuf::RepeatedPtrField<v1::Metric>& metrics);
+
+// A table [actual, predicted]; empty without classes.
+std::string DescribeConfusion(const v1::ConfusionMatrix& confusion);
 
 // Several lines each, ending with a line end.
 std::string DescribeDataset(const v1::Dataset& dataset);

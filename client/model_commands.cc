@@ -23,6 +23,7 @@ struct PredictOptions {
   std::vector<std::string> rows;
   v1::CsvOptions csv;
   std::string target_path;
+  int32_t hidden_layer = 0;
 };
 
 struct EvaluateOptions {
@@ -103,11 +104,16 @@ ExitOr RunPredict(Session& session, const PredictOptions& options) {
         "model predict: give either a TABLE or --row, not both",
         {.hint = "e.g. --row \"5.1,3.5,1.4,0.2\", the features in the model's order"});
   }
+  if (!options.rows.empty() && options.hidden_layer != 0) {
+    return UsageError("model predict: --hidden-layer goes with a TABLE, not with --row",
+                      {.hint = "give the rows as a CSV file"});
+  }
   if (!options.rows.empty()) return PredictRows(session, options);
   const PredictFile job{.model = FullName(kCollection, options.name),
                         .table_path = options.table_path,
                         .csv = options.csv,
-                        .target_path = options.target_path};
+                        .target_path = options.target_path,
+                        .hidden_layer = options.hidden_layer};
   TY_ASSIGN_OR_RETURN(const int64_t rows, PredictTable(session.remote, session.screen, job));
   if (!options.target_path.empty()) {
     session.screen.Note(absl::StrCat(FormatCount(rows), " rows to ", options.target_path));
@@ -123,7 +129,8 @@ ExitOr RunEvaluate(Session& session, const EvaluateOptions& options) {
       const v1::EvaluateModelResponse response,
       session.remote.Call(session.remote.models(), &Stub::EvaluateModel, request, Span::kLong));
   session.screen.Show(response, absl::StrCat(FormatCount(response.row_count()),
-                                             " rows: ", DescribeMetrics(response.metrics()), "\n"));
+                                             " rows: ", DescribeMetrics(response.metrics()), "\n",
+                                             DescribeConfusion(response.confusion())));
   return ExitCode::kOk;
 }
 
@@ -154,6 +161,11 @@ void AddPredict(CLI::App* group, Command* chosen) {
   command
       ->add_option("-f,--file", options->target_path, "Where the CSV answer goes (default stdout)")
       ->type_name("FILE");
+  command
+      ->add_option("--hidden-layer", options->hidden_layer,
+                   "Answer with the outputs of this hidden layer, 1 for the first")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
   AddCsvFlags(command, &options->csv);
 }
 

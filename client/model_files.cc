@@ -21,6 +21,7 @@ absl::Status SendTable(TableStream& stream, const PredictFile& job, SourceFile& 
   v1::PredictTableRequest request;
   request.mutable_options()->set_name(job.model);
   *request.mutable_options()->mutable_csv() = job.csv;
+  request.mutable_options()->set_hidden_layer(job.hidden_layer);
   while (true) {
     TY_RETURN_IF_ERROR(file.Read(limits::kChunkBytesMax, request.mutable_data()));
     const bool is_last = request.data().empty();

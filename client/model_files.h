@@ -16,10 +16,11 @@
 namespace trainyard {
 
 struct PredictFile {
-  std::string model;        // `models/{id}`
-  std::string table_path;   // CSV to read
-  v1::CsvOptions csv;       // how
-  std::string target_path;  // CSV to write; empty: `screen`'s stdout
+  std::string model;         // `models/{id}`
+  std::string table_path;    // CSV to read
+  v1::CsvOptions csv;        // how
+  std::string target_path;   // CSV to write; empty: `screen`'s stdout
+  int32_t hidden_layer = 0;  // 1 for the first: its outputs instead of predictions
 };
 
 // Rows predicted. The file is sent while answers come, and neither is held in memory. On an error

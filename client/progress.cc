@@ -37,8 +37,12 @@ std::vector<std::string> Figures(const ProgressState& state) {
   return parts;
 }
 
+// "epoch 3/20", "epoch 23/100 (seed 2/5)", "points 50/625".
 std::string EpochCount(const ProgressState& state) {
-  return absl::StrCat("epoch ", state.epochs_done, "/", state.epochs_total);
+  if (state.analysis) return absl::StrCat("points ", state.steps_done, "/", state.steps_total);
+  const std::string seed =
+      state.run_count <= 1 ? "" : absl::StrCat(" (seed ", state.run + 1, "/", state.run_count, ")");
+  return absl::StrCat("epoch ", state.epochs_done, "/", state.epochs_total, seed);
 }
 
 // "epoch 3/20", "PENDING", "PAUSED epoch 3/20".
@@ -58,6 +62,8 @@ std::string StateChangeLine(const v1::StateChange& change) {
 void ProgressTracker::OnSnapshot(const v1::TrainingJob& job) {
   state_.epochs_total = job.progress().epochs_total();
   state_.steps_total = job.progress().steps_total();
+  state_.run_count = std::max(job.resolved_spec().seed_count(), 1);
+  state_.analysis = job.has_analysis();
   if (state_.state == v1::JOB_STATE_UNSPECIFIED) state_.state = job.state();
 }
 
@@ -68,9 +74,17 @@ void ProgressTracker::OnEvent(const v1::JobEvent& event) {
     case v1::JobEvent::kStep:
       state_.loss = event.step().loss();
       state_.steps_done = event.step().step() + 1;
+      state_.run = event.step().run();
       return AddSample({EventTime(event), event.step().rows_seen(), state_.steps_done});
     case v1::JobEvent::kEpoch:
       return OnEpoch(event);
+    case v1::JobEvent::kEvaluation:
+      state_.steps_done = event.evaluation().steps_done();
+      state_.validation.assign(event.evaluation().validation().begin(),
+                               event.evaluation().validation().end());
+      return;
+    case v1::JobEvent::kAnalysisProgress:
+      return OnAnalysisProgress(event);
     case v1::JobEvent::kRewind:
       return OnRewind(event.rewind());
     default:
@@ -91,11 +105,20 @@ void ProgressTracker::OnStateChange(const v1::JobEvent& event) {
 
 void ProgressTracker::OnEpoch(const v1::JobEvent& event) {
   const v1::EpochMetrics& epoch = event.epoch();
-  state_.epochs_done = epoch.epoch() + 1;
+  state_.run = epoch.run();
+  state_.epochs_done = state_.run * (state_.epochs_total / state_.run_count) + epoch.epoch() + 1;
   state_.steps_done = epoch.steps_done();
   state_.loss = epoch.train_loss();
   state_.validation.assign(epoch.validation().begin(), epoch.validation().end());
   AddSample({EventTime(event), epoch.rows_seen(), epoch.steps_done()});
+}
+
+void ProgressTracker::OnAnalysisProgress(const v1::JobEvent& event) {
+  const v1::AnalysisProgress& progress = event.analysis_progress();
+  state_.analysis = true;
+  state_.steps_done = progress.points_done();
+  state_.steps_total = progress.points_total();
+  AddSample({EventTime(event), 0, progress.points_done()});
 }
 
 void ProgressTracker::OnRewind(const v1::Rewind& rewind) {
@@ -135,7 +158,9 @@ void ProgressTracker::UpdateSpeed() {
   const double seconds = absl::ToDoubleSeconds(last.time - first.time);
   const int64_t steps = last.steps - first.steps;
   if (seconds <= 0 || steps <= 0) return;
-  state_.rows_per_second = static_cast<double>(last.rows - first.rows) / seconds;
+  if (!state_.analysis) {
+    state_.rows_per_second = static_cast<double>(last.rows - first.rows) / seconds;
+  }
   seconds_per_step_ = seconds / static_cast<double>(steps);
 }
 
@@ -164,6 +189,9 @@ std::string EventLine(const v1::JobEvent& event, const ProgressState& state) {
       for (const std::string& part : Figures(state)) absl::StrAppend(&line, "  ", part);
       return line;
     }
+    case v1::JobEvent::kEvaluation:
+      return absl::StrCat("step ", event.evaluation().steps_done(), "  validation ",
+                          DescribeMetrics(event.evaluation().validation()));
     case v1::JobEvent::kNote:
       return absl::StrCat("note: ", Printable(event.note().message()));
     case v1::JobEvent::kRewind:

@@ -8,9 +8,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "core/base/nearest.h"
 #include "client/render.h"
 #include "core/base/check.h"
+#include "core/base/nearest.h"
 #include "google/protobuf/duration.pb.h"
 
 namespace trainyard {
@@ -113,6 +113,15 @@ std::string SetDouble(Message* message, const FieldDescriptor& field, absl::stri
   return "";
 }
 
+std::string SetFloat(Message* message, const FieldDescriptor& field, absl::string_view text) {
+  float value = 0;
+  if (!absl::SimpleAtof(text, &value) || !std::isfinite(value)) {
+    return Expected("a finite number within the range of float32", text);
+  }
+  Put(message, field, value, &Reflection::SetFloat, &Reflection::AddFloat);
+  return "";
+}
+
 std::string SetBool(Message* message, const FieldDescriptor& field, absl::string_view text) {
   if (text != "true" && text != "false") return Expected("true or false", text);
   Put(message, field, text == "true", &Reflection::SetBool, &Reflection::AddBool);
@@ -143,6 +152,8 @@ std::string SetScalar(Message* message, const FieldDescriptor& field, absl::stri
                                   &Reflection::AddUInt64);
     case FieldDescriptor::CPPTYPE_DOUBLE:
       return SetDouble(message, field, text);
+    case FieldDescriptor::CPPTYPE_FLOAT:
+      return SetFloat(message, field, text);
     case FieldDescriptor::CPPTYPE_BOOL:
       return SetBool(message, field, text);
     case FieldDescriptor::CPPTYPE_STRING:

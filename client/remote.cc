@@ -57,6 +57,7 @@ Remote::Remote(const RemoteOptions& options, Interrupt* interrupt)
       datasets_(v1::DatasetService::NewStub(channel_)),
       jobs_(v1::JobService::NewStub(channel_)),
       models_(v1::ModelService::NewStub(channel_)),
+      analyses_(v1::AnalysisService::NewStub(channel_)),
       admin_(v1::AdminService::NewStub(channel_)) {}
 
 std::optional<absl::Duration> Remote::TimeoutOf(Span span) const {

@@ -26,6 +26,7 @@
 #include "client/interrupt.h"
 #include "grpcpp/grpcpp.h"
 #include "trainyard/v1/admin.grpc.pb.h"
+#include "trainyard/v1/analysis.grpc.pb.h"
 #include "trainyard/v1/dataset.grpc.pb.h"
 #include "trainyard/v1/job.grpc.pb.h"
 #include "trainyard/v1/model.grpc.pb.h"
@@ -92,6 +93,7 @@ class Remote {
   v1::DatasetService::Stub& datasets() { return *datasets_; }
   v1::JobService::Stub& jobs() { return *jobs_; }
   v1::ModelService::Stub& models() { return *models_; }
+  v1::AnalysisService::Stub& analyses() { return *analyses_; }
   v1::AdminService::Stub& admin() { return *admin_; }
 
   template <typename Stub, typename Request, typename Response>
@@ -126,6 +128,7 @@ class Remote {
   std::unique_ptr<v1::DatasetService::Stub> datasets_;
   std::unique_ptr<v1::JobService::Stub> jobs_;
   std::unique_ptr<v1::ModelService::Stub> models_;
+  std::unique_ptr<v1::AnalysisService::Stub> analyses_;
   std::unique_ptr<v1::AdminService::Stub> admin_;
   bool reached_ = false;
 };

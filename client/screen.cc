@@ -49,6 +49,15 @@ Streams StandardStreams() {
           TerminalWidth};
 }
 
+std::string JsonOf(const google::protobuf::Message& message) { return ToJson(message, true); }
+
+ChartStyle Screen::chart_style() const {
+  ChartStyle style;
+  style.color = options_.color && streams_.out_is_terminal;
+  if (streams_.out_is_terminal && streams_.width != nullptr) style.width = streams_.width();
+  return style;
+}
+
 void Screen::Show(const google::protobuf::Message& message, absl::string_view text) {
   Print(json() ? absl::string_view(ToJson(message, true)) : text);
 }

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "client/chart.h"
 #include "google/protobuf/message.h"
 
 namespace trainyard {
@@ -27,6 +28,9 @@ struct Streams {
   bool err_is_terminal = false;
   std::function<size_t()> width;  // columns of the terminal, asked each time since it may change
 };
+
+// `message` as one JSON document with the field names of the contract, every scalar present.
+std::string JsonOf(const google::protobuf::Message& message);
 
 // The process's own streams.
 Streams StandardStreams();
@@ -43,6 +47,8 @@ class Screen {
 
   bool json() const { return options_.json; }
   bool out_is_terminal() const { return streams_.out_is_terminal; }
+  // Of pictures on stdout: coloured on a terminal only.
+  ChartStyle chart_style() const;
 
   // The answer: `text` as it is, or `message` as one JSON document.
   void Show(const google::protobuf::Message& message, absl::string_view text);

@@ -4,166 +4,245 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "client/exit_code.h"
+#include "client/local_file.h"
 #include "client/proto_text.h"
-#include "core/base/check.h"
+#include "client/spec_yaml.h"
+#include "core/base/limits.h"
+#include "core/base/status_macros.h"
 
 namespace trainyard {
 namespace {
 
-using google::protobuf::FieldDescriptor;
-using google::protobuf::Message;
+using Texts = std::vector<std::string>;
 
-constexpr char kGroup[] = "Spec (each replaces the field of --spec)";
 constexpr char kHiddenFlag[] = "--hidden";
-constexpr char kActivationFlag[] = "--activation";
+constexpr char kResidualFlag[] = "--residual";
 
-struct FlagSpec {
-  const char* flag;
-  const char* path;
-  const char* type;  // as shown by --help
-  const char* help;
-};
-
-constexpr FlagSpec kListFlags[] = {
+constexpr FlagSpec kDataFlags[] = {
+    {"--target", "target_column", "COLUMN", "Column to predict"},
+    {"--label", "label_columns", "COLUMN", "Columns of 0 and 1 to predict instead, comma between"},
+    {"--task", "task", "TASK",
+     "binary, multiclass, regression or multilabel (default by the target's values)"},
     {"--features", "feature_columns", "COLUMN",
      "Feature columns, comma between (default all but the target)"},
     {"--exclude", "exclude_columns", "COLUMN", "Columns that are not features, comma between"},
-};
-
-constexpr FlagSpec kValueFlags[] = {
-    {"--target", "target_column", "COLUMN", "Column to predict"},
-    {"--task", "task", "TASK", "binary, multiclass or regression (default by the target's values)"},
-    {"--epochs", "epochs", "N", "Passes over the training rows (default 20)"},
-    {"--batch-size", "batch_size", "ROWS", "Rows per step (default 32)"},
-    {"--optimizer", "optimizer.kind", "KIND", "sgd or adam (default adam)"},
-    {"--learning-rate", "optimizer.learning_rate", "ALPHA",
-     "Step size (default 0.001 for adam, 0.01 for sgd)"},
-    {"--momentum", "optimizer.momentum", "M", "With sgd (default 0)"},
-    {"--weight-decay", "optimizer.weight_decay", "LAMBDA", "L2 coefficient (default 0)"},
-    {"--loss", "loss", "LOSS",
-     "binary_cross_entropy, softmax_cross_entropy or mean_squared_error (default by the task)"},
-    {"--init", "init", "INIT",
-     "he_normal, he_uniform, xavier_normal, xavier_uniform or zeros (default by the activation)"},
-    {"--seed", "seed", "N", "Decides split, weights and order of rows (default 0)"},
+    {"--weight-column", "weight_column", "COLUMN", "How much each row counts"},
     {"--scaling", "scaling", "SCALING", "standardize or none (default standardize)"},
     {"--validation-fraction", "split.validation_fraction", "RATIO",
      "Rows for validation (default 0.15)"},
     {"--test-fraction", "split.test_fraction", "RATIO", "Rows for the final test (default 0.15)"},
+    {"--stratify", "split.stratify", "", "Keep the class proportions in each part"},
+};
+
+constexpr FlagSpec kNetworkFlags[] = {
+    {"--input-dropout", "input_dropout", "RATIO", "Features zeroed in training (default 0)"},
+    {"--init", "init", "INIT",
+     "he_normal, he_uniform, xavier_normal, xavier_uniform, lecun_normal, lecun_uniform, "
+     "orthogonal, normal, uniform or zeros (default by the activation)"},
+    {"--initial-model", "initial_model", "MODEL", "models/ID to start from"},
+    {"--precision", "precision", "WORD", "fp32 or bf16 (default fp32)"},
+};
+
+constexpr FlagSpec kLossFlags[] = {
+    {"--loss", "loss", "LOSS",
+     "binary_cross_entropy, softmax_cross_entropy, hinge, mean_squared_error, "
+     "mean_absolute_error, huber, quantile or poisson (default by the task)"},
+    {"--label-smoothing", "loss_options.label_smoothing", "RATIO",
+     "With softmax_cross_entropy (default 0)"},
+    {"--class-weight", "loss_options.class_weights", "CLASS=W",
+     "Weight of a class's rows, comma between (default 1)"},
+    {"--balanced", "loss_options.balanced_class_weights", "", "Weigh classes by how rare they are"},
+    {"--quantile", "loss_options.quantile", "Q", "With quantile (default 0.5)"},
+    {"--huber-delta", "loss_options.delta", "DELTA", "With huber (default 1)"},
+};
+
+constexpr FlagSpec kOptimizerFlags[] = {
+    {"--optimizer", "optimizer.kind", "KIND",
+     "sgd, adam, adamw, amsgrad, nadam, radam, adagrad, adadelta, rmsprop, lion, muon or lbfgs "
+     "(default adam)"},
+    {"--learning-rate", "optimizer.learning_rate", "ALPHA",
+     "Step size (default by the optimizer: 0.001 for adam, 0.01 for sgd)"},
+    {"--momentum", "optimizer.momentum", "M", "With sgd, rmsprop, muon (default 0; muon 0.95)"},
+    {"--nesterov", "optimizer.nesterov", "", "Nesterov's form of momentum"},
+    {"--beta1", "optimizer.beta1", "BETA", "Decay of the mean gradient (default 0.9)"},
+    {"--beta2", "optimizer.beta2", "BETA", "Decay of the mean square (default 0.999)"},
+    {"--epsilon", "optimizer.epsilon", "EPS", "Against division by zero (default 1e-8)"},
+    {"--weight-decay", "optimizer.weight_decay", "LAMBDA",
+     "L2 coefficient (default 0; adamw 0.01)"},
+    {"--l1", "optimizer.l1", "LAMBDA", "L1 coefficient (default 0)"},
+    {"--max-norm", "optimizer.max_norm", "NORM", "Largest norm of a unit's weights"},
+    {"--clip-norm", "optimizer.clip_norm", "NORM", "Largest norm of the gradient"},
+    {"--clip-value", "optimizer.clip_value", "VALUE", "Largest element of the gradient"},
+    {"--ema-decay", "optimizer.ema_decay", "BETA", "Keep a moving average of the weights"},
+    {"--schedule", "schedule.kind", "KIND",
+     "constant, step, multi_step, exponential, polynomial, cosine, cosine_restarts, one_cycle, "
+     "cyclic or reduce_on_plateau (default constant)"},
+    {"--warmup-steps", "schedule.warmup_steps", "N", "Steps of linear rise in front"},
+    {"--schedule-period", "schedule.period", "N", "Period in steps, or epochs with step"},
+    {"--gamma", "schedule.gamma", "FACTOR",
+     "With step, multi_step, exponential, reduce_on_plateau"},
+    {"--milestones", "schedule.milestones", "N", "With multi_step: epochs, comma between"},
+    {"--final-learning-rate", "schedule.final_learning_rate", "ALPHA", "Where the schedule ends"},
+};
+
+constexpr FlagSpec kRunFlags[] = {
+    {"--epochs", "epochs", "N", "Passes over the training rows (default 20)"},
+    {"--max-steps", "max_steps", "N", "Stop after so many steps"},
+    {"--batch-size", "batch_size", "ROWS", "Rows per step (default 32)"},
+    {"--accumulation-steps", "accumulation_steps", "N", "Batches for one step (default 1)"},
+    {"--early-stopping", "early_stopping.metric", "[METRIC]",
+     "Stop when validation no longer improves, keep the best (default loss)", "loss"},
+    {"--patience", "early_stopping.patience", "N",
+     "Evaluations without improvement before that (default 10)"},
+    {"--evaluation-interval", "evaluation_interval", "STEPS", "Evaluate also every so many steps"},
+    {"--metrics", "metrics", "METRIC", "More validation metrics, e.g. roc_auc, comma between"},
+    {"--seed", "seed", "N", "Decides split, weights and order of rows (default 0)"},
+    {"--seeds", "seed_count", "K", "Train with K seeds, keep the best (default 1)"},
     {"--threads", "threads", "N", "CPU threads (default 1)"},
     {"--max-runtime", "max_runtime", "DURATION",
      "Stop by itself, keeping the model, e.g. 90s, 10m"},
+    {"--max-memory", "max_memory_bytes", "BYTES", "The worker is killed beyond this"},
+    {"--step-event-interval", "step_event_interval", "N",
+     "Record every so many steps (default: about 10 a second)"},
 };
 
-// The message that holds the last field of `path`, made on the way.
-std::pair<Message*, const FieldDescriptor*> Resolve(Message* message, absl::string_view path) {
-  const std::vector<std::string> names = absl::StrSplit(path, '.');
-  for (size_t i = 0; i + 1 < names.size(); ++i) {
-    const FieldDescriptor* step = message->GetDescriptor()->FindFieldByName(names[i]);
-    TY_CHECK(step != nullptr);
-    message = message->GetReflection()->MutableMessage(message, step);
-  }
-  const FieldDescriptor* field = message->GetDescriptor()->FindFieldByName(names.back());
-  TY_CHECK(field != nullptr);
-  return {message, field};
+struct LayerFlag {
+  const char* flag;
+  const char* field;
+  const char* type;
+  const char* help;
+};
+
+constexpr LayerFlag kLayerFlags[] = {
+    {"--activation", "activation", "WORD",
+     "relu, leaky_relu, elu, selu, gelu, gelu_tanh, silu, softplus, sigmoid, tanh, hard_sigmoid, "
+     "hard_tanh, hard_swish or identity: one, or one per hidden layer (default relu)"},
+    {"--alpha", "alpha", "ALPHA", "With leaky_relu and elu: one, or one per hidden layer"},
+    {"--dropout", "dropout", "RATIO",
+     "Outputs zeroed in training: one, or one per hidden layer (default 0)"},
+};
+
+struct LayerSwitch {
+  const char* flag;
+  const char* field;
+  const char* value;
+  const char* help;
+};
+
+constexpr LayerSwitch kLayerSwitches[] = {
+    {"--batch-norm", "normalization", "batch", "Normalise every hidden layer over the batch"},
+    {"--layer-norm", "normalization", "layer", "Normalise every hidden layer over its units"},
+    {"--no-bias", "bias", "false", "Hidden layers without biases"},
+};
+
+const google::protobuf::FieldDescriptor& LayerField(const std::string& name) {
+  return *v1::LayerSpec::descriptor()->FindFieldByName(name);
 }
 
-void ApplyText(absl::string_view flag, Message* message, const FieldDescriptor& field,
-               absl::string_view text, std::vector<FieldViolation>* faults) {
-  const std::string fault = SetScalar(message, field, text);
-  if (!fault.empty()) faults->push_back({std::string(flag), fault});
+void AddLayerFlags(CLI::App& app, const std::string& group, SpecFlags* flags) {
+  const auto add_list = [&](const char* flag, const char* type, const char* help, auto set) {
+    app.add_option_function<Texts>(flag, set, help)
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->type_name(type)
+        ->group(group);
+  };
+  add_list(kHiddenFlag, "UNITS", "Widths of the hidden layers, e.g. 64,32; none: a linear model",
+           [flags](const Texts& units) { flags->SetHidden(units); });
+  for (const LayerFlag& spec : kLayerFlags) {
+    add_list(spec.flag, spec.type, spec.help, [flags, &spec](const Texts& values) {
+      flags->SetOfLayers(spec.flag, spec.field, values);
+    });
+  }
+  for (const LayerSwitch& spec : kLayerSwitches) {
+    app.add_flag_callback(
+           spec.flag, [flags, &spec] { flags->SetOfLayers(spec.flag, spec.field, {spec.value}); },
+           spec.help)
+        ->group(group);
+  }
+  app.add_flag_callback(
+         kResidualFlag, [flags] { flags->SetResidual(); },
+         "Hidden layers as wide as the one before add their input")
+      ->group(group);
 }
 
 }  // namespace
 
-void SpecFlags::Set(absl::string_view flag, absl::string_view path,
-                    std::vector<std::string> values) {
-  entries_.push_back({std::string(flag), std::string(path), std::move(values)});
+bool SpecFlags::empty() const {
+  return fields_.empty() && hidden_.empty() && layer_entries_.empty() && !residual_;
 }
 
 absl::Status SpecFlags::ApplyTo(v1::TrainingSpec* spec) const {
   std::vector<FieldViolation> faults;
-  for (const Entry& entry : entries_) {
-    const auto [message, field] = Resolve(spec, entry.path);
-    if (field->is_repeated()) message->GetReflection()->ClearField(message, field);
-    for (const std::string& value : entry.values) {
-      ApplyText(entry.flag, message, *field, value, &faults);
-    }
-  }
-  ApplyLayers(spec, &faults);
-  ApplyActivations(spec, &faults);
+  fields_.ApplyTo(spec, &faults);
+  ApplyHidden(spec, &faults);
+  for (const LayerEntry& entry : layer_entries_) ApplyToLayers(entry, spec, &faults);
+  ApplyResidual(spec, &faults);
   if (faults.empty()) return absl::OkStatus();
   return AsUsageError(MakeViolationsError(ErrorReason::kInvalidSpec, std::move(faults)));
 }
 
-void SpecFlags::ApplyLayers(v1::TrainingSpec* spec, std::vector<FieldViolation>* faults) const {
+void SpecFlags::ApplyHidden(v1::TrainingSpec* spec, std::vector<FieldViolation>* faults) const {
   if (hidden_.empty()) return;
   spec->clear_layers();
-  if (hidden_ == std::vector<std::string>{"none"}) return;
+  if (hidden_ == Texts{"none"}) return;
   for (const std::string& units : hidden_) {
-    v1::LayerSpec* layer = spec->add_layers();
-    ApplyText(kHiddenFlag, layer, *layer->GetDescriptor()->FindFieldByName("units"), units, faults);
+    const std::string fault = SetScalar(spec->add_layers(), LayerField("units"), units);
+    if (!fault.empty()) faults->push_back({kHiddenFlag, fault});
   }
 }
 
-void SpecFlags::ApplyActivations(v1::TrainingSpec* spec,
-                                 std::vector<FieldViolation>* faults) const {
-  const size_t layers = static_cast<size_t>(spec->layers_size());
-  if (activation_.empty()) return;
-  if (layers == 0 || (activation_.size() != 1 && activation_.size() != layers)) {
-    faults->push_back(
-        {kActivationFlag,
-         absl::StrCat(activation_.size(), " given for ", layers,
-                      " hidden layers; give one for all, or one for each of --hidden")});
+void SpecFlags::ApplyToLayers(const LayerEntry& entry, v1::TrainingSpec* spec,
+                              std::vector<FieldViolation>* faults) const {
+  const auto layers = static_cast<size_t>(spec->layers_size());
+  const size_t given = entry.values.size();
+  if (layers == 0 || (given != 1 && given != layers)) {
+    faults->push_back({entry.flag, absl::StrCat(given, " given for ", layers,
+                                                " hidden layers; give one for all, or one for "
+                                                "each of --hidden")});
     return;
   }
   for (size_t i = 0; i < layers; ++i) {
-    v1::LayerSpec* layer = spec->mutable_layers(static_cast<int>(i));
-    ApplyText(kActivationFlag, layer, *layer->GetDescriptor()->FindFieldByName("activation"),
-              activation_.size() == 1 ? activation_[0] : activation_[i], faults);
+    v1::LayerSpec* const layer = spec->mutable_layers(static_cast<int>(i));
+    const std::string& value = given == 1 ? entry.values[0] : entry.values[i];
+    const std::string fault = SetScalar(layer, LayerField(entry.field), value);
+    if (!fault.empty()) faults->push_back({entry.flag, fault});
   }
 }
 
-void AddSpecFlags(CLI::App& app, SpecFlags* flags) {
-  using Texts = std::vector<std::string>;
-  for (const FlagSpec& spec : kValueFlags) {
-    const auto set = [flags, &spec](const std::string& value) {
-      flags->Set(spec.flag, spec.path, {value});
-    };
-    app.add_option_function<std::string>(spec.flag, set, spec.help)
-        ->type_name(spec.type)
-        ->group(kGroup);
+void SpecFlags::ApplyResidual(v1::TrainingSpec* spec, std::vector<FieldViolation>* faults) const {
+  if (!residual_) return;
+  bool any = false;
+  for (int i = 1; i < spec->layers_size(); ++i) {
+    if (spec->layers(i).units() != spec->layers(i - 1).units()) continue;
+    spec->mutable_layers(i)->set_residual(true);
+    any = true;
   }
-  for (const FlagSpec& spec : kListFlags) {
-    const auto set = [flags, &spec](const Texts& values) {
-      flags->Set(spec.flag, spec.path, values);
-    };
-    app.add_option_function<Texts>(spec.flag, set, spec.help)
-        ->delimiter(',')
-        ->allow_extra_args(false)
-        ->type_name(spec.type)
-        ->group(kGroup);
+  if (any) return;
+  faults->push_back({kResidualFlag, "no hidden layer is as wide as the one before it"});
+}
+
+void AddSpecFlags(CLI::App& app, SpecFlags* flags, bool hidden) {
+  const auto group = [hidden](const char* name) { return std::string(hidden ? "" : name); };
+  const google::protobuf::Descriptor& type = *v1::TrainingSpec::descriptor();
+  AddFieldFlags(app, group("Spec: data (each flag replaces the field of --spec)"), kDataFlags, type,
+                &flags->fields());
+  AddLayerFlags(app, group("Spec: network"), flags);
+  AddFieldFlags(app, group("Spec: network"), kNetworkFlags, type, &flags->fields());
+  AddFieldFlags(app, group("Spec: loss"), kLossFlags, type, &flags->fields());
+  AddFieldFlags(app, group("Spec: optimizer"), kOptimizerFlags, type, &flags->fields());
+  AddFieldFlags(app, group("Spec: the run"), kRunFlags, type, &flags->fields());
+}
+
+absl::StatusOr<v1::TrainingSpec> ReadSpec(const std::string& path, const SpecFlags& flags) {
+  v1::TrainingSpec spec;
+  if (!path.empty()) {
+    TY_ASSIGN_OR_RETURN(const std::string text, ReadWhole(path, limits::kSpecBytesMax));
+    TY_RETURN_IF_ERROR(Annotate(ParseYaml(text, &spec), path));
   }
-  app.add_option_function<Texts>(
-         kHiddenFlag, [flags](const Texts& units) { flags->SetHidden(units); },
-         "Widths of the hidden layers, e.g. 64,32; none: a linear model")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->type_name("UNITS")
-      ->group(kGroup);
-  app.add_option_function<Texts>(
-         kActivationFlag, [flags](const Texts& words) { flags->SetActivation(words); },
-         "relu, sigmoid, tanh or identity: one, or one per hidden layer, e.g. relu,tanh (default "
-         "relu)")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->type_name("WORD")
-      ->group(kGroup);
-  app.add_flag_callback(
-         "--stratify", [flags] { flags->Set("--stratify", "split.stratify", {"true"}); },
-         "Keep the class proportions in each part")
-      ->group(kGroup);
+  TY_RETURN_IF_ERROR(flags.ApplyTo(&spec));
+  return spec;
 }
 
 }  // namespace trainyard

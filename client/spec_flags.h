@@ -1,10 +1,10 @@
 // The flags of `trainyard train` that make up a training spec. Each one names a field of
-// v1::TrainingSpec, so its rules are those of the spec file (proto_text.h); given ones replace what
-// the file says.
+// v1::TrainingSpec (field_flags.h) or one of every hidden layer; given ones replace what the file
+// says.
 //
 //   SpecFlags flags;
 //   AddSpecFlags(app, &flags);            // app.parse() fills it
-//   TY_RETURN_IF_ERROR(flags.ApplyTo(&spec));
+//   TY_ASSIGN_OR_RETURN(v1::TrainingSpec spec, ReadSpec("spec.yaml", flags));
 //
 // Thread-safety: none; `flags` must remain live until the app has parsed.
 #ifndef TRAINYARD_CLIENT_SPEC_FLAGS_H_
@@ -14,7 +14,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "client/field_flags.h"
 #include "core/base/error_info.h"
 #include "trainyard/v1/spec.pb.h"
 
@@ -26,33 +28,45 @@ namespace trainyard {
 
 class SpecFlags {
  public:
-  // Notes that `flag` was given. `path` is a field of TrainingSpec, e.g. "optimizer.learning_rate";
-  // a repeated field gets all `values`, any other exactly one.
-  void Set(absl::string_view flag, absl::string_view path, std::vector<std::string> values);
+  FieldFlags& fields() { return fields_; }
   // --hidden: the widths of the hidden layers, or only "none". They replace all layers.
   void SetHidden(std::vector<std::string> units) { hidden_ = std::move(units); }
-  // --activation: one for all hidden layers, or one for each.
-  void SetActivation(std::vector<std::string> activations) { activation_ = std::move(activations); }
+  // `field` of LayerSpec: one value for all hidden layers, or one for each.
+  void SetOfLayers(absl::string_view flag, absl::string_view field,
+                   std::vector<std::string> values) {
+    layer_entries_.push_back({std::string(flag), std::string(field), std::move(values)});
+  }
+  // --residual: every layer as wide as the hidden layer before it adds its input.
+  void SetResidual() { residual_ = true; }
+
+  bool empty() const;
 
   // Writes what was given into `spec`. A usage error (INVALID_SPEC) with every faulty flag as a
   // violation.
   absl::Status ApplyTo(v1::TrainingSpec* spec) const;
 
  private:
-  struct Entry {
+  struct LayerEntry {
     std::string flag;
-    std::string path;
+    std::string field;
     std::vector<std::string> values;
   };
-  void ApplyLayers(v1::TrainingSpec* spec, std::vector<FieldViolation>* faults) const;
-  void ApplyActivations(v1::TrainingSpec* spec, std::vector<FieldViolation>* faults) const;
+  void ApplyHidden(v1::TrainingSpec* spec, std::vector<FieldViolation>* faults) const;
+  void ApplyToLayers(const LayerEntry& entry, v1::TrainingSpec* spec,
+                     std::vector<FieldViolation>* faults) const;
+  void ApplyResidual(v1::TrainingSpec* spec, std::vector<FieldViolation>* faults) const;
 
-  std::vector<Entry> entries_;
+  FieldFlags fields_;
   std::vector<std::string> hidden_;
-  std::vector<std::string> activation_;
+  std::vector<LayerEntry> layer_entries_;
+  bool residual_ = false;
 };
 
-void AddSpecFlags(CLI::App& app, SpecFlags* flags);
+// Not in --help where they are `hidden`.
+void AddSpecFlags(CLI::App& app, SpecFlags* flags, bool hidden = false);
+
+// The YAML file at `path`, unless that is empty, with the flags laid over it. Errors: usage errors.
+absl::StatusOr<v1::TrainingSpec> ReadSpec(const std::string& path, const SpecFlags& flags);
 
 }  // namespace trainyard
 

@@ -36,6 +36,9 @@ class Mapper {
                 Message* message);
   void MapElement(const YAML::Node& node, const std::string& path, const FieldDescriptor& field,
                   Message* message);
+  // A map of the contract: its keys are the user's words.
+  void MapPairs(const YAML::Node& node, const std::string& path, const FieldDescriptor& field,
+                Message* message);
   void AddFault(const YAML::Node& node, const std::string& path, absl::string_view what);
 
   std::vector<FieldViolation> faults_;
@@ -97,11 +100,37 @@ void Mapper::MapEntry(const YAML::Node& key, const YAML::Node& value, const std:
 void Mapper::MapField(const YAML::Node& node, const std::string& path, const FieldDescriptor& field,
                       Message* message) {
   if (!field.is_repeated()) return MapElement(node, path, field, message);
+  if (field.is_map()) return MapPairs(node, path, field, message);
   if (!node.IsSequence()) {
     return AddFault(node, path, absl::StrCat("expected a list, found ", KindOf(node)));
   }
   for (size_t i = 0; i < node.size(); ++i) {
     MapElement(node[i], absl::StrCat(path, "[", i, "]"), field, message);
+  }
+}
+
+void Mapper::MapPairs(const YAML::Node& node, const std::string& path, const FieldDescriptor& field,
+                      Message* message) {
+  if (!node.IsMap()) {
+    return AddFault(node, path,
+                    absl::StrCat("expected a mapping of names to values, found ", KindOf(node)));
+  }
+  std::map<std::string, int> first_lines;
+  for (const auto& pair : node) {
+    if (!pair.first.IsScalar()) {
+      AddFault(pair.first, path, "a key must be a single value");
+      continue;
+    }
+    const std::string pair_path = absl::StrCat(path, "[\"", Printable(pair.first.Scalar()), "\"]");
+    const auto [first, is_new] =
+        first_lines.emplace(pair.first.Scalar(), pair.first.Mark().line + 1);
+    if (!is_new) {
+      AddFault(pair.first, pair_path, absl::StrCat("given twice, first in line ", first->second));
+      continue;
+    }
+    Message* const entry = message->GetReflection()->AddMessage(message, &field);
+    MapElement(pair.first, pair_path, *field.message_type()->map_key(), entry);
+    MapElement(pair.second, pair_path, *field.message_type()->map_value(), entry);
   }
 }
 

@@ -1,16 +1,9 @@
-#include <unistd.h>
-
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/command.h"
 #include "client/describe.h"
-#include "client/local_file.h"
 #include "client/spec_flags.h"
-#include "client/spec_yaml.h"
 #include "client/upload.h"
 #include "client/watch_view.h"
-#include "core/base/error_info.h"
-#include "core/base/limits.h"
 #include "core/base/status_macros.h"
 
 namespace trainyard {
@@ -25,31 +18,6 @@ struct TrainOptions {
   bool validate_only = false;
   bool follow = false;
 };
-
-absl::StatusOr<v1::TrainingSpec> ReadSpec(const TrainOptions& options) {
-  v1::TrainingSpec spec;
-  if (!options.spec_path.empty()) {
-    TY_ASSIGN_OR_RETURN(const std::string text,
-                        ReadWhole(options.spec_path, limits::kSpecBytesMax));
-    TY_RETURN_IF_ERROR(Annotate(ParseYaml(text, &spec), options.spec_path));
-  }
-  TY_RETURN_IF_ERROR(options.flags.ApplyTo(&spec));
-  return spec;
-}
-
-// A resource name as it is; a file is uploaded first.
-absl::StatusOr<std::string> ResolveDataset(Session& session, const std::string& dataset) {
-  if (absl::StartsWith(dataset, "datasets/")) return dataset;
-  if (access(dataset.c_str(), R_OK) != 0) {
-    return UsageError(
-        absl::StrCat("--dataset \"", dataset, "\": neither a dataset's name nor a file here"),
-        {.hint = "give datasets/ID (see: trainyard dataset list) or the path of a CSV file"});
-  }
-  TY_ASSIGN_OR_RETURN(const v1::Dataset uploaded,
-                      Upload(session.remote, session.screen, {.path = dataset}));
-  session.screen.Note(absl::StrCat("uploaded ", dataset, " as ", uploaded.name()));
-  return uploaded.name();
-}
 
 absl::StatusOr<v1::TrainingJob> Submit(Session& session, const TrainOptions& options,
                                        const std::string& dataset, const v1::TrainingSpec& spec) {
@@ -82,8 +50,9 @@ void ShowSubmitted(Session& session, const v1::TrainingJob& job) {
 
 ExitOr RunTrain(Session& session, const TrainOptions& options) {
   // Before an upload that may take minutes.
-  TY_ASSIGN_OR_RETURN(const v1::TrainingSpec spec, ReadSpec(options));
-  TY_ASSIGN_OR_RETURN(const std::string dataset, ResolveDataset(session, options.dataset));
+  TY_ASSIGN_OR_RETURN(const v1::TrainingSpec spec, ReadSpec(options.spec_path, options.flags));
+  TY_ASSIGN_OR_RETURN(const std::string dataset,
+                      ResolveDataset(session.remote, session.screen, options.dataset));
   TY_ASSIGN_OR_RETURN(const v1::TrainingJob job, Submit(session, options, dataset, spec));
   if (options.validate_only) {
     session.screen.Show(job, DescribeValidated(job));

@@ -1,12 +1,16 @@
 #include "client/upload.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <memory>
 #include <utility>
 
 #include "absl/random/random.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "client/exit_code.h"
 #include "client/local_file.h"
 #include "client/render.h"
 #include "core/base/crc32c.h"
@@ -195,6 +199,19 @@ absl::StatusOr<v1::Dataset> Upload(Remote& remote, Screen& screen, const UploadO
   if (ready.ok()) return ready;
   Abandon(remote, screen, created.name());
   return WithFlags(ready.status());
+}
+
+absl::StatusOr<std::string> ResolveDataset(Remote& remote, Screen& screen,
+                                           const std::string& dataset) {
+  if (absl::StartsWith(dataset, "datasets/")) return dataset;
+  if (access(dataset.c_str(), R_OK) != 0) {
+    return UsageError(
+        absl::StrCat("--dataset \"", dataset, "\": neither a dataset's name nor a file here"),
+        {.hint = "give datasets/ID (see: trainyard dataset list) or the path of a CSV file"});
+  }
+  TY_ASSIGN_OR_RETURN(const v1::Dataset uploaded, Upload(remote, screen, {.path = dataset}));
+  screen.Note(absl::StrCat("uploaded ", dataset, " as ", uploaded.name()));
+  return uploaded.name();
 }
 
 std::string UploadLine(int64_t done_bytes, int64_t total_bytes, absl::Duration elapsed,

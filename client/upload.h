@@ -28,6 +28,11 @@ struct UploadOptions {
 // UNAVAILABLE when retries are used up.
 absl::StatusOr<v1::Dataset> Upload(Remote& remote, Screen& screen, const UploadOptions& options);
 
+// The name of the dataset that a user means: `datasets/{id}` as it is; the path of a file is
+// uploaded first, and the user told so. Errors: as Upload; usage: neither of them.
+absl::StatusOr<std::string> ResolveDataset(Remote& remote, Screen& screen,
+                                           const std::string& dataset);
+
 // "uploading [###---] 42%  12.3 MiB of 29.0 MiB  85.1 MiB/s", at most `width` columns.
 std::string UploadLine(int64_t done_bytes, int64_t total_bytes, absl::Duration elapsed,
                        size_t width);

@@ -41,7 +41,8 @@ void TextView::OnSnapshot(const v1::TrainingJob& job) {
 void TextView::OnMessage(const v1::WatchTrainingJobResponse& event) {
   tracker_.OnEvent(event.event());
   // With a bar, epochs show in it; only what stays true stays on the screen.
-  const bool in_bar = screen_->out_is_terminal() && event.event().has_epoch();
+  const bool evaluated = event.event().has_epoch() || event.event().has_evaluation();
+  const bool in_bar = screen_->out_is_terminal() && evaluated;
   const std::string line = in_bar ? "" : EventLine(event.event(), tracker_.state());
   if (!line.empty()) screen_->Print(absl::StrCat(line, "\n"));
   if (!line.empty() || absl::Now() - drawn_ >= kDrawInterval) Draw();

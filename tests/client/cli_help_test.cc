@@ -40,7 +40,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"job", {"job"}}, Case{"job_watch", {"job", "watch"}},
                     Case{"job_list", {"job", "list"}}, Case{"model", {"model"}},
                     Case{"model_predict", {"model", "predict"}},
-                    Case{"model_export", {"model", "export"}}, Case{"server", {"server"}}),
+                    Case{"model_export", {"model", "export"}}, Case{"analyze", {"analyze"}},
+                    Case{"analyze_landscape", {"analyze", "landscape"}},
+                    Case{"server", {"server"}}),
     [](const auto& param_info) { return std::string(param_info.param.name); });
 
 TEST(CliUsageTest, WrongUsageIsExitCode2AndSaysSoOnStderr) {

@@ -203,6 +203,34 @@ class FakeJobs : public v1::JobService::Service {
   absl::Status create_error;
 };
 
+// An analysis is queued as the job of FakeJobs; what it found is a landscape of 3 × 3 points.
+class FakeAnalyses : public v1::AnalysisService::Service {
+ public:
+  explicit FakeAnalyses(FakeJobs* jobs) : jobs_(jobs) {}
+
+  grpc::Status CreateAnalysis(grpc::ServerContext*, const v1::CreateAnalysisRequest* request,
+                              v1::TrainingJob* answer) override {
+    created = *request;
+    *jobs_->job.mutable_analysis() = request->analysis();
+    *answer = jobs_->job;
+    return grpc::Status::OK;
+  }
+
+  grpc::Status GetAnalysisResult(grpc::ServerContext*, const v1::GetAnalysisResultRequest* request,
+                                 v1::AnalysisResult* answer) override {
+    EXPECT_EQ(request->name(), kJob);
+    for (const double a : {-1.0, 0.0, 1.0}) answer->mutable_loss_landscape()->add_axis(a);
+    for (int i = 0; i < 9; ++i) answer->mutable_loss_landscape()->add_losses(i);
+    answer->mutable_loss_landscape()->set_centre(4);
+    return grpc::Status::OK;
+  }
+
+  v1::CreateAnalysisRequest created;
+
+ private:
+  FakeJobs* const jobs_;
+};
+
 // Answers each row with its own bytes, or a native model of three chunks.
 class FakeModels : public v1::ModelService::Service {
  public:
@@ -211,7 +239,10 @@ class FakeModels : public v1::ModelService::Service {
                                                      v1::PredictTableRequest>* stream) override {
     v1::PredictTableRequest request;
     while (stream->Read(&request)) {
-      if (request.has_options()) name = request.options().name();
+      if (request.has_options()) {
+        name = request.options().name();
+        hidden_layer = request.options().hidden_layer();
+      }
       v1::PredictTableResponse response;
       response.set_data(request.data());
       response.set_row_count(1);
@@ -237,6 +268,7 @@ class FakeModels : public v1::ModelService::Service {
   }
 
   std::string name;
+  int32_t hidden_layer = 0;
   v1::ModelFormat format = v1::MODEL_FORMAT_UNSPECIFIED;
   int chunks = 3;
   absl::Status predict_error;
@@ -250,6 +282,7 @@ class CliTest : public testing::Test {
     builder.RegisterService(&datasets_);
     builder.RegisterService(&jobs_);
     builder.RegisterService(&models_);
+    builder.RegisterService(&analyses_);
     server_ = builder.BuildAndStart();
     jobs_.job.set_name(kJob);
     jobs_.job.set_state(v1::JOB_STATE_SUCCEEDED);
@@ -279,6 +312,7 @@ class CliTest : public testing::Test {
   FakeDatasets datasets_;
   FakeJobs jobs_;
   FakeModels models_;
+  FakeAnalyses analyses_{&jobs_};
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
   Interrupt interrupt_;
@@ -551,6 +585,82 @@ TEST_F(CliTest, OnATerminalTheBarIsRedrawnInPlaceAndGoneAtTheEnd) {
   EXPECT_THAT(out_.str(), HasSubstr("\r\x1b[Kepoch 0/2 ["));
   const std::string last = out_.str().substr(out_.str().rfind("\x1b[K"));
   EXPECT_THAT(last, HasSubstr("SUCCEEDED"));
+}
+
+TEST_F(CliTest, AnAnalysisIsWatchedAndShown) {
+  jobs_.script = {{{StateEvent(1, v1::JOB_STATE_SUCCEEDED)}, grpc::Status::OK}};
+  const std::string json = testing::TempDir() + "/numbers.json";
+  const std::string plot = testing::TempDir() + "/landscape.svg";
+  ASSERT_EQ(Run({"analyze", "landscape", "--dataset", "datasets/d1", "--target", "y", "--hidden",
+                 "4", "--resolution", "3", "--range", "0.5", "--part", "validation", "--json", json,
+                 "--plot", plot, "--surface"}),
+            ExitCode::kOk)
+      << err_.str();
+  EXPECT_EQ(analyses_.created.dataset(), kDataset);
+  EXPECT_EQ(analyses_.created.spec().target_column(), "y");
+  EXPECT_EQ(analyses_.created.spec().layers(0).units(), 4);
+  EXPECT_EQ(analyses_.created.analysis().part(), v1::DATASET_PART_VALIDATION);
+  EXPECT_EQ(analyses_.created.analysis().loss_landscape().resolution(), 3);
+  EXPECT_EQ(analyses_.created.analysis().loss_landscape().range(), 0.5);
+  EXPECT_THAT(out_.str(), HasSubstr("loss over two random directions"));
+  EXPECT_THAT(ReadFile(json), HasSubstr("\"centre\": 4"));
+  EXPECT_THAT(ReadFile(plot), testing::StartsWith("<?xml"));
+}
+
+TEST_F(CliTest, AnAnalysisOfAModelNeedsNoSpec) {
+  jobs_.script = {{{StateEvent(1, v1::JOB_STATE_SUCCEEDED)}, grpc::Status::OK}};
+  ASSERT_EQ(Run({"analyze", "line", "--model", "m1", "--other-model", "m2", "--json", "-"}),
+            ExitCode::kOk)
+      << err_.str();
+  EXPECT_FALSE(analyses_.created.has_spec());
+  EXPECT_EQ(analyses_.created.analysis().model(), "models/m1");
+  EXPECT_EQ(analyses_.created.analysis().loss_line().other_model(), "models/m2");
+  EXPECT_THAT(out_.str(), testing::StartsWith("{"));
+  ASSERT_EQ(Run({"analyze", "show", "j1"}), ExitCode::kOk) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("loss there 4"));
+}
+
+TEST_F(CliTest, FaultsOfAnAnalysisAreFoundBeforeItIsQueued) {
+  EXPECT_EQ(Run({"analyze", "hessian"}), ExitCode::kUsage);
+  EXPECT_EQ(Run({"analyze", "hessian", "--model", "m1", "--plot", "x.svg"}), ExitCode::kUsage);
+  EXPECT_EQ(Run({"analyze", "landscape", "--model", "m1", "--plot", "x.gif"}), ExitCode::kUsage);
+  EXPECT_EQ(Run({"analyze", "landscape", "--model", "m1", "--surface"}), ExitCode::kUsage);
+  EXPECT_EQ(Run({"analyze", "landscape", "--model", "m1", "--range", "far"}), ExitCode::kUsage);
+  EXPECT_FALSE(analyses_.created.has_analysis());
+}
+
+TEST_F(CliTest, AFailedAnalysisSaysWhyAndExitsAsAJob) {
+  jobs_.script = {{{Failure(1, v1::FAILURE_CATEGORY_USER)}, grpc::Status::OK}};
+  jobs_.job.set_state(v1::JOB_STATE_FAILED);
+  jobs_.job.mutable_error()->set_category(v1::FAILURE_CATEGORY_USER);
+  jobs_.job.mutable_error()->set_message("the loss is not finite");
+  EXPECT_EQ(Run({"analyze", "collapse", "--model", "m1"}), ExitCode::kRefused);
+  EXPECT_THAT(out_.str(), HasSubstr("the loss is not finite"));
+}
+
+TEST_F(CliTest, HiddenOutputsAreAskedForByLayer) {
+  const std::string table = File("rows.csv", "a\n1\n");
+  ASSERT_EQ(Run({"model", "predict", "m1", table, "--hidden-layer", "2"}), ExitCode::kOk);
+  EXPECT_EQ(models_.hidden_layer, 2);
+  EXPECT_EQ(Run({"model", "predict", "m1", "--row", "1", "--hidden-layer", "2"}), ExitCode::kUsage);
+}
+
+TEST_F(CliTest, ConfusionAndSeedsStandWithTheOutcome) {
+  v1::ConfusionMatrix* confusion = jobs_.job.mutable_test_confusion();
+  for (const char* name : {"no", "yes"}) confusion->add_classes(name);
+  for (const double count : {50, 3, 1, 46}) confusion->add_counts(count);
+  for (const int seed : {7, 8}) {
+    v1::SeedResult* result = jobs_.job.add_seed_results();
+    result->set_seed(seed);
+    result->set_steps_done(100);
+    result->set_stop_reason(v1::STOP_REASON_EARLY_STOPPED);
+  }
+  jobs_.script = {{{StateEvent(1, v1::JOB_STATE_SUCCEEDED)}, grpc::Status::OK}};
+  ASSERT_EQ(Run({"job", "watch", "j1"}), ExitCode::kOk) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("ACTUAL \\ PREDICTED  no  yes\n"
+                                    "no                  50    3\n"
+                                    "yes                  1   46\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("   8    100  early_stopped"));
 }
 
 }  // namespace

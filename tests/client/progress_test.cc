@@ -141,5 +141,50 @@ TEST_F(ProgressTest, EventsWorthALineHaveOne) {
   EXPECT_EQ(EventLine(note, state()), "note: task inferred");
 }
 
+TEST_F(ProgressTest, SeedsAreCountedOverAllTheirEpochs) {
+  v1::TrainingJob job;
+  job.mutable_resolved_spec()->set_seed_count(2);
+  job.mutable_progress()->set_epochs_total(4);
+  job.mutable_progress()->set_steps_total(40);
+  tracker_.OnSnapshot(job);
+  tracker_.OnEvent(StateAt(0, v1::JOB_STATE_RUNNING));
+  v1::JobEvent epoch = EpochAt(1000, 0, 30, 3000);
+  epoch.mutable_epoch()->set_run(1);
+  tracker_.OnEvent(epoch);
+  EXPECT_EQ(state().epochs_done, 3);
+  EXPECT_THAT(ProgressLine(state(), 100), HasSubstr("epoch 3/4 (seed 2/2) ["));
+}
+
+TEST_F(ProgressTest, AnEvaluationBetweenEpochsShowsItsMetrics) {
+  tracker_.OnEvent(StateAt(0, v1::JOB_STATE_RUNNING));
+  v1::JobEvent event = At(500);
+  event.mutable_evaluation()->set_steps_done(5);
+  v1::Metric* metric = event.mutable_evaluation()->add_validation();
+  metric->set_name("accuracy");
+  metric->set_value(0.75);
+  tracker_.OnEvent(event);
+  EXPECT_THAT(ProgressLine(state(), 100), HasSubstr("val_accuracy 0.75"));
+  EXPECT_EQ(EventLine(event, state()), "step 5  validation accuracy 0.75");
+}
+
+TEST_F(ProgressTest, AnAnalysisCountsPoints) {
+  v1::TrainingJob job;
+  job.mutable_analysis()->mutable_loss_landscape();
+  tracker_.OnSnapshot(job);
+  tracker_.OnEvent(StateAt(0, v1::JOB_STATE_RUNNING));
+  for (const int64_t points : {100, 200, 300}) {
+    v1::JobEvent event = At(points * 10);
+    event.mutable_analysis_progress()->set_points_done(points);
+    event.mutable_analysis_progress()->set_points_total(400);
+    tracker_.OnEvent(event);
+    EXPECT_EQ(EventLine(event, state()), "");
+  }
+  const std::string line = ProgressLine(state(), 100);
+  EXPECT_THAT(line, testing::StartsWith("points 300/400 ["));
+  EXPECT_THAT(line, HasSubstr("75%"));
+  EXPECT_THAT(line, HasSubstr("ETA 1.0s"));
+  EXPECT_THAT(line, testing::Not(HasSubstr("rows/s")));
+}
+
 }  // namespace
 }  // namespace trainyard

@@ -84,6 +84,110 @@ TEST(SpecFlagsTest, EachFlagSetsItsField) {
           .SerializeAsString());
 }
 
+TEST(SpecFlagsTest, TheCompleteEngineHasItsFlags) {
+  v1::TrainingSpec spec;
+  const absl::Status status = Apply({"--label",
+                                     "a,b",
+                                     "--weight-column",
+                                     "w",
+                                     "--hidden",
+                                     "8,8",
+                                     "--activation",
+                                     "elu",
+                                     "--alpha",
+                                     "0.5,2",
+                                     "--dropout",
+                                     "0.25",
+                                     "--batch-norm",
+                                     "--no-bias",
+                                     "--residual",
+                                     "--input-dropout",
+                                     "0.125",
+                                     "--initial-model",
+                                     "models/m",
+                                     "--precision",
+                                     "bf16",
+                                     "--label-smoothing",
+                                     "0.5",
+                                     "--class-weight",
+                                     "a=2,x=y=0.5",
+                                     "--nesterov",
+                                     "--beta1",
+                                     "0.5",
+                                     "--epsilon",
+                                     "1e-6",
+                                     "--l1",
+                                     "0.25",
+                                     "--clip-norm",
+                                     "1",
+                                     "--ema-decay",
+                                     "0.5",
+                                     "--schedule",
+                                     "multi_step",
+                                     "--milestones",
+                                     "3,5",
+                                     "--gamma",
+                                     "0.5",
+                                     "--warmup-steps",
+                                     "7",
+                                     "--early-stopping",
+                                     "accuracy",
+                                     "--patience",
+                                     "3",
+                                     "--max-steps",
+                                     "100",
+                                     "--seeds",
+                                     "5",
+                                     "--accumulation-steps",
+                                     "4",
+                                     "--evaluation-interval",
+                                     "10",
+                                     "--metrics",
+                                     "roc_auc,brier",
+                                     "--max-memory",
+                                     "1000000000",
+                                     "--step-event-interval",
+                                     "2"},
+                                    &spec);
+  ASSERT_THAT(status, IsOk());
+  EXPECT_EQ(spec.loss_options().class_weights().at("x=y"), 0.5);
+  EXPECT_EQ(spec.loss_options().class_weights().at("a"), 2);
+  spec.mutable_loss_options()->clear_class_weights();
+  EXPECT_EQ(spec.SerializeAsString(),
+            Spec(R"(label_columns: "a" label_columns: "b" weight_column: "w"
+      layers { units: 8 activation: ACTIVATION_ELU alpha: 0.5 dropout: 0.25 bias: false
+               normalization: NORMALIZATION_BATCH }
+      layers { units: 8 activation: ACTIVATION_ELU alpha: 2 dropout: 0.25 bias: false
+               normalization: NORMALIZATION_BATCH residual: true }
+      input_dropout: 0.125 initial_model: "models/m" precision: PRECISION_BF16
+      loss_options { label_smoothing: 0.5 }
+      optimizer { nesterov: true beta1: 0.5 epsilon: 1e-6 l1: 0.25 clip_norm: 1 ema_decay: 0.5 }
+      schedule { kind: MULTI_STEP milestones: 3 milestones: 5 gamma: 0.5 warmup_steps: 7 }
+      early_stopping { metric: "accuracy" patience: 3 } max_steps: 100 seed_count: 5
+      accumulation_steps: 4 evaluation_interval: 10 metrics: "roc_auc" metrics: "brier"
+      max_memory_bytes: 1000000000 step_event_interval: 2)")
+                .SerializeAsString());
+}
+
+TEST(SpecFlagsTest, EarlyStoppingNeedsNoMetric) {
+  v1::TrainingSpec spec;
+  ASSERT_THAT(Apply({"--early-stopping", "--epochs", "3"}, &spec), IsOk());
+  EXPECT_EQ(spec.early_stopping().metric(), "loss");
+  EXPECT_EQ(spec.epochs(), 3);
+  ASSERT_THAT(Apply({"--early-stopping=accuracy"}, &spec), IsOk());
+  EXPECT_EQ(spec.early_stopping().metric(), "accuracy");
+}
+
+TEST(SpecFlagsTest, WhatDoesNotFitTheLayersIsAFault) {
+  v1::TrainingSpec spec;
+  EXPECT_THAT(Apply({"--hidden", "8,4", "--residual"}, &spec),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("as wide as")));
+  EXPECT_THAT(Apply({"--hidden", "none", "--dropout", "0.5"}, &spec),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("0 hidden layers")));
+  EXPECT_THAT(Apply({"--class-weight", "a"}, &spec),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("NAME=VALUE")));
+}
+
 TEST(SpecFlagsTest, FlagsReplaceWhatTheFileSaysAndKeepTheRest) {
   v1::TrainingSpec spec =
       Spec(R"(exclude_columns: "x" layers { units: 8 } epochs: 9 optimizer { learning_rate: 1 })");

@@ -124,5 +124,41 @@ TEST(SpecYamlTest, AliasesThatContainThemselvesEnd) {
   EXPECT_THAT(FaultsOf("layers: &a [*a, *a]\n"), testing::Not(testing::IsEmpty()));
 }
 
+TEST(SpecYamlTest, MapsListsAndNestedMessagesOfNumbersAreRead) {
+  v1::TrainingSpec spec;
+  const absl::Status status = ParseYaml(R"(
+loss_options: {class_weights: {benign: 1, "yes": 2.5}, label_smoothing: 0.1}
+layers: [{units: 2, activation: leaky_relu, alpha: 0.2, normalization: layer, residual: true}]
+initial_weights:
+  - {weights: [1, -2.5, 3e-3, 0], biases: [0.5, 0]}
+  - weights: [1, 2]
+schedule: {kind: multi_step, milestones: [3, 5]}
+early_stopping: {metric: accuracy, patience: 4}
+metrics: [roc_auc]
+)",
+                                        &spec);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(spec.loss_options().class_weights().at("yes"), 2.5);
+  EXPECT_EQ(spec.loss_options().class_weights().at("benign"), 1);
+  EXPECT_EQ(spec.initial_weights(0).weights(1), -2.5f);
+  EXPECT_EQ(spec.initial_weights(1).weights_size(), 2);
+  EXPECT_EQ(spec.schedule().milestones(1), 5);
+  EXPECT_EQ(spec.layers(0).normalization(), v1::NORMALIZATION_LAYER);
+}
+
+TEST(SpecYamlTest, FaultsInAMapNameItsKeys) {
+  v1::TrainingSpec spec;
+  const absl::Status status =
+      ParseYaml("loss_options: {class_weights: {a: heavy, b: 1, b: 2, c: [1]}}", &spec);
+  const ErrorInfo info = GetErrorInfo(status).value_or(ErrorInfo{});
+  std::vector<std::string> fields;
+  for (const FieldViolation& v : info.violations) fields.push_back(v.field);
+  EXPECT_THAT(fields, testing::ElementsAre("loss_options.class_weights[\"a\"]",
+                                           "loss_options.class_weights[\"b\"]",
+                                           "loss_options.class_weights[\"c\"]"));
+  v1::TrainingSpec list;
+  EXPECT_FALSE(ParseYaml("loss_options: {class_weights: [1, 2]}", &list).ok());
+}
+
 }  // namespace
 }  // namespace trainyard

@@ -1,0 +1,40 @@
+// What an analysis found as a picture file, drawn by gnuplot as a child process: it reads program
+// and data on its stdin and gives the picture on its stdout, so that no path or name of the user's
+// is part of a command.
+//
+//   TY_RETURN_IF_ERROR(CheckPlot(kind, options));        // before anything is computed
+//   TY_RETURN_IF_ERROR(WritePlot(result, options));
+//
+// Thread-safety: pure functions, but for the child process and the file.
+#ifndef TRAINYARD_CLIENT_PLOT_H_
+#define TRAINYARD_CLIENT_PLOT_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "trainyard/v1/analysis.pb.h"
+
+namespace trainyard {
+
+struct PlotOptions {
+  std::string path;      // ends with .svg or .png, which decides the format
+  bool surface = false;  // loss landscape: in three dimensions instead of from above
+  std::string x_label = "x";
+  std::string y_label = "y";
+  std::string program = "gnuplot";
+};
+
+// Whether there is such a picture. Errors: usage: an unknown ending, a kind that has only numbers,
+// a surface of something flat.
+absl::Status CheckPlot(v1::AnalysisResult::KindCase kind, const PlotOptions& options);
+
+// What gnuplot is given. REQUIRES: CheckPlot is OK.
+std::string PlotProgram(const v1::AnalysisResult& result, const PlotOptions& options);
+
+// Errors: as CheckPlot; usage: gnuplot is missing or fails (with its words), the file cannot be
+// written. The file is complete or not there.
+absl::Status WritePlot(const v1::AnalysisResult& result, const PlotOptions& options);
+
+}  // namespace trainyard
+
+#endif  // TRAINYARD_CLIENT_PLOT_H_
