@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
+#include "core/base/rng.h"
 #include "gtest/gtest.h"
 
 namespace trainyard {
@@ -13,7 +15,7 @@ constexpr int64_t kIn = 300;
 constexpr int64_t kOut = 200;
 
 MlpConfig OneHidden(InitKind init, Activation activation = Activation::kRelu) {
-  return {.features = kIn, .layers = {{kOut, activation}}, .outputs = 3, .init = init};
+  return {.features = kIn, .layers = {{kOut, activation}}, .outputs = 3, .init = {.kind = init}};
 }
 
 double StandardDeviation(const std::vector<float>& w) {
@@ -37,13 +39,22 @@ struct Case {
 
 TEST(InitTest, SpreadFollowsTheFormula) {
   const double he = std::sqrt(2.0 / kIn);
+  const double lecun = std::sqrt(1.0 / kIn);
   const double xavier = std::sqrt(2.0 / (kIn + kOut));
   const Case cases[] = {
       {InitKind::kHeNormal, Activation::kTanh, he, false},
       {InitKind::kHeUniform, Activation::kTanh, he, true},
       {InitKind::kXavierNormal, Activation::kRelu, xavier, false},
       {InitKind::kXavierUniform, Activation::kRelu, xavier, true},
+      {InitKind::kLecunNormal, Activation::kTanh, lecun, false},
+      {InitKind::kLecunUniform, Activation::kTanh, lecun, true},
+      {InitKind::kNormal, Activation::kRelu, 0.01, false},
+      {InitKind::kUniform, Activation::kRelu, 0.01 / std::sqrt(3.0), true},
       {InitKind::kUnspecified, Activation::kRelu, he, false},
+      {InitKind::kUnspecified, Activation::kGelu, he, false},
+      {InitKind::kUnspecified, Activation::kHardSwish, he, false},
+      {InitKind::kUnspecified, Activation::kSelu, lecun, false},
+      {InitKind::kUnspecified, Activation::kHardTanh, xavier, true},
       {InitKind::kUnspecified, Activation::kTanh, xavier, true},
       {InitKind::kUnspecified, Activation::kIdentity, xavier, true},
   };
@@ -54,6 +65,56 @@ TEST(InitTest, SpreadFollowsTheFormula) {
     EXPECT_NEAR(StandardDeviation(w) / c.standard_deviation, 1, 0.012);
     const double reach = LargestMagnitude(w) / c.standard_deviation;
     EXPECT_EQ(reach <= std::sqrt(3.0) * 1.0001, c.bounded) << reach;
+  }
+}
+
+TEST(InitTest, GainAndScaleStretchWhatIsDrawn) {
+  for (const InitKind kind : {InitKind::kHeNormal, InitKind::kXavierUniform,
+                              InitKind::kLecunUniform, InitKind::kOrthogonal}) {
+    MlpConfig config = OneHidden(kind);
+    const double plain = StandardDeviation(InitialWeights(config, 1)[0].weights);
+    config.init.gain = 3;
+    EXPECT_NEAR(StandardDeviation(InitialWeights(config, 1)[0].weights) / plain, 3, 1e-6);
+  }
+  for (const InitKind kind : {InitKind::kNormal, InitKind::kUniform}) {
+    MlpConfig config = OneHidden(kind);
+    config.init.scale = 0.5;
+    const double deviation = kind == InitKind::kNormal ? 0.5 : 0.5 / std::sqrt(3.0);
+    EXPECT_NEAR(StandardDeviation(InitialWeights(config, 1)[0].weights) / deviation, 1, 0.012);
+  }
+}
+
+// What was drawn for a seed stays what is drawn: a bundle is reproducible by its spec.
+TEST(InitTest, DrawsTheNumbersOfTheStream) {
+  Rng normal(9, RngStream::kInit, 0);
+  const std::vector<float> he = InitialWeights(OneHidden(InitKind::kHeNormal), 9)[0].weights;
+  Rng uniform(9, RngStream::kInit, 0);
+  const std::vector<float> xavier =
+      InitialWeights(OneHidden(InitKind::kXavierUniform), 9)[0].weights;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(he[i], static_cast<float>(std::sqrt(2.0 / kIn) * normal.Normal()));
+    EXPECT_EQ(xavier[i],
+              static_cast<float>(std::sqrt(6.0 / (kIn + kOut)) * (2 * uniform.Uniform() - 1)));
+  }
+}
+
+TEST(InitTest, OrthogonalMakesTheFewerOfRowsAndColumnsOrthonormal) {
+  for (const auto& [in, out] : {std::pair<int64_t, int64_t>{30, 20}, {20, 30}, {25, 25}}) {
+    const MlpConfig config{
+        .features = in, .layers = {{.units = out}}, .outputs = 1, .init = {InitKind::kOrthogonal}};
+    const std::vector<float> w = InitialWeights(config, 4)[0].weights;
+    const bool by_column = out <= in;
+    const int64_t count = std::min(in, out), length = std::max(in, out);
+    const auto at = [&](int64_t vector, int64_t i) {
+      return w[static_cast<size_t>(by_column ? i * out + vector : vector * out + i)];
+    };
+    for (int64_t a = 0; a < count; ++a) {
+      for (int64_t b = 0; b <= a; ++b) {
+        double dot = 0;
+        for (int64_t i = 0; i < length; ++i) dot += static_cast<double>(at(a, i)) * at(b, i);
+        ASSERT_NEAR(dot, a == b ? 1 : 0, 1e-6) << in << " " << a << " " << b;
+      }
+    }
   }
 }
 

@@ -138,6 +138,66 @@ TEST_F(MlpTest, FindsTheFirstNonFiniteNumber) {
   EXPECT_EQ(mlp->FindNonFinite(2), "layers[0] outputs");
 }
 
+TEST_F(MlpTest, FindsWhatNormalisationMadeNonFinite) {
+  const MlpConfig config{
+      .features = 3,
+      .layers = {{.units = 4, .normalization = Normalization::kBatch}, {.units = 2}},
+      .outputs = 2};
+  std::unique_ptr<Mlp> mlp = Create(config, {.train = {2}});
+  Step(*mlp);
+  EXPECT_EQ(mlp->FindNonFinite(2), "");
+  MlpWeights weights = InitialWeights(config, 1);
+  weights[0].running_variances[2] = kNan;
+  ASSERT_THAT(mlp->LoadWeights(weights), IsOk());
+  EXPECT_EQ(mlp->FindNonFinite(2), "layers[0] running statistics");
+  weights[0].shifts[1] = kNan;
+  ASSERT_THAT(mlp->LoadWeights(weights), IsOk());
+  EXPECT_EQ(mlp->FindNonFinite(2), "layers[0] shifts");
+  weights[0].gains[1] = kNan;
+  ASSERT_THAT(mlp->LoadWeights(weights), IsOk());
+  EXPECT_EQ(mlp->FindNonFinite(2), "layers[0] gains");
+}
+
+TEST_F(MlpTest, NormalisedWeightsComeBackAsTheyWereLoaded) {
+  const MlpConfig config{.features = 3,
+                         .layers = {{.units = 4, .normalization = Normalization::kBatch},
+                                    {.units = 4,
+                                     .bias = false,
+                                     .normalization = Normalization::kBatch,
+                                     .residual = true}},
+                         .outputs = 2};
+  const std::unique_ptr<Mlp> mlp = Create(config, {.forward = {1}});
+  EXPECT_EQ(mlp->running_statistics().size(), 16u);
+  MlpWeights weights = InitialWeights(config, 9);
+  weights[0].gains = {1, 2, 3, 4};
+  weights[0].running_means = {5, 6, 7, 8};
+  weights[1].shifts = {9, 10, 11, 12};
+  weights[1].running_variances = {13, 14, 15, 16};
+  ASSERT_THAT(mlp->LoadWeights(weights), IsOk());
+  const MlpWeights back = mlp->ToWeights();
+  EXPECT_EQ(back[0].gains, weights[0].gains);
+  EXPECT_EQ(back[0].running_means, weights[0].running_means);
+  EXPECT_EQ(back[1].shifts, weights[1].shifts);
+  EXPECT_EQ(back[1].running_variances, weights[1].running_variances);
+  EXPECT_TRUE(back[1].biases.empty());
+  EXPECT_TRUE(back[1].residual);
+}
+
+TEST_F(MlpTest, ANetworkWithALeaderUsesItsParameters) {
+  const std::unique_ptr<Mlp> leader = Create(TwoHidden(), {.train = {2}});
+  auto follower = Mlp::Create(TwoHidden(), *kernels_, {.train = {2}}, leader.get());
+  ASSERT_THAT(follower, IsOk());
+  EXPECT_EQ((*follower)->parameters().data(), leader->parameters().data());
+  EXPECT_NE((*follower)->gradients().data(), leader->gradients().data());
+  Step(*leader);
+  leader->parameters()[0] += 1;
+  Step(*leader);
+  Step(**follower);
+  for (size_t i = 0; i < leader->gradients().size(); ++i) {
+    ASSERT_EQ((*follower)->gradients()[i], leader->gradients()[i]);
+  }
+}
+
 TEST_F(MlpTest, FindsAGradientThatIsNotFinite) {
   std::unique_ptr<Mlp> mlp = Create(TwoHidden(), {.train = {2}});
   const std::vector<float> x(6, 1.0f);
