@@ -42,6 +42,7 @@ TestServer::TestServer(const Options& options) {
   datasets_ = v1::DatasetService::NewStub(channel_);
   jobs_ = v1::JobService::NewStub(channel_);
   models_ = v1::ModelService::NewStub(channel_);
+  analyses_ = v1::AnalysisService::NewStub(channel_);
   admin_ = v1::AdminService::NewStub(channel_);
 }
 

@@ -26,6 +26,7 @@
 #include "server/server.h"
 #include "tests/support/temp_dir.h"
 #include "trainyard/v1/admin.grpc.pb.h"
+#include "trainyard/v1/analysis.grpc.pb.h"
 #include "trainyard/v1/dataset.grpc.pb.h"
 #include "trainyard/v1/job.grpc.pb.h"
 #include "trainyard/v1/model.grpc.pb.h"
@@ -48,6 +49,7 @@ class TestServer {
   v1::DatasetService::Stub& datasets() { return *datasets_; }
   v1::JobService::Stub& jobs() { return *jobs_; }
   v1::ModelService::Stub& models() { return *models_; }
+  v1::AnalysisService::Stub& analyses() { return *analyses_; }
   v1::AdminService::Stub& admin() { return *admin_; }
   std::shared_ptr<grpc::Channel> channel() { return channel_; }
   const std::string& data_dir() const { return directory_.path(); }
@@ -78,6 +80,7 @@ class TestServer {
   std::unique_ptr<v1::DatasetService::Stub> datasets_;
   std::unique_ptr<v1::JobService::Stub> jobs_;
   std::unique_ptr<v1::ModelService::Stub> models_;
+  std::unique_ptr<v1::AnalysisService::Stub> analyses_;
   std::unique_ptr<v1::AdminService::Stub> admin_;
 };
 

@@ -1,7 +1,9 @@
 #include "server/worker/job_runner.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +15,7 @@
 #include "gtest/gtest.h"
 #include "server/base/ids.h"
 #include "server/base/version.h"
+#include "server/wire/analysis_convert.h"
 #include "server/wire/convert.h"
 #include "tests/support/recording_sink.h"
 
@@ -185,6 +188,211 @@ TEST_F(JobRunnerTest, LostBytesAndAFullDiskAreTheServicesFault) {
   blobs_.blobs[assignment.table_digest()][100] ^= 1;
   const v1::JobOutcome outcome = fresh.Run(assignment, &stop_, &sink_);
   EXPECT_EQ(outcome.failed().category(), v1::FAILURE_CATEGORY_INFRA) << outcome.DebugString();
+}
+
+TEST_F(JobRunnerTest, TheTestHasAConfusionMatrixOfItsRows) {
+  const v1::JobOutcome outcome = Run(Assign("iris.csv", "species", {.epochs = 2}));
+  ASSERT_TRUE(outcome.has_succeeded()) << outcome.DebugString();
+  const v1::ConfusionMatrix& confusion = outcome.succeeded().test_confusion();
+  EXPECT_EQ(confusion.classes_size(), 3);
+  ASSERT_EQ(confusion.counts_size(), 9);
+  double rows = 0;
+  for (const double count : confusion.counts()) rows += count;
+  const v1::TestMetrics test = sink_.events().back().test();
+  EXPECT_EQ(rows, static_cast<double>(test.row_count()));
+  EXPECT_EQ(test.confusion().SerializeAsString(), confusion.SerializeAsString());
+  const double right = confusion.counts(0) + confusion.counts(4) + confusion.counts(8);
+  EXPECT_DOUBLE_EQ(right / rows, Metric(outcome.succeeded().test_metrics(), "accuracy"));
+}
+
+TEST_F(JobRunnerTest, SeveralSeedsLeaveTheBestAndATableOfAll) {
+  const v1::JobOutcome outcome = Run(Assign(
+      "iris.csv", "species", {.layers = {{.units = 4}}, .epochs = 3, .seed = 5, .seed_count = 3}));
+  ASSERT_TRUE(outcome.has_succeeded()) << outcome.DebugString();
+  const auto& seeds = outcome.succeeded().seed_results();
+  ASSERT_EQ(seeds.size(), 3);
+  double best = std::numeric_limits<double>::infinity();
+  double best_test = 0;
+  for (const v1::SeedResult& seed : seeds) {
+    const double loss = Metric(seed.validation_metrics(), "loss");
+    if (loss < best) best_test = Metric(seed.test_metrics(), "loss");
+    best = std::min(best, loss);
+  }
+  EXPECT_EQ(seeds[2].seed(), 7u);
+  EXPECT_EQ(Metric(outcome.succeeded().test_metrics(), "loss"), best_test);
+  const std::vector<v1::JobEvent> events = sink_.events();
+  EXPECT_EQ(events[events.size() - 2].epoch().run(), 2);
+  EXPECT_EQ(events[events.size() - 2].epoch().epoch(), 8);
+}
+
+TEST_F(JobRunnerTest, EarlyStoppingIsTheReasonAndEvaluationsAreEvents) {
+  TrainConfig config{.epochs = 1'000, .evaluation_interval = 1};
+  config.early_stopping = {.enabled = true, .patience = 1, .min_delta = 1e9};
+  const v1::JobOutcome outcome = Run(Assign("iris.csv", "species", config));
+  ASSERT_TRUE(outcome.has_succeeded()) << outcome.DebugString();
+  EXPECT_EQ(outcome.succeeded().stop_reason(), v1::STOP_REASON_EARLY_STOPPED);
+  int evaluations = 0;
+  for (const v1::JobEvent& event : sink_.events()) evaluations += event.has_evaluation() ? 1 : 0;
+  EXPECT_GE(evaluations, 1);
+}
+
+// What a job that hardly moves leaves is what it started from.
+TrainConfig StandStill(uint64_t seed) {
+  TrainConfig config{.layers = {{.units = 4}}, .epochs = 1, .seed = seed};
+  config.optimizer.kind = OptimizerKind::kSgd;
+  config.optimizer.learning_rate = 1e-30;
+  return config;
+}
+
+void NameModel(const std::string& name, const v1::JobOutcome& outcome, v1::Assignment* assignment) {
+  v1::ModelBlob* model = assignment->add_models();
+  model->set_model(name);
+  model->set_digest(outcome.succeeded().bundle_digest());
+}
+
+TEST_F(JobRunnerTest, AnInitialModelIsWhereTrainingBeginsWithItsScaling) {
+  const v1::JobOutcome first =
+      Run(Assign("iris.csv", "species", {.layers = {{.units = 4}}, .epochs = 5, .seed = 1}));
+  // Another seed: another split, on which features would be scaled otherwise.
+  v1::Assignment assignment = Assign("iris.csv", "species", StandStill(2));
+  assignment.mutable_resolved_spec()->set_initial_model("models/first");
+  NameModel("models/first", first, &assignment);
+  const v1::JobOutcome second = Run(assignment);
+  ASSERT_TRUE(second.has_succeeded()) << second.DebugString();
+  const Bundle a = BundleOf(first);
+  const Bundle b = BundleOf(second);
+  EXPECT_EQ(a.preprocessor.offsets(), b.preprocessor.offsets());
+  EXPECT_EQ(a.preprocessor.scales(), b.preprocessor.scales());
+  for (size_t i = 0; i < a.weights.size(); ++i) {
+    EXPECT_EQ(a.weights[i].weights, b.weights[i].weights);
+  }
+  EXPECT_THAT(b.provenance,
+              Contains(Pair("initial_model_digest", first.succeeded().bundle_digest())));
+  EXPECT_TRUE(std::is_sorted(b.provenance.begin(), b.provenance.end()));
+}
+
+TEST_F(JobRunnerTest, AnInitialModelOfOtherDataIsTheUsersError) {
+  const v1::JobOutcome other = Run(Assign("wdbc.csv", "diagnosis", StandStill(1)));
+  v1::Assignment assignment = Assign("iris.csv", "species", StandStill(1));
+  assignment.mutable_resolved_spec()->set_initial_model("models/other");
+  NameModel("models/other", other, &assignment);
+  const v1::JobOutcome outcome = Run(assignment);
+  EXPECT_EQ(outcome.failed().reason(), v1::ERROR_REASON_INVALID_SPEC);
+  EXPECT_EQ(outcome.failed().category(), v1::FAILURE_CATEGORY_USER);
+  EXPECT_THAT(outcome.failed().message(), testing::HasSubstr("models/other"));
+  EXPECT_THAT(outcome.failed().message(), testing::HasSubstr("classes"));
+  blobs_.blobs.erase(other.succeeded().bundle_digest());
+  EXPECT_EQ(Run(assignment).failed().category(), v1::FAILURE_CATEGORY_INFRA);
+}
+
+class AnalysisRunTest : public JobRunnerTest {
+ protected:
+  v1::AnalysisResult ResultOf(const v1::JobOutcome& outcome) {
+    v1::AnalysisResult result;
+    EXPECT_TRUE(outcome.has_succeeded()) << outcome.DebugString();
+    EXPECT_TRUE(result.ParseFromString(blobs_.blobs.at(outcome.succeeded().bundle_digest())));
+    return result;
+  }
+  // Fills in defaults as the server does.
+  void SetAnalysis(const v1::AnalysisSpec& analysis, v1::Assignment* assignment) {
+    std::vector<FieldViolation> violations;
+    *assignment->mutable_analysis() =
+        ResolveAnalysis(analysis, assignment->resolved_spec(), &violations);
+    EXPECT_TRUE(violations.empty()) << violations.front().field;
+  }
+};
+
+TEST_F(AnalysisRunTest, TheCentreOfALandscapeIsTheLossOfTheModel) {
+  const TrainConfig config{.layers = {{.units = 4}}, .epochs = 5};
+  v1::Assignment assignment = Assign("iris.csv", "species", config);
+  const v1::JobOutcome trained = Run(assignment);
+  NameModel("models/a", trained, &assignment);
+  v1::AnalysisSpec analysis;
+  analysis.set_model("models/a");
+  analysis.set_part(v1::DATASET_PART_TEST);
+  analysis.mutable_loss_landscape()->set_resolution(5);
+  SetAnalysis(analysis, &assignment);
+  const size_t events_before = sink_.events().size();
+  const v1::JobOutcome outcome = Run(assignment);
+  const v1::AnalysisResult result = ResultOf(outcome);
+  EXPECT_EQ(result.loss_landscape().losses_size(), 25);
+  EXPECT_NEAR(result.loss_landscape().centre(), Metric(trained.succeeded().test_metrics(), "loss"),
+              1e-6);
+  EXPECT_EQ(result.row_count(), sink_.events()[events_before - 1].test().row_count());
+  EXPECT_EQ(outcome.succeeded().stop_reason(), v1::STOP_REASON_COMPLETED);
+
+  const std::vector<v1::JobEvent> events = sink_.events();
+  ASSERT_GT(events.size(), events_before);
+  EXPECT_LE(events.size() - events_before, 22u);
+  EXPECT_EQ(events.back().analysis_progress().points_done(), 25);
+  EXPECT_EQ(events.back().analysis_progress().points_total(), 25);
+  EXPECT_EQ(sink_.requests().back().events().steps_done(), 25);
+}
+
+TEST_F(AnalysisRunTest, EveryKindLeavesItsResultAndTheSameOneTwice) {
+  v1::AnalysisSpec kinds[7];
+  kinds[0].mutable_gradient_check()->set_parameters_per_tensor(5);
+  kinds[1].mutable_loss_landscape()->set_resolution(3);
+  kinds[2].mutable_linear_collapse();
+  kinds[3].mutable_layer_statistics();
+  kinds[4].mutable_decision_boundary()->set_x_feature("petal_length");
+  kinds[4].mutable_decision_boundary()->set_y_feature("petal_width");
+  kinds[4].mutable_decision_boundary()->set_resolution(3);
+  kinds[5].mutable_hessian()->set_iterations_max(5);
+  kinds[6].mutable_learning_rate_finder()->set_steps(10);
+  for (const v1::AnalysisSpec& kind : kinds) {
+    SCOPED_TRACE(kind.ShortDebugString());
+    v1::Assignment assignment =
+        Assign("iris.csv", "species", {.layers = {{.units = 3, .activation = Activation::kTanh}}});
+    SetAnalysis(kind, &assignment);
+    const v1::JobOutcome outcome = Run(assignment);
+    const v1::AnalysisResult result = ResultOf(outcome);
+    EXPECT_EQ(v1::AnalysisResult::GetDescriptor()
+                  ->FindFieldByNumber(static_cast<int>(result.kind_case()))
+                  ->name(),
+              v1::AnalysisSpec::GetDescriptor()
+                  ->FindFieldByNumber(static_cast<int>(kind.kind_case()))
+                  ->name());
+    EXPECT_GT(result.row_count(), 0);
+    EXPECT_EQ(Run(assignment).succeeded().bundle_digest(), outcome.succeeded().bundle_digest());
+  }
+}
+
+TEST_F(AnalysisRunTest, ALineGoesFromOneModelToTheOther) {
+  const TrainConfig config{.layers = {{.units = 4}}, .epochs = 2};
+  v1::Assignment assignment = Assign("iris.csv", "species", config);
+  const v1::JobOutcome first = Run(assignment);
+  assignment.mutable_resolved_spec()->set_epochs(6);
+  const v1::JobOutcome second = Run(assignment);
+  NameModel("models/a", first, &assignment);
+  NameModel("models/b", second, &assignment);
+  v1::AnalysisSpec analysis;
+  analysis.set_model("models/a");
+  analysis.set_part(v1::DATASET_PART_TEST);
+  analysis.mutable_loss_line()->set_other_model("models/b");
+  analysis.mutable_loss_line()->set_points(5);
+  analysis.mutable_loss_line()->set_from(0);
+  analysis.mutable_loss_line()->set_to(1);
+  SetAnalysis(analysis, &assignment);
+  const v1::AnalysisResult result = ResultOf(Run(assignment));
+  EXPECT_NEAR(result.loss_line().losses(0), Metric(first.succeeded().test_metrics(), "loss"), 1e-6);
+  EXPECT_NEAR(result.loss_line().losses(4), Metric(second.succeeded().test_metrics(), "loss"),
+              1e-6);
+}
+
+TEST_F(AnalysisRunTest, HalfAnAnalysisIsNone) {
+  v1::Assignment assignment = Assign("wdbc.csv", "diagnosis", {.layers = {{.units = 512}}});
+  v1::AnalysisSpec analysis;
+  analysis.mutable_loss_landscape()->set_resolution(201);
+  SetAnalysis(analysis, &assignment);
+  assignment.mutable_resolved_spec()->mutable_max_runtime()->set_seconds(0);
+  assignment.mutable_resolved_spec()->mutable_max_runtime()->set_nanos(100'000'000);
+  const v1::JobOutcome late = Run(assignment);
+  EXPECT_EQ(late.failed().reason(), v1::ERROR_REASON_RUNTIME_LIMIT) << late.DebugString();
+  EXPECT_EQ(late.failed().category(), v1::FAILURE_CATEGORY_USER);
+  StopFlag cancelled;
+  cancelled.Request(StopCause::kCancelled);
+  EXPECT_TRUE(runner_.Run(assignment, &cancelled, &sink_).has_stopped());
 }
 
 }  // namespace
