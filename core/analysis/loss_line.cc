@@ -9,7 +9,7 @@
 #include "core/analysis/axis.h"
 #include "core/analysis/loss_evaluator.h"
 #include "core/base/status_macros.h"
-#include "core/data/number.h"
+#include "core/train/config_checks.h"
 
 namespace trainyard {
 namespace {
@@ -72,13 +72,14 @@ void CheckLossLineOptions(const LossLineOptions& options, std::vector<FieldViola
         {"analysis.loss_line.points", absl::StrCat("is ", options.points, "; must be from 3 to ",
                                                    kLinePointsMax, ": 51 is usual")});
   }
-  if (!std::isfinite(options.from)) {
-    violations->push_back({"analysis.loss_line.from", "is no finite number: -0.5 is usual"});
-  }
-  if (std::isfinite(options.to) && options.to > options.from) return;
-  violations->push_back({"analysis.loss_line.to",
-                         absl::StrCat("is ", NumberText(options.to), "; must be above from (",
-                                      NumberText(options.from), "): 1.5 is usual")});
+  // NaN is in no range.
+  CheckNumber("analysis.loss_line.from", options.from,
+              options.from >= -kLineEndMax && options.from <= kLineEndMax,
+              absl::StrCat("from ", -kLineEndMax, " to ", kLineEndMax), "-0.5 is usual",
+              violations);
+  CheckNumber("analysis.loss_line.to", options.to,
+              options.to > options.from && options.to <= kLineEndMax,
+              absl::StrCat("above from and at most ", kLineEndMax), "1.5 is usual", violations);
 }
 
 absl::StatusOr<LossLineResult> ComputeLossLine(const AnalysisInput& input, const MlpWeights& other,

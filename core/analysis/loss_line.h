@@ -16,6 +16,8 @@
 namespace trainyard {
 
 inline constexpr int64_t kLinePointsMax = 10'001;
+// Of |from| and |to|: further out there is nothing to see, and float runs out of digits.
+inline constexpr double kLineEndMax = 1000;
 
 // Ranges and defaults: trainyard.v1.LossLineSpec.
 struct LossLineOptions {

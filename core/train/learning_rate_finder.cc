@@ -81,8 +81,8 @@ void CheckLearningRateFinderOptions(const LearningRateFinderOptions& options,
                                     const TrainConfig& config,
                                     std::vector<FieldViolation>* violations) {
   const auto path = [](absl::string_view field) { return absl::StrCat(kPath, field); };
-  const bool start_ok = options.start > 0 && options.start < kLearningRateMax;
-  CheckNumber(path("start"), options.start, start_ok, "above 0 and below 1e6",
+  const bool start_ok = options.start >= kFinderRateMin && options.start < kLearningRateMax;
+  CheckNumber(path("start"), options.start, start_ok, "at least 1e-30 and below 1e6",
               "1e-7 is the default", violations);
   const bool end_ok = options.end <= kLearningRateMax && options.end > 0 &&
                       (!start_ok || options.end > options.start);

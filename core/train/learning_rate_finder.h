@@ -24,11 +24,13 @@
 
 namespace trainyard {
 
+// Below it no weight would move, and end / start might not be finite.
+inline constexpr double kFinderRateMin = 1e-30;
 inline constexpr int64_t kFinderStepsMin = 10;
 inline constexpr int64_t kFinderStepsMax = 10'000;
 
 struct LearningRateFinderOptions {
-  double start = 1e-7;  // > 0
+  double start = 1e-7;  // at least kFinderRateMin
   double end = 10;      // above start, at most 1e6
   int64_t steps = 100;  // kFinderStepsMin to kFinderStepsMax
 };
