@@ -343,7 +343,8 @@ absl::StatusOr<Matrix> BuildFeatures(std::span<const Column* const> columns,
   return features;
 }
 
-absl::StatusOr<Dataset> BuildDataset(const Table& table, const DataConfig& config, uint64_t seed) {
+absl::StatusOr<Dataset> BuildDataset(const Table& table, const DataConfig& config, uint64_t seed,
+                                     const Preprocessor* preprocessor) {
   Dataset dataset;
   dataset.config = config;
   TY_ASSIGN_OR_RETURN(const TableTargets all, EncodeRows(table, &dataset));
@@ -352,7 +353,10 @@ absl::StatusOr<Dataset> BuildDataset(const Table& table, const DataConfig& confi
 
   const RowSplit split = SplitRows(table.rows, config.split, all.targets.classes, seed);
   TY_RETURN_IF_ERROR(CheckWeightsTrain(all.weights, split.train, config));
-  dataset.preprocessor = Preprocessor::Fit(columns, split.train, config.scaling);
+  dataset.preprocessor = preprocessor != nullptr
+                             ? *preprocessor
+                             : Preprocessor::Fit(columns, split.train, config.scaling);
+  TY_CHECK(dataset.preprocessor.feature_count() == static_cast<int64_t>(columns.size()));
   const auto build = [&](const std::vector<int64_t>& rows, Part* part) -> absl::Status {
     TY_ASSIGN_OR_RETURN(Matrix features, BuildFeatures(columns, rows, dataset.preprocessor));
     *part = TakePart(std::move(features), all, config.task, dataset.output_count(), rows);

@@ -98,7 +98,7 @@ struct Dataset {
   DataConfig config;                 // resolved
   std::vector<std::string> classes;  // classification: sorted (numeric targets by value);
                                      // multi-label: label_columns; empty for regression
-  Preprocessor preprocessor;         // fitted on the training rows
+  Preprocessor preprocessor;         // fitted on the training rows, or given
   Part train, validation, test;
 
   int64_t feature_count() const { return train.features.cols(); }
@@ -138,11 +138,15 @@ absl::StatusOr<Matrix> BuildFeatures(std::span<const Column* const> columns,
                                      std::span<const int64_t> rows,
                                      const Preprocessor& preprocessor);
 
-// REQUIRES: `config` came out of ResolveDataConfig without violations for this table's schema.
+// `preprocessor`: what features are scaled by, of a model that knows them so; null: fitted on the
+// training rows, by `config`.
+// REQUIRES: `config` came out of ResolveDataConfig without violations for this table's schema;
+// `preprocessor` is one of its feature columns.
 // Errors: INVALID_ARGUMENT/INVALID_SPEC when the table does not fit `config` after all (a class too
 // small to stratify, no training row with a weight above 0, a value beyond float32 or otherwise
 // out of range).
-absl::StatusOr<Dataset> BuildDataset(const Table& table, const DataConfig& config, uint64_t seed);
+absl::StatusOr<Dataset> BuildDataset(const Table& table, const DataConfig& config, uint64_t seed,
+                                     const Preprocessor* preprocessor = nullptr);
 
 }  // namespace trainyard
 

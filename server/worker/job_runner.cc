@@ -94,6 +94,14 @@ absl::Status CheckResultSize(const v1::AnalysisResult& result) {
                     .in_force = absl::StrCat("at most ", limits::kAnswerBytesMax, " bytes")});
 }
 
+// Training checks its numbers: a model that could not be read back is a fault of this program, and
+// must not take the place of one.
+absl::Status NotStorable(const absl::Status& why) {
+  return MakeError(absl::StatusCode::kInternal,
+                   absl::StrCat("the trained model cannot be stored: ", why.message()),
+                   {.reason = ErrorReason::kInternal, .hint = "report this with the spec"});
+}
+
 // Empty when it cannot be read: the blob is asked for then.
 std::string ReadFile(const std::string& path) {
   std::ostringstream bytes;
@@ -201,6 +209,7 @@ absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Analyze(const v1::Assignmen
   if (!other_model.empty()) {
     TY_ASSIGN_OR_RETURN(Bundle bundle, LoadModel(assignment, other_model));
     TY_RETURN_IF_ERROR(CheckModel(other_model, bundle, job.config, job.dataset));
+    TY_RETURN_IF_ERROR(Rescale(other_model, job.dataset.preprocessor, &bundle));
     other = std::move(bundle.weights);
   }
   AnalysisReporter progress(reporter);
@@ -223,14 +232,21 @@ absl::StatusOr<JobRunner::Job> JobRunner::Load(const v1::Assignment& assignment)
   job.config = TrainConfigFromProto(assignment.resolved_spec(), &violations);
   if (!violations.empty()) return SpecError(std::move(violations));
   TY_ASSIGN_OR_RETURN(const std::shared_ptr<const Table> table, LoadTable(assignment));
-  TY_ASSIGN_OR_RETURN(job.dataset, BuildDataset(*table, job.config.data, job.config.seed));
   const std::string& analyzed = assignment.analysis().model();
   const std::string& model =
       analyzed.empty() ? assignment.resolved_spec().initial_model() : analyzed;
-  if (model.empty()) return job;
+  const DataConfig& data = job.config.data;
+  if (model.empty()) {
+    TY_ASSIGN_OR_RETURN(job.dataset, BuildDataset(*table, data, job.config.seed));
+    return job;
+  }
   TY_ASSIGN_OR_RETURN(Bundle bundle, LoadModel(assignment, model));
+  // Weights mean something only on features scaled as they were trained with. Other features are
+  // CheckModel's to refuse.
+  const bool fits = bundle.feature_columns == data.feature_columns;
+  TY_ASSIGN_OR_RETURN(job.dataset, BuildDataset(*table, data, job.config.seed,
+                                                fits ? &bundle.preprocessor : nullptr));
   TY_RETURN_IF_ERROR(CheckModel(model, bundle, job.config, job.dataset));
-  TY_RETURN_IF_ERROR(UsePreprocessor(bundle.preprocessor, *table, job.config, &job.dataset));
   job.network = std::move(bundle.weights);
   job.initial_digest = DigestOf(assignment, model);
   return job;
@@ -310,6 +326,8 @@ absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Store(const v1::Assignment&
     bundle.provenance.insert(bundle.provenance.begin() + 2,
                              {"initial_model_digest", job.initial_digest});
   }
+  const absl::Status storable = CheckBundle(bundle);
+  if (!storable.ok()) return NotStorable(storable);
   TY_ASSIGN_OR_RETURN(v1::JobOutcome::Succeeded succeeded, WriteResult(EncodeBundle(bundle)));
   const EvalResult& test = result.best.test;
   succeeded.set_stop_reason(EnumCast<v1::StopReason>(result.best.stop_reason));

@@ -1,5 +1,7 @@
 #include "server/worker/model_fit.h"
 
+#include <algorithm>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -18,13 +20,42 @@ bool SameShape(const LayerWeights& a, const LayerWeights& b) {
 
 std::string ShapeOf(const LayerWeights& layer) { return absl::StrCat(layer.in, " × ", layer.out); }
 
-void Scale(const Preprocessor& preprocessor, Part* part) {
-  std::vector<double> raw(static_cast<size_t>(part->features.cols()));
-  for (int64_t row = 0; row < part->rows(); ++row) {
-    const std::span<float> cells = part->features.row(row);
-    raw.assign(cells.begin(), cells.end());
-    preprocessor.Apply(raw, cells);
+bool SameScaling(const Preprocessor& a, const Preprocessor& b) {
+  return a.offsets() == b.offsets() && a.scales() == b.scales();
+}
+
+// Where a layer keeps what it adds to every row: subtracted from a running mean it is the same as
+// added to a bias.
+struct Constants {
+  std::vector<float>* values = nullptr;  // [out]; null when there is no such place
+  double sign = 1;
+};
+
+Constants ConstantsOf(LayerWeights* layer) {
+  if (!layer->biases.empty()) return {.values = &layer->biases};
+  if (layer->normalization != Normalization::kBatch) return {};
+  return {.values = &layer->running_means, .sign = -1};
+}
+
+// One feature's row of weights [out], for z = (x - to.offset)·to.scale instead of
+// x' = (x - from.offset)·from.scale. What that adds to every row goes to `sums` [out].
+void RescaleFeature(const Preprocessor& from, const Preprocessor& to, size_t feature,
+                    std::span<float> weights, std::vector<double>* sums) {
+  const double factor = from.scales()[feature];
+  const double shift = (to.offsets()[feature] - from.offsets()[feature]) * factor;
+  // A feature that is constant in `from` is 0 there whatever it is here.
+  const double ratio = factor == 0 ? 0 : factor / to.scales()[feature];
+  for (size_t unit = 0; unit < weights.size(); ++unit) {
+    (*sums)[unit] += weights[unit] * shift;
+    weights[unit] = static_cast<float>(weights[unit] * ratio);
   }
+}
+
+absl::Status CannotRescale(const std::string& name, const std::string& why) {
+  return MakeViolationsError(
+      ErrorReason::kInvalidSpec,
+      {{name, absl::StrCat("was trained with features scaled otherwise, and ", why,
+                           ": compare models of the same dataset, seed, split and scaling")}});
 }
 
 }  // namespace
@@ -51,21 +82,30 @@ absl::Status CheckModel(const std::string& name, const Bundle& bundle, const Tra
   return MakeViolationsError(ErrorReason::kInvalidSpec, std::move(violations));
 }
 
-absl::Status UsePreprocessor(const Preprocessor& preprocessor, const Table& table,
-                             const TrainConfig& config, Dataset* dataset) {
-  const Preprocessor& fitted = dataset->preprocessor;
-  if (fitted.offsets() == preprocessor.offsets() && fitted.scales() == preprocessor.scales()) {
-    return absl::OkStatus();
+absl::Status Rescale(const std::string& name, const Preprocessor& to, Bundle* bundle) {
+  const Preprocessor& from = bundle->preprocessor;
+  if (SameScaling(from, to)) return absl::OkStatus();
+  LayerWeights& first = bundle->weights.front();
+  if (first.residual) return CannotRescale(name, "its first layer passes them on (residual)");
+  const auto out = static_cast<size_t>(first.out);
+  std::vector<double> sums(out, 0.0);
+  for (size_t i = 0; i < bundle->feature_columns.size(); ++i) {
+    if (to.scales()[i] == 0 && from.scales()[i] != 0) {
+      return CannotRescale(name, absl::StrCat("\"", bundle->feature_columns[i],
+                                              "\" is constant in this one's training rows"));
+    }
+    RescaleFeature(from, to, i, std::span(first.weights).subspan(i * out, out), &sums);
   }
-  DataConfig unscaled = config.data;
-  unscaled.scaling = Scaling::kNone;
-  *dataset = Dataset();  // two of them at once would be twice the memory
-  TY_ASSIGN_OR_RETURN(*dataset, BuildDataset(table, unscaled, config.seed));
-  dataset->config.scaling = config.data.scaling;
-  dataset->preprocessor = preprocessor;
-  for (Part* part : {&dataset->train, &dataset->validation, &dataset->test}) {
-    Scale(preprocessor, part);
+  const Constants constants = ConstantsOf(&first);
+  const bool moves = std::any_of(sums.begin(), sums.end(), [](double sum) { return sum != 0; });
+  if (constants.values == nullptr && moves) {
+    return CannotRescale(name, "its first layer has no biases to take up the difference");
   }
+  for (size_t unit = 0; moves && unit < out; ++unit) {
+    float& value = (*constants.values)[unit];
+    value = static_cast<float>(value + constants.sign * sums[unit]);
+  }
+  bundle->preprocessor = to;
   return absl::OkStatus();
 }
 

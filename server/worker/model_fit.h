@@ -1,5 +1,5 @@
-// A stored model as the beginning of a job: whether its weights fit the job's network and data, and
-// the data scaled the way the model knows them.
+// A stored model in a job: whether its weights fit the job's network and data, and what they are on
+// features scaled otherwise.
 //
 // Thread-safety: pure functions.
 #ifndef TRAINYARD_SERVER_WORKER_MODEL_FIT_H_
@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "core/data/dataset.h"
-#include "core/data/table.h"
+#include "core/data/preprocessor.h"
 #include "core/model/bundle.h"
 #include "core/train/train_config.h"
 
@@ -20,12 +20,15 @@ namespace trainyard {
 absl::Status CheckModel(const std::string& name, const Bundle& bundle, const TrainConfig& config,
                         const Dataset& dataset);
 
-// Scales `dataset` as the model was trained: weights mean something only together with their
-// preprocessing. Does nothing where it is scaled so already (the same data and split).
-// REQUIRES: `dataset` is what BuildDataset made of `table` and `config`; the features are the
-// model's. Errors: those of BuildDataset.
-absl::Status UsePreprocessor(const Preprocessor& preprocessor, const Table& table,
-                             const TrainConfig& config, Dataset* dataset);
+// Rewrites the model for features scaled by `to`, so that its weights mean the same as those of a
+// network that learned with them: with x' = (x - o')·s' and z = (x - o)·s the first layer's weights
+// of a feature become w'·s'/s, and w'·(o - o')·s' goes to the biases. Predictions stay the same but
+// for the rounding of float32. Does nothing where both scale alike (the same data and split).
+// Errors: INVALID_ARGUMENT/INVALID_SPEC when no weights can say the same: a first layer with
+// residual, or without biases or BATCH normalisation where offsets differ; a feature that `to`
+// makes 0 and the model uses. `*bundle` is of no use then. REQUIRES: CheckModel passed; `to` is of
+// the model's features.
+absl::Status Rescale(const std::string& name, const Preprocessor& to, Bundle* bundle);
 
 }  // namespace trainyard
 

@@ -1,12 +1,15 @@
 #include "server/worker/job_runner.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 #include <sstream>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "core/base/check.h"
 #include "core/data/ingest.h"
 #include "core/data/table_codec.h"
@@ -33,7 +36,10 @@ class JobRunnerTest : public testing::Test {
   v1::Assignment Assign(absl::string_view csv, absl::string_view target, TrainConfig config = {}) {
     std::ostringstream bytes;
     bytes << std::ifstream(absl::StrCat(TY_SOURCE_DIR, "/tests/data/", csv)).rdbuf();
-    StringSource source(bytes.str());
+    return AssignBytes(bytes.str(), target, std::move(config));
+  }
+  v1::Assignment AssignBytes(const std::string& csv, absl::string_view target, TrainConfig config) {
+    StringSource source(csv);
     absl::StatusOr<IngestResult> ingested = ReadCsvTable(source, {});
     TY_CHECK(ingested.ok());
     const std::string table = EncodeTable(ingested->table);
@@ -271,6 +277,25 @@ TEST_F(JobRunnerTest, AnInitialModelIsWhereTrainingBeginsWithItsScaling) {
   EXPECT_TRUE(std::is_sorted(b.provenance.begin(), b.provenance.end()));
 }
 
+// Numbers that float32 keeps 128 apart: they are scaled before they become floats.
+TEST_F(JobRunnerTest, AnInitialModelKnowsALargeColumnToItsLastDigits) {
+  std::string csv = "unix_seconds,y\n";
+  for (int i = 0; i < 200; ++i) {
+    const double y = std::sin(i);
+    absl::StrAppendFormat(&csv, "%.3f,%.9f\n", 1.7e9 + 100 * y, y);
+  }
+  TrainConfig config{.batch_size = 1'000, .epochs = 10, .seed = 1};
+  config.optimizer.kind = OptimizerKind::kLbfgs;
+  const v1::JobOutcome first = Run(AssignBytes(csv, "y", config));
+  EXPECT_LT(Metric(first.succeeded().test_metrics(), "loss"), 1e-6);
+  v1::Assignment assignment = AssignBytes(csv, "y", StandStill(2));
+  assignment.mutable_resolved_spec()->clear_layers();
+  assignment.mutable_resolved_spec()->set_initial_model("models/first");
+  NameModel("models/first", first, &assignment);
+  const v1::JobOutcome second = Run(assignment);
+  EXPECT_LT(Metric(second.succeeded().test_metrics(), "loss"), 1e-6);
+}
+
 TEST_F(JobRunnerTest, AnInitialModelOfOtherDataIsTheUsersError) {
   const v1::JobOutcome other = Run(Assign("wdbc.csv", "diagnosis", StandStill(1)));
   v1::Assignment assignment = Assign("iris.csv", "species", StandStill(1));
@@ -293,6 +318,7 @@ class AnalysisRunTest : public JobRunnerTest {
     EXPECT_TRUE(result.ParseFromString(blobs_.blobs.at(outcome.succeeded().bundle_digest())));
     return result;
   }
+  v1::Assignment AssignTwo(const TrainConfig& a, const TrainConfig& b);
   // Fills in defaults as the server does.
   void SetAnalysis(const v1::AnalysisSpec& analysis, v1::Assignment* assignment) {
     std::vector<FieldViolation> violations;
@@ -378,6 +404,77 @@ TEST_F(AnalysisRunTest, ALineGoesFromOneModelToTheOther) {
   EXPECT_NEAR(result.loss_line().losses(0), Metric(first.succeeded().test_metrics(), "loss"), 1e-6);
   EXPECT_NEAR(result.loss_line().losses(4), Metric(second.succeeded().test_metrics(), "loss"),
               1e-6);
+}
+
+// Models "models/a" and "models/b" of the two configs, named in the assignment of the first.
+v1::Assignment AnalysisRunTest::AssignTwo(const TrainConfig& a, const TrainConfig& b) {
+  v1::Assignment assignment = Assign("iris.csv", "species", a);
+  const v1::JobOutcome first = Run(assignment);
+  const v1::JobOutcome second = Run(Assign("iris.csv", "species", b));
+  NameModel("models/a", first, &assignment);
+  NameModel("models/b", second, &assignment);
+  return assignment;
+}
+
+v1::AnalysisSpec LineToB() {
+  v1::AnalysisSpec analysis;
+  analysis.set_model("models/a");
+  analysis.set_part(v1::DATASET_PART_TEST);
+  analysis.mutable_loss_line()->set_other_model("models/b");
+  analysis.mutable_loss_line()->set_points(3);
+  analysis.mutable_loss_line()->set_from(0);
+  analysis.mutable_loss_line()->set_to(1);
+  return analysis;
+}
+
+// Another seed is another split, which scales features otherwise.
+TEST_F(AnalysisRunTest, ALineEndsInTheOtherModelHoweverThatWasScaled) {
+  const TrainConfig a{.layers = {{.units = 4}}, .epochs = 3, .seed = 1};
+  TrainConfig other_split = a;
+  other_split.seed = 2;
+  TrainConfig unscaled = other_split;
+  unscaled.data.scaling = Scaling::kNone;
+  TrainConfig normalised = a;
+  normalised.layers[0].bias = false;
+  normalised.layers[0].normalization = Normalization::kBatch;
+  TrainConfig normalised_b = normalised;
+  normalised_b.seed = 2;
+  const std::pair<TrainConfig, TrainConfig> pairs[] = {
+      {a, other_split}, {a, unscaled}, {unscaled, a}, {normalised, normalised_b}};
+  for (const auto& [from, to] : pairs) {
+    v1::Assignment assignment = AssignTwo(from, to);
+    SetAnalysis(LineToB(), &assignment);
+    const v1::AnalysisResult line = ResultOf(Run(assignment));
+    v1::AnalysisSpec there;
+    there.set_model("models/b");
+    there.set_part(v1::DATASET_PART_TEST);
+    there.mutable_loss_landscape()->set_resolution(3);
+    SetAnalysis(there, &assignment);
+    const double loss = ResultOf(Run(assignment)).loss_landscape().centre();
+    EXPECT_NEAR(line.loss_line().losses(2), loss, 1e-5);
+  }
+}
+
+TEST_F(AnalysisRunTest, ALineNeedsAFirstLayerThatTakesUpOtherScaling) {
+  TrainConfig a{.layers = {{.units = 4, .bias = false}}, .epochs = 1, .seed = 1};
+  TrainConfig b = a;
+  b.seed = 2;
+  v1::Assignment assignment = AssignTwo(a, b);
+  SetAnalysis(LineToB(), &assignment);
+  const v1::JobOutcome no_bias = Run(assignment);
+  EXPECT_EQ(no_bias.failed().reason(), v1::ERROR_REASON_INVALID_SPEC);
+  EXPECT_EQ(no_bias.failed().category(), v1::FAILURE_CATEGORY_USER);
+  EXPECT_THAT(no_bias.failed().message(), testing::HasSubstr("models/b"));
+  EXPECT_THAT(no_bias.failed().message(), testing::HasSubstr("no biases"));
+  a.layers[0] = b.layers[0] = {.units = 4, .residual = true};
+  assignment = AssignTwo(a, b);
+  SetAnalysis(LineToB(), &assignment);
+  EXPECT_THAT(Run(assignment).failed().message(), testing::HasSubstr("residual"));
+  b.seed = 1;
+  b.epochs = 2;
+  assignment = AssignTwo(a, b);
+  SetAnalysis(LineToB(), &assignment);
+  EXPECT_TRUE(Run(assignment).has_succeeded());  // the same scaling needs nothing
 }
 
 TEST_F(AnalysisRunTest, HalfAnAnalysisIsNone) {
