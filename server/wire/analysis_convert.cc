@@ -66,7 +66,19 @@ void SummaryToProto(const NumberSummary& summary, v1::LayerStatisticsResult::Sum
   Copy(summary.histogram, proto->mutable_histogram());
 }
 
-void ResolveCommon(v1::AnalysisSpec* analysis, Violations* violations) {
+// The learning-rate finder trains: on the training rows, in batches.
+void CheckChoosesNoRows(const v1::AnalysisSpec& analysis, Violations* violations) {
+  constexpr absl::string_view kWhy =
+      "is given with learning_rate_finder, which trains on all training rows: leave it out, or set "
+      "split and batch_size in the spec";
+  if (analysis.part() != v1::DATASET_PART_UNSPECIFIED) {
+    violations->push_back({"analysis.part", std::string(kWhy)});
+  }
+  if (analysis.has_rows_max()) violations->push_back({"analysis.rows_max", std::string(kWhy)});
+}
+
+void ResolveRows(v1::AnalysisSpec* analysis, Violations* violations) {
+  if (analysis->has_learning_rate_finder()) return CheckChoosesNoRows(*analysis, violations);
   if (analysis->part() == v1::DATASET_PART_UNSPECIFIED) {
     analysis->set_part(v1::DATASET_PART_TRAIN);
   }
@@ -82,6 +94,14 @@ Options Resolve(const Field<Options> (&fields)[kCount], Spec* spec) {
   const Options options = OptionsFromProto(*spec);
   WriteFields<Options>(options, fields, spec);
   return options;
+}
+
+// Of a spec whose target is not known neither are the features: names are taken on trust, because
+// the spec is refused anyway.
+std::vector<std::string> FeaturesOf(const TrainConfig& config,
+                                    const v1::DecisionBoundarySpec& spec) {
+  if (!config.data.feature_columns.empty()) return config.data.feature_columns;
+  return {spec.x_feature(), spec.y_feature()};
 }
 
 void ResolveKind(const TrainConfig& config, v1::AnalysisSpec* analysis, Violations* violations) {
@@ -103,7 +123,7 @@ void ResolveKind(const TrainConfig& config, v1::AnalysisSpec* analysis, Violatio
     case v1::AnalysisSpec::kDecisionBoundary:
       return CheckDecisionBoundaryOptions(
           Resolve(kDecisionBoundaryFields, analysis->mutable_decision_boundary()),
-          config.data.feature_columns, violations);
+          FeaturesOf(config, analysis->decision_boundary()), violations);
     case v1::AnalysisSpec::kHessian:
       return CheckHessianOptions(Resolve(kHessianFields, analysis->mutable_hessian()), violations);
     case v1::AnalysisSpec::kLearningRateFinder:
@@ -120,10 +140,10 @@ void ResolveKind(const TrainConfig& config, v1::AnalysisSpec* analysis, Violatio
 v1::AnalysisSpec ResolveAnalysis(const v1::AnalysisSpec& analysis, const v1::TrainingSpec& spec,
                                  Violations* violations) {
   AddUnknowns(analysis, "analysis", violations);
-  Violations ignored;  // the spec was checked when it was resolved
+  Violations ignored;  // the spec is checked when it is resolved
   const TrainConfig config = TrainConfigFromProto(spec, &ignored);
   v1::AnalysisSpec resolved = analysis;
-  ResolveCommon(&resolved, violations);
+  ResolveRows(&resolved, violations);
   ResolveKind(config, &resolved, violations);
   return resolved;
 }

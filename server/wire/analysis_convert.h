@@ -23,7 +23,8 @@ namespace trainyard {
 
 // `analysis` with every default filled in. All faults go to `violations`, with paths "analysis.…":
 // unknown fields and values, no kind, options out of range or that do not go with the spec.
-// REQUIRES: `spec` is resolved. Whether models exist and fit is not looked at.
+// REQUIRES: `spec` is resolved; it may have faults, which are not reported here. Whether models
+// exist and fit is not looked at.
 v1::AnalysisSpec ResolveAnalysis(const v1::AnalysisSpec& analysis, const v1::TrainingSpec& spec,
                                  std::vector<FieldViolation>* violations);
 

@@ -24,8 +24,8 @@
 namespace trainyard {
 
 // Unknown enum numbers and unknown fields become violations ("spec.layers[2]: field 9 is not known to this server"), with
-// "spec." in front of the path; so do explicit zeros of counts for which "none" is said by leaving them out. initial_model and
-// max_memory_bytes are not part of TrainConfig.
+// "spec." in front of the path; so do explicit zeros of counts for which "none" is said by leaving them out, and more than 100 metrics.
+// Unknown enum numbers are UNSPECIFIED in the config. initial_model and max_memory_bytes are not part of TrainConfig.
 TrainConfig TrainConfigFromProto(const v1::TrainingSpec& spec, std::vector<FieldViolation>* violations);
 // The inverse for resolved configs; initial_model and max_memory_bytes stay unset.
 v1::TrainingSpec TrainConfigToProto(const TrainConfig& config);

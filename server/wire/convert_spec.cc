@@ -14,6 +14,8 @@ namespace {
 
 using Violations = std::vector<FieldViolation>;
 
+constexpr int kMetricsMax = 100;
+
 constexpr Field<OptimizerConfig> kOptimizerFields[] = {
     {"learning_rate", &OptimizerConfig::learning_rate},
     {"momentum", &OptimizerConfig::momentum},
@@ -106,6 +108,15 @@ void Replace(To value, From unspecified, To* out) {
 
 std::vector<std::string> Strings(const google::protobuf::RepeatedPtrField<std::string>& strings) {
   return {strings.begin(), strings.end()};
+}
+
+// At most kMetricsMax of them: core compares each with each.
+std::vector<std::string> MetricsFromProto(const v1::TrainingSpec& spec, Violations* violations) {
+  if (spec.metrics_size() <= kMetricsMax) return Strings(spec.metrics());
+  violations->push_back(
+      {"spec.metrics", absl::StrCat("has ", spec.metrics_size(), " names; at most ", kMetricsMax,
+                                    ": name those you will look at, each once")});
+  return {spec.metrics().begin(), spec.metrics().begin() + kMetricsMax};
 }
 
 DataConfig DataConfigFromProto(const v1::TrainingSpec& spec) {
@@ -264,7 +275,7 @@ TrainConfig TrainConfigFromProto(const v1::TrainingSpec& spec, Violations* viola
   config.early_stopping.enabled = spec.has_early_stopping();
   ReadFields<EarlyStoppingConfig>(spec.early_stopping(), kEarlyStoppingFields,
                                   &config.early_stopping);
-  config.metrics = Strings(spec.metrics());
+  config.metrics = MetricsFromProto(spec, violations);
   ReadFields<TrainConfig>(spec, kCountFields, &config);
   ReadFields<TrainConfig>(spec, kNonZeroFields, &config);
   CheckNonZero(spec, violations);

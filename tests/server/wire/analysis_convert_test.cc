@@ -2,6 +2,9 @@
 
 #include <google/protobuf/unknown_field_set.h>
 
+#include <limits>
+#include <utility>
+
 #include "server/wire/convert.h"
 #include "tests/support/status_matchers.h"
 
@@ -94,6 +97,70 @@ TEST(AnalysisConvertTest, EveryFaultAtOnceWithItsPath) {
   EXPECT_THAT(fields,
               testing::UnorderedElementsAre("analysis", "analysis.part", "analysis.rows_max",
                                             "analysis.decision_boundary.x_feature"));
+}
+
+TEST(AnalysisConvertTest, AnUnknownPartIsAFaultWhateverItsNumber) {
+  for (const int number : {99, 255, 256, -1}) {
+    v1::AnalysisSpec analysis;
+    analysis.set_part(static_cast<v1::DatasetPart>(number));
+    analysis.mutable_hessian();
+    const std::vector<FieldViolation> faults = FaultsOf(analysis);
+    ASSERT_EQ(faults.size(), 1u);
+    EXPECT_EQ(faults[0].field, "analysis.part");
+  }
+}
+
+TEST(AnalysisConvertTest, TheLearningRateFinderChoosesNoRows) {
+  v1::AnalysisSpec analysis;
+  analysis.mutable_learning_rate_finder();
+  std::vector<FieldViolation> violations;
+  const v1::AnalysisSpec resolved = ResolveAnalysis(analysis, Spec(), &violations);
+  EXPECT_TRUE(violations.empty());
+  EXPECT_TRUE(FaultsOf(resolved).empty());  // resolves to itself
+  analysis.set_part(v1::DATASET_PART_TRAIN);
+  analysis.set_rows_max(10);
+  std::vector<std::string> fields;
+  for (const FieldViolation& violation : FaultsOf(analysis)) fields.push_back(violation.field);
+  EXPECT_THAT(fields, testing::UnorderedElementsAre("analysis.part", "analysis.rows_max"));
+}
+
+TEST(AnalysisConvertTest, LinesAndRatesHaveBounds) {
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  const std::pair<double, double> lines[] = {{-1000.5, 0}, {kNan, 0}, {0, 1000.5},
+                                             {0, kNan},    {1, 1},    {-1e308, 1e308}};
+  for (const auto& [from, to] : lines) {
+    v1::AnalysisSpec analysis;
+    analysis.mutable_loss_line()->set_from(from);
+    analysis.mutable_loss_line()->set_to(to);
+    ASSERT_FALSE(FaultsOf(analysis).empty()) << from << " to " << to;
+    EXPECT_THAT(FaultsOf(analysis)[0].field, testing::StartsWith("analysis.loss_line."));
+    EXPECT_THAT(FaultsOf(analysis)[0].description, testing::HasSubstr("1000"));
+  }
+  v1::AnalysisSpec line;
+  line.mutable_loss_line()->set_from(-1000);
+  line.mutable_loss_line()->set_to(1000);
+  EXPECT_TRUE(FaultsOf(line).empty());
+
+  v1::AnalysisSpec finder;
+  finder.mutable_learning_rate_finder()->set_start(1e-30);
+  finder.mutable_learning_rate_finder()->set_end(1e6);
+  EXPECT_TRUE(FaultsOf(finder).empty());
+  finder.mutable_learning_rate_finder()->set_start(9e-31);
+  ASSERT_EQ(FaultsOf(finder).size(), 1u);
+  EXPECT_EQ(FaultsOf(finder)[0].field, "analysis.learning_rate_finder.start");
+  EXPECT_THAT(FaultsOf(finder)[0].description, testing::HasSubstr("1e-30"));
+}
+
+TEST(AnalysisConvertTest, FeaturesOfAFaultySpecAreNotHeldAgainstAPicture) {
+  v1::TrainingSpec spec = Spec();
+  spec.clear_feature_columns();
+  v1::AnalysisSpec analysis;
+  analysis.mutable_decision_boundary()->set_x_feature("height");
+  analysis.mutable_decision_boundary()->set_y_feature("height");
+  std::vector<FieldViolation> violations;
+  ResolveAnalysis(analysis, spec, &violations);
+  ASSERT_EQ(violations.size(), 1u);
+  EXPECT_EQ(violations[0].field, "analysis.decision_boundary.y_feature");
 }
 
 // Every singular field of the message is set, and every repeated one has entries.
