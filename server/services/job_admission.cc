@@ -43,30 +43,26 @@ absl::Status CheckTraining(const v1::CreateTrainingJobRequest& request) {
   return InvalidRequest(std::move(violations));
 }
 
-absl::Status CheckAnalysis(const v1::CreateAnalysisRequest& request) {
+// Names of what must be looked up before anything else can be checked.
+void CheckAnalysisNames(const v1::CreateAnalysisRequest& request, Violations* violations) {
   const v1::AnalysisSpec& analysis = request.analysis();
-  Violations violations;
-  CheckDisplayName("display_name", request.display_name(), &violations);
-  CheckRequestId(request.request_id(), &violations);
-  const bool has_model = !analysis.model().empty();
-  // With a model both may be left out.
-  if (!has_model || !request.dataset().empty()) {
-    CheckDatasetName("dataset", request.dataset(), &violations);
+  // With a model it may be left out.
+  if (analysis.model().empty() || !request.dataset().empty()) {
+    CheckDatasetName("dataset", request.dataset(), violations);
   }
-  if (has_model && request.has_spec()) {
-    violations.push_back(
-        {"spec", "is given together with analysis.model, which has one; leave one of both out"});
+  CheckModelName("spec.initial_model", request.spec().initial_model(), violations);
+  CheckModelName("analysis.model", analysis.model(), violations);
+  CheckModelName("analysis.loss_line.other_model", analysis.loss_line().other_model(), violations);
+}
+
+void CheckAnalysisForm(const v1::CreateAnalysisRequest& request, Violations* violations) {
+  const v1::AnalysisSpec& analysis = request.analysis();
+  CheckDisplayName("display_name", request.display_name(), violations);
+  CheckRequestId(request.request_id(), violations);
+  if (!analysis.model().empty()) CheckBesideModel(request.spec(), violations);
+  if (analysis.has_loss_line() && analysis.loss_line().other_model().empty()) {
+    violations->push_back({"analysis.loss_line.other_model", "is missing; give models/{id}"});
   }
-  CheckModelName("spec.initial_model", request.spec().initial_model(), &violations);
-  CheckModelName("analysis.model", analysis.model(), &violations);
-  if (analysis.has_loss_line()) {
-    const std::string& other = analysis.loss_line().other_model();
-    CheckModelName("analysis.loss_line.other_model", other, &violations);
-    if (other.empty()) {
-      violations.push_back({"analysis.loss_line.other_model", "is missing; give models/{id}"});
-    }
-  }
-  return InvalidRequest(std::move(violations));
 }
 
 template <typename Request>
@@ -114,29 +110,50 @@ absl::StatusOr<v1::TrainingJob> JobAdmission::Submit(const Submission& submissio
 absl::StatusOr<v1::TrainingJob> JobAdmission::PrepareTraining(
     const v1::CreateTrainingJobRequest& request, const Principal& principal) {
   TY_RETURN_IF_ERROR(CheckTraining(request));
-  const v1::TrainingJob& job = request.training_job();
-  return NewJob(job.spec(), job.dataset(), job.display_name(), principal);
+  const v1::TrainingJob& wanted = request.training_job();
+  Violations violations;
+  TY_ASSIGN_OR_RETURN(v1::TrainingJob job, NewJob(wanted.spec(), wanted.dataset(),
+                                                  wanted.display_name(), principal, &violations));
+  if (violations.empty()) return job;
+  return MakeViolationsError(ErrorReason::kInvalidSpec, std::move(violations));
 }
 
 absl::StatusOr<v1::TrainingJob> JobAdmission::PrepareAnalysis(
     const v1::CreateAnalysisRequest& request, const Principal& principal) {
-  TY_RETURN_IF_ERROR(CheckAnalysis(request));
-  TY_ASSIGN_OR_RETURN(const Subject subject, FindSubject(request));
-  TY_ASSIGN_OR_RETURN(v1::TrainingJob job,
-                      NewJob(subject.spec, subject.dataset, request.display_name(), principal));
   Violations violations;
+  CheckAnalysisNames(request, &violations);
+  const bool can_look_up = violations.empty();
+  CheckAnalysisForm(request, &violations);
+  if (!can_look_up) return InvalidRequest(std::move(violations));
+  const bool well_formed = violations.empty();
+
+  TY_ASSIGN_OR_RETURN(const Subject subject, FindSubject(request));
+  const size_t before = violations.size();
+  TY_ASSIGN_OR_RETURN(v1::TrainingJob job, NewJob(subject.spec, subject.dataset,
+                                                  request.display_name(), principal, &violations));
+  const bool spec_ok = violations.size() == before;
+  *job.mutable_analysis() = ResolveAnalysis(request.analysis(), job.resolved_spec(), &violations);
+  if (spec_ok) TY_RETURN_IF_ERROR(CheckSubject(subject, job, &violations));
+  if (violations.empty()) return job;
+  return MakeViolationsError(well_formed ? ErrorReason::kInvalidSpec : ErrorReason::kInvalidRequest,
+                             std::move(violations));
+}
+
+absl::Status JobAdmission::CheckSubject(const Subject& subject, const v1::TrainingJob& job,
+                                        Violations* violations) {
   const v1::TrainingSpec& resolved = job.resolved_spec();
-  *job.mutable_analysis() = ResolveAnalysis(request.analysis(), resolved, &violations);
-  if (request.analysis().has_loss_line()) {
-    TY_ASSIGN_OR_RETURN(const v1::Model other,
-                        models_->Get(request.analysis().loss_line().other_model()));
-    CheckModelFits(other, resolved, "analysis.loss_line.other_model", &violations);
+  const std::string& other_model = job.analysis().loss_line().other_model();
+  if (!other_model.empty()) {
+    TY_ASSIGN_OR_RETURN(const v1::Model other, models_->Get(other_model));
+    CheckModelFits(other, resolved, "analysis.loss_line.other_model", violations);
   }
   if (subject.model.has_value()) {
-    CheckModelFits(*subject.model, resolved, "analysis.model", &violations);
+    CheckModelFits(*subject.model, resolved, "analysis.model", violations);
   }
-  if (violations.empty()) return job;
-  return MakeViolationsError(ErrorReason::kInvalidSpec, std::move(violations));
+  if (!job.analysis().has_linear_collapse()) return absl::OkStatus();
+  TY_ASSIGN_OR_RETURN(const v1::Dataset dataset, datasets_->Get(job.dataset()));
+  CheckCollapseFits(resolved, dataset, violations);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<JobAdmission::Subject> JobAdmission::FindSubject(
@@ -144,7 +161,8 @@ absl::StatusOr<JobAdmission::Subject> JobAdmission::FindSubject(
   const std::string& name = request.analysis().model();
   if (name.empty()) return Subject{request.spec(), request.dataset(), std::nullopt};
   TY_ASSIGN_OR_RETURN(v1::Model model, models_->Get(name));
-  Subject subject{SpecOf(model, limits_), request.dataset(), std::nullopt};
+  Subject subject{SpecOf(model, request.analysis(), request.spec(), limits_), request.dataset(),
+                  std::nullopt};
   if (subject.dataset.empty()) {
     const absl::StatusOr<v1::TrainingJob> job = jobs_->Get(model.training_job());
     if (absl::IsNotFound(job.status())) {
@@ -162,7 +180,8 @@ absl::StatusOr<JobAdmission::Subject> JobAdmission::FindSubject(
 absl::StatusOr<v1::TrainingJob> JobAdmission::NewJob(const v1::TrainingSpec& spec,
                                                      const std::string& dataset_name,
                                                      const std::string& display_name,
-                                                     const Principal& principal) {
+                                                     const Principal& principal,
+                                                     Violations* violations) {
   TY_ASSIGN_OR_RETURN(const v1::Dataset dataset, datasets_->Get(dataset_name));
   TY_RETURN_IF_ERROR(CheckReady(dataset));
   v1::Model initial;
@@ -171,7 +190,8 @@ absl::StatusOr<v1::TrainingJob> JobAdmission::NewJob(const v1::TrainingSpec& spe
   }
   TY_ASSIGN_OR_RETURN(
       JobSpec resolved,
-      ResolveJobSpec(spec, dataset, limits_, spec.initial_model().empty() ? nullptr : &initial));
+      ResolveJobSpec(spec, dataset, limits_, spec.initial_model().empty() ? nullptr : &initial,
+                     violations));
   v1::TrainingJob job;
   job.set_owner(principal.owner);
   job.set_display_name(display_name);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/base/error_info.h"
 #include "server/jobs/job_manager.h"
 #include "server/metrics/metrics.h"
 #include "server/rpc/call_scope.h"
@@ -57,10 +58,14 @@ class JobAdmission {
     std::optional<v1::Model> model;
   };
   absl::StatusOr<Subject> FindSubject(const v1::CreateAnalysisRequest& request);
-  // The record of a job that computes `spec` on `dataset`.
+  // Whether models and result of an analysis go with its spec, which has no faults.
+  absl::Status CheckSubject(const Subject& subject, const v1::TrainingJob& job,
+                            std::vector<FieldViolation>* violations);
+  // The record of a job that computes `spec` on `dataset`. Faults of the spec go to `violations`.
   absl::StatusOr<v1::TrainingJob> NewJob(const v1::TrainingSpec& spec, const std::string& dataset,
                                          const std::string& display_name,
-                                         const Principal& principal);
+                                         const Principal& principal,
+                                         std::vector<FieldViolation>* violations);
 
   const ServiceLimits limits_;
   Metrics* const metrics_;

@@ -9,11 +9,14 @@
 #include "core/base/status_macros.h"
 #include "core/train/train_config.h"
 #include "server/wire/convert.h"
+#include "server/wire/unknown_fields.h"
 
 namespace trainyard {
 namespace {
 
 constexpr absl::Duration kRuntimeMin = absl::Milliseconds(100);
+// W' and b' as doubles, and 1 KiB for the rest of a result.
+constexpr int64_t kCollapsedNumbersMax = (limits::kAnswerBytesMax - 1024) / 8;
 
 absl::Status CheckSize(const v1::TrainingSpec& spec) {
   const size_t size = spec.ByteSizeLong();
@@ -21,7 +24,10 @@ absl::Status CheckSize(const v1::TrainingSpec& spec) {
   return MakeError(absl::StatusCode::kResourceExhausted,
                    absl::StrCat("the spec has ", size, " bytes"),
                    {.reason = ErrorReason::kTooLarge,
-                    .hint = "name fewer columns, e.g. with exclude_columns",
+                    .hint = spec.initial_weights_size() > 0
+                                ? "start from a stored model with initial_model instead of "
+                                  "initial_weights"
+                                : "name fewer columns, e.g. with exclude_columns",
                     .in_force = absl::StrCat("at most ", limits::kSpecBytesMax, " bytes")});
 }
 
@@ -90,6 +96,33 @@ std::string DifferenceOf(const TrainConfig& there, const TrainConfig& here) {
   return "";
 }
 
+bool IsLinear(const TrainConfig& config) {
+  return std::all_of(config.layers.begin(), config.layers.end(), [](const LayerConfig& layer) {
+    return layer.activation == Activation::kIdentity &&
+           layer.normalization != Normalization::kLayer;
+  });
+}
+
+// How long a training goes on, and what is seen of it.
+void ClearCourse(v1::TrainingSpec* spec) {
+  spec->set_epochs(1);
+  spec->clear_max_steps();
+  spec->clear_schedule();
+  spec->clear_early_stopping();
+  spec->clear_evaluation_interval();
+  spec->clear_seed_count();
+  spec->clear_step_event_interval();
+  spec->clear_metrics();
+}
+
+// How a step is done. A batch of everything leaves no last one too small for normalisation.
+void ClearSteps(v1::TrainingSpec* spec) {
+  spec->set_batch_size(limits::kBatchSizeMax);
+  spec->clear_accumulation_steps();
+  spec->clear_optimizer();
+  spec->clear_precision();
+}
+
 // ResolveTrainConfig does not know where in a request its config came from.
 void AddSpecPrefix(std::vector<FieldViolation>* violations, size_t from) {
   for (size_t i = from; i < violations->size(); ++i) {
@@ -117,44 +150,87 @@ void CheckModelFits(const v1::Model& model, const v1::TrainingSpec& resolved,
   if (!difference.empty()) add(difference);
 }
 
-v1::TrainingSpec SpecOf(const v1::Model& model, const ServiceLimits& limits) {
+void CheckCollapseFits(const v1::TrainingSpec& resolved, const v1::Dataset& dataset,
+                       std::vector<FieldViolation>* violations) {
+  std::vector<FieldViolation> ignored;
+  const TrainConfig config = TrainConfigFromProto(resolved, &ignored);
+  const auto features = static_cast<int64_t>(config.data.feature_columns.size());
+  const int64_t outputs = OutputCountOf(config, SchemaFromProto(dataset));
+  const int64_t count = (features + 1) * outputs;
+  // A network that is not linear has a reason as its result, whatever its size.
+  if (count <= kCollapsedNumbersMax || !IsLinear(config)) return;
+  violations->push_back(
+      {"analysis.linear_collapse",
+       absl::StrCat("would leave ", count, " numbers (", features, " features and a bias for ",
+                    outputs, " outputs); at most ", kCollapsedNumbersMax,
+                    " fit into an answer: analyse a network with fewer features or outputs")});
+}
+
+v1::TrainingSpec SpecOf(const v1::Model& model, const v1::AnalysisSpec& analysis,
+                        const v1::TrainingSpec& wanted, const ServiceLimits& limits) {
   v1::TrainingSpec spec = model.spec();
   spec.clear_initial_model();
   spec.clear_initial_weights();
   spec.clear_max_runtime();
   spec.clear_max_memory_bytes();
-  spec.clear_step_event_interval();
+  ClearCourse(&spec);
+  if (!analysis.has_learning_rate_finder()) ClearSteps(&spec);
   spec.set_threads(std::clamp(spec.threads(), 1, std::max(limits.job_threads_max, 1)));
+  if (wanted.has_threads()) spec.set_threads(wanted.threads());
+  if (wanted.has_max_runtime()) *spec.mutable_max_runtime() = wanted.max_runtime();
+  if (wanted.has_max_memory_bytes()) spec.set_max_memory_bytes(wanted.max_memory_bytes());
   return spec;
+}
+
+void CheckBesideModel(const v1::TrainingSpec& wanted, std::vector<FieldViolation>* violations) {
+  v1::TrainingSpec rest = wanted;
+  rest.clear_threads();
+  rest.clear_max_runtime();
+  rest.clear_max_memory_bytes();
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  rest.GetReflection()->ListFields(rest, &fields);
+  for (const google::protobuf::FieldDescriptor* field : fields) {
+    violations->push_back({absl::StrCat("spec.", field->name()),
+                           "is given together with analysis.model, which has one; leave one of "
+                           "both out"});
+    rest.GetReflection()->ClearField(&rest, field);
+  }
+  AddUnknowns(rest, "spec", violations);  // nothing else is left
 }
 
 absl::StatusOr<JobSpec> ResolveJobSpec(const v1::TrainingSpec& spec, const v1::Dataset& dataset,
                                        const ServiceLimits& limits,
                                        const v1::Model* initial_model) {
-  TY_RETURN_IF_ERROR(CheckSize(spec));
   std::vector<FieldViolation> violations;
-  TrainConfig config = TrainConfigFromProto(spec, &violations);
+  absl::StatusOr<JobSpec> job = ResolveJobSpec(spec, dataset, limits, initial_model, &violations);
+  if (!job.ok() || violations.empty()) return job;
+  return MakeViolationsError(ErrorReason::kInvalidSpec, std::move(violations));
+}
+
+absl::StatusOr<JobSpec> ResolveJobSpec(const v1::TrainingSpec& spec, const v1::Dataset& dataset,
+                                       const ServiceLimits& limits, const v1::Model* initial_model,
+                                       std::vector<FieldViolation>* violations) {
+  TY_RETURN_IF_ERROR(CheckSize(spec));
+  const size_t before = violations->size();
+  TrainConfig config = TrainConfigFromProto(spec, violations);
   // Checked here, with this server's limit; core then sees a value that is right for it and reports
   // nothing twice.
-  config.runtime_seconds_max = absl::ToDoubleSeconds(CheckRuntime(spec, limits, &violations));
-  CheckMemory(spec, limits, &violations);
-  CheckThreads(spec, limits, &violations);
+  config.runtime_seconds_max = absl::ToDoubleSeconds(CheckRuntime(spec, limits, violations));
+  CheckMemory(spec, limits, violations);
+  CheckThreads(spec, limits, violations);
   JobSpec job;
-  const size_t own = violations.size();
-  config = ResolveTrainConfig(config, SchemaFromProto(dataset), &violations, &job.warnings);
-  AddSpecPrefix(&violations, own);
+  const size_t own = violations->size();
+  config = ResolveTrainConfig(config, SchemaFromProto(dataset), violations, &job.warnings);
+  AddSpecPrefix(violations, own);
   if (!spec.initial_model().empty() && spec.initial_weights_size() > 0) {
-    violations.push_back(
+    violations->push_back(
         {"spec.initial_weights", "are given together with initial_model; leave one of both out"});
   }
   job.resolved = TrainConfigToProto(config);
   job.resolved.set_initial_model(spec.initial_model());
   // A network that is faulty itself is not compared with another one.
-  if (violations.empty() && initial_model != nullptr) {
-    CheckModelFits(*initial_model, job.resolved, "spec.initial_model", &violations);
-  }
-  if (!violations.empty()) {
-    return MakeViolationsError(ErrorReason::kInvalidSpec, std::move(violations));
+  if (violations->size() == before && initial_model != nullptr) {
+    CheckModelFits(*initial_model, job.resolved, "spec.initial_model", violations);
   }
   if (spec.has_max_memory_bytes()) {
     job.resolved.set_max_memory_bytes(spec.max_memory_bytes());

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "core/base/error_info.h"
 #include "server/services/service_limits.h"
+#include "trainyard/v1/analysis_spec.pb.h"
 #include "trainyard/v1/dataset.pb.h"
 #include "trainyard/v1/job.pb.h"
 #include "trainyard/v1/model.pb.h"
@@ -30,15 +31,32 @@ absl::StatusOr<JobSpec> ResolveJobSpec(const v1::TrainingSpec& spec, const v1::D
                                        const ServiceLimits& limits,
                                        const v1::Model* initial_model = nullptr);
 
+// The same with faults added to `violations`, for a caller who has more of them. A spec with faults
+// is resolved as far as it goes. Errors: RESOURCE_EXHAUSTED/TOO_LARGE.
+absl::StatusOr<JobSpec> ResolveJobSpec(const v1::TrainingSpec& spec, const v1::Dataset& dataset,
+                                       const ServiceLimits& limits, const v1::Model* initial_model,
+                                       std::vector<FieldViolation>* violations);
+
 // Whether the weights of `model` can be those of a resolved spec's network: every difference in
 // task, features, labels and layers is a violation of `field`. Names of classes are known to the
 // worker only. Dropout may differ.
 void CheckModelFits(const v1::Model& model, const v1::TrainingSpec& resolved,
                     const std::string& field, std::vector<FieldViolation>* violations);
 
-// The spec of a model as one for another job: without what said where its training began and how
-// long it could run.
-v1::TrainingSpec SpecOf(const v1::Model& model, const ServiceLimits& limits);
+// What a linear collapse leaves grows with the network: a violation of "analysis.linear_collapse"
+// when it would not fit into an answer. `resolved` has no faults.
+void CheckCollapseFits(const v1::TrainingSpec& resolved, const v1::Dataset& dataset,
+                       std::vector<FieldViolation>* violations);
+
+// The spec of a model as that of an analysis of it: data, network and loss of the model, without
+// what only its training needed, so that no rule about training refuses the analysis. The
+// learning-rate finder takes steps as the model's training did. What `wanted` may say beside a
+// model (threads, max_runtime, max_memory_bytes) goes before the model's.
+v1::TrainingSpec SpecOf(const v1::Model& model, const v1::AnalysisSpec& analysis,
+                        const v1::TrainingSpec& wanted, const ServiceLimits& limits);
+
+// Every field of `wanted` that may not be given beside a model is a violation "spec.…".
+void CheckBesideModel(const v1::TrainingSpec& wanted, std::vector<FieldViolation>* violations);
 
 }  // namespace trainyard
 

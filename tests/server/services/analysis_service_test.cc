@@ -92,6 +92,12 @@ TEST_F(AnalysisServiceTest, AModelBringsItsSpecAndItsDataset) {
   request.mutable_spec()->set_target_column("species");
   EXPECT_THAT(Create(request), HasReason(ErrorReason::kInvalidRequest));
   request.clear_spec();
+  request.mutable_spec()->mutable_max_runtime()->set_seconds(30);
+  request.mutable_spec()->set_max_memory_bytes(int64_t{1} << 30);
+  ASSERT_OK_AND_ASSIGN(const v1::TrainingJob limited, Create(request));
+  EXPECT_EQ(limited.resolved_spec().max_runtime().seconds(), 30);
+  EXPECT_EQ(limited.resolved_spec().max_memory_bytes(), int64_t{1} << 30);
+  request.clear_spec();
   ASSERT_THAT(CallWith(server_.jobs(), &Jobs::DeleteTrainingJob,
                        Named<v1::DeleteTrainingJobRequest>(trained.name())),
               IsOk());
@@ -120,6 +126,25 @@ TEST_F(AnalysisServiceTest, FaultsHaveTheirPaths) {
   EXPECT_THAT(
       ViolatedFields(Create(request).status()),
       testing::UnorderedElementsAre("dataset", "request_id", "analysis.loss_line.other_model"));
+  request.set_dataset(dataset_);
+  request.mutable_spec()->set_target_column("specis");
+  request.mutable_spec()->mutable_optimizer()->set_learning_rate(-1);
+  request.mutable_analysis()->mutable_loss_line()->set_points(1);
+  const auto all = Create(request);
+  EXPECT_THAT(all, HasReason(ErrorReason::kInvalidRequest));
+  EXPECT_THAT(ViolatedFields(all.status()),
+              testing::UnorderedElementsAre("request_id", "analysis.loss_line.other_model",
+                                            "spec.target_column", "spec.optimizer.learning_rate",
+                                            "analysis.loss_line.points"));
+  request.clear_request_id();
+  request.mutable_analysis()->mutable_decision_boundary()->set_x_feature("petal_length");
+  request.mutable_analysis()->mutable_decision_boundary()->set_y_feature("petal_width");
+  request.mutable_analysis()->mutable_decision_boundary()->set_resolution(1);
+  const auto two = Create(request);
+  EXPECT_THAT(two, HasReason(ErrorReason::kInvalidSpec));
+  EXPECT_THAT(ViolatedFields(two.status()),
+              testing::UnorderedElementsAre("spec.target_column", "spec.optimizer.learning_rate",
+                                            "analysis.decision_boundary.resolution"));
   request = Request();
   request.clear_analysis();
   EXPECT_THAT(ViolatedFields(Create(request).status()), testing::ElementsAre("analysis"));
@@ -127,6 +152,30 @@ TEST_F(AnalysisServiceTest, FaultsHaveTheirPaths) {
   request.mutable_analysis()->set_model("models/nowhere");
   request.clear_spec();
   EXPECT_THAT(Create(request), HasReason(ErrorReason::kNotFound));
+}
+
+// Of 152 rows 106 train, of which batches of 7 leave one for the last: refused in training with
+// BATCH normalisation. An analysis of a model goes by no batches.
+TEST_F(AnalysisServiceTest, AnotherDatasetNeedNotSuitTheModelsTraining) {
+  const v1::TrainingJob trained = Trained([](v1::TrainingSpec* spec) {
+    spec->mutable_layers(0)->set_normalization(v1::NORMALIZATION_BATCH);
+    spec->set_batch_size(7);
+  });
+  std::string csv = ReadTestData("iris.csv");
+  const std::string last_row = csv.substr(csv.rfind('\n', csv.size() - 2) + 1);
+  csv += last_row + last_row;
+  const std::string other = server_.Upload(csv);
+  v1::CreateTrainingJobRequest training;
+  training.mutable_training_job()->set_dataset(other);
+  *training.mutable_training_job()->mutable_spec() = trained.spec();
+  EXPECT_THAT(CallWith(server_.jobs(), &Jobs::CreateTrainingJob, training),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("leaves 1 of the")));
+  v1::CreateAnalysisRequest request;
+  request.set_dataset(other);
+  request.mutable_analysis()->set_model(trained.model());
+  request.mutable_analysis()->mutable_loss_landscape()->set_resolution(3);
+  ASSERT_OK_AND_ASSIGN(const v1::TrainingJob job, Create(request));
+  EXPECT_EQ(server_.Wait(job.name()).state(), v1::JOB_STATE_SUCCEEDED);
 }
 
 TEST_F(AnalysisServiceTest, ALineNeedsAModelOfTheSameShape) {

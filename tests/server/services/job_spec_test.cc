@@ -1,5 +1,6 @@
 #include "server/services/job_spec.h"
 
+#include <google/protobuf/unknown_field_set.h>
 #include <google/protobuf/util/message_differencer.h>
 
 #include "absl/strings/str_cat.h"
@@ -144,11 +145,187 @@ TEST(JobSpecTest, AModelsSpecFitsTheServerItIsUsedOn) {
   v1::TrainingSpec spec = SmallSpec();
   spec.set_threads(2);
   const v1::TrainingSpec again = SpecOf(
-      ModelOf(spec),
+      ModelOf(spec), {}, {},
       {.job_runtime_max = absl::Minutes(1), .job_memory_bytes_max = 1 << 28, .job_threads_max = 1});
   EXPECT_EQ(again.threads(), 1);
   EXPECT_FALSE(again.has_max_runtime());
   EXPECT_FALSE(again.has_max_memory_bytes());
+  v1::TrainingSpec wanted;
+  wanted.set_threads(2);
+  wanted.mutable_max_runtime()->set_seconds(3);
+  wanted.set_max_memory_bytes(1 << 27);
+  wanted.set_target_column("a");
+  const v1::TrainingSpec asked = SpecOf(ModelOf(spec), {}, wanted, kLimits);
+  EXPECT_EQ(asked.threads(), 2);
+  EXPECT_EQ(asked.max_runtime().seconds(), 3);
+  EXPECT_EQ(asked.max_memory_bytes(), 1 << 27);
+  EXPECT_EQ(asked.target_column(), "y");
+}
+
+// As a model that was trained on other data, or on another machine, would have them.
+TEST(JobSpecTest, RulesAboutTrainingDoNotRefuseAnalyses) {
+  v1::TrainingSpec spec = SmallSpec();
+  v1::LayerSpec* layer = spec.add_layers();
+  layer->set_units(3);
+  layer->set_normalization(v1::NORMALIZATION_BATCH);
+  layer->set_dropout(0.5);
+  const v1::Model model = ModelOf(spec);
+  v1::TrainingSpec strict = model.spec();
+  strict.set_batch_size(27);  // leaves 1 of 28 training rows
+  strict.set_step_event_interval(1);
+  strict.set_epochs(100'000);
+  strict.set_evaluation_interval(1);
+  strict.set_seed_count(64);
+  strict.set_accumulation_steps(3);
+  strict.mutable_optimizer()->Clear();
+  strict.mutable_optimizer()->set_kind(v1::OptimizerSpec::LBFGS);
+  v1::Model trained = model;
+  *trained.mutable_spec() = strict;
+  EXPECT_THAT(ResolveJobSpec(strict, SmallDataset(), kLimits),
+              HasReason(ErrorReason::kInvalidSpec));
+  v1::AnalysisSpec analysis;
+  analysis.mutable_hessian();
+  ASSERT_OK_AND_ASSIGN(const JobSpec job, ResolveJobSpec(SpecOf(trained, analysis, {}, kLimits),
+                                                         SmallDataset(), kLimits));
+  EXPECT_EQ(job.resolved.layers(0).dropout(), 0.5);
+  EXPECT_EQ(job.resolved.seed_count(), 1);
+
+  // The finder takes the steps of the training.
+  strict.set_batch_size(8);
+  strict.mutable_optimizer()->set_kind(v1::OptimizerSpec::LION);
+  *trained.mutable_spec() = strict;
+  analysis.mutable_learning_rate_finder();
+  const v1::TrainingSpec finder = SpecOf(trained, analysis, {}, kLimits);
+  EXPECT_THAT(ResolveJobSpec(finder, SmallDataset(), kLimits), IsOk());
+  EXPECT_EQ(finder.batch_size(), 8);
+  EXPECT_EQ(finder.accumulation_steps(), 3);
+  EXPECT_EQ(finder.optimizer().kind(), v1::OptimizerSpec::LION);
+}
+
+TEST(JobSpecTest, OnlyLimitsGoBesideAModel) {
+  v1::TrainingSpec wanted;
+  wanted.set_threads(2);
+  wanted.mutable_max_runtime()->set_seconds(3);
+  wanted.set_max_memory_bytes(1 << 27);
+  std::vector<FieldViolation> violations;
+  CheckBesideModel(wanted, &violations);
+  EXPECT_TRUE(violations.empty());
+  wanted.set_epochs(3);
+  wanted.mutable_split();
+  wanted.GetReflection()->MutableUnknownFields(&wanted)->AddVarint(900, 1);
+  CheckBesideModel(wanted, &violations);
+  std::vector<std::string> fields;
+  for (const FieldViolation& violation : violations) fields.push_back(violation.field);
+  EXPECT_THAT(fields, testing::UnorderedElementsAre("spec.epochs", "spec.split", "spec"));
+}
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+
+// Every enum field of a message and of those inside it, as a path of fields; lists have an entry.
+void EnumPaths(const google::protobuf::Descriptor& message,
+               const std::vector<const FieldDescriptor*>& before,
+               std::vector<std::vector<const FieldDescriptor*>>* paths) {
+  for (int i = 0; i < message.field_count(); ++i) {
+    const FieldDescriptor* field = message.field(i);
+    std::vector<const FieldDescriptor*> path = before;
+    path.push_back(field);
+    if (field->cpp_type() == FieldDescriptor::CPPTYPE_ENUM) paths->push_back(path);
+    if (field->is_map() || field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    EnumPaths(*field->message_type(), path, paths);
+  }
+}
+
+// Sets the enum at the end of the path, in the first entry of lists. Returns the path in words.
+std::string SetEnum(const std::vector<const FieldDescriptor*>& path, int number, Message* message) {
+  std::string words = "spec";
+  for (const FieldDescriptor* field : path) {
+    const auto& reflection = *message->GetReflection();
+    absl::StrAppend(&words, ".", field->name(), field->is_repeated() ? "[0]" : "");
+    if (field->cpp_type() == FieldDescriptor::CPPTYPE_ENUM) {
+      reflection.SetEnumValue(message, field, number);
+    } else if (!field->is_repeated()) {
+      message = reflection.MutableMessage(message, field);
+    } else if (reflection.FieldSize(*message, field) > 0) {
+      message = reflection.MutableRepeatedMessage(message, field, 0);
+    } else {
+      message = reflection.AddMessage(message, field);
+    }
+  }
+  return words;
+}
+
+// Core has tables by its enums: a number they do not have must not get there.
+TEST(JobSpecTest, UnknownNumbersOfEveryEnumAreFaultsAndNothingElse) {
+  v1::TrainingSpec base = SmallSpec();
+  base.add_layers()->set_units(3);
+  base.mutable_layers(0)->set_alpha(0.5);
+  base.mutable_init_options()->set_gain(2);
+  base.mutable_loss_options()->set_delta(2);
+  v1::OptimizerSpec& optimizer = *base.mutable_optimizer();
+  optimizer.set_learning_rate(0.1);
+  optimizer.set_rho(0.5);
+  optimizer.set_history_size(5);
+  v1::ScheduleSpec& schedule = *base.mutable_schedule();
+  schedule.set_gamma(0.5);
+  schedule.set_metric("loss");
+  schedule.set_final_learning_rate(0.01);
+  schedule.add_milestones(3);
+  std::vector<std::vector<const FieldDescriptor*>> paths;
+  EnumPaths(*v1::TrainingSpec::GetDescriptor(), {}, &paths);
+  EXPECT_GE(paths.size(), 10u);
+  for (const auto& path : paths) {
+    for (const int number : {99, 255, 256, -1, 1 << 30}) {
+      v1::TrainingSpec spec = base;
+      const std::string field = SetEnum(path, number, &spec);
+      SCOPED_TRACE(absl::StrCat(field, " ", number));
+      const auto job = ResolveJobSpec(spec, SmallDataset(), kLimits);
+      EXPECT_THAT(job, HasReason(ErrorReason::kInvalidSpec));
+      EXPECT_THAT(ViolatedFields(job.status()), testing::Contains(field));
+    }
+  }
+}
+
+TEST(JobSpecTest, MetricsAreFewEnoughToCompare) {
+  v1::TrainingSpec spec = SmallSpec();
+  for (int i = 0; i < 100; ++i) spec.add_metrics("accuracy");
+  EXPECT_THAT(ResolveJobSpec(spec, SmallDataset(), kLimits), IsOk());
+  spec.add_metrics("accuracy");
+  const auto job = ResolveJobSpec(spec, SmallDataset(), kLimits);
+  EXPECT_THAT(ViolatedFields(job.status()), testing::ElementsAre("spec.metrics"));
+  EXPECT_THAT(job, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at most 100")));
+}
+
+TEST(JobSpecTest, ALargeSpecIsToldWhatMadeItLarge) {
+  v1::TrainingSpec spec = SmallSpec();
+  spec.add_exclude_columns(std::string(1 << 20, 'a'));
+  const auto names = ResolveJobSpec(spec, SmallDataset(), kLimits);
+  EXPECT_THAT(names, HasReason(ErrorReason::kTooLarge));
+  EXPECT_THAT(GetErrorInfo(names.status())->hint, HasSubstr("exclude_columns"));
+  spec = SmallSpec();
+  spec.add_initial_weights()->mutable_weights()->Resize(1 << 18, 0.5F);
+  const auto weights = ResolveJobSpec(spec, SmallDataset(), kLimits);
+  EXPECT_THAT(weights, HasReason(ErrorReason::kTooLarge));
+  EXPECT_THAT(GetErrorInfo(weights.status())->hint, HasSubstr("initial_model"));
+}
+
+TEST(JobSpecTest, ACollapseMustFitIntoAnAnswer) {
+  v1::TrainingSpec spec;
+  spec.set_task(v1::TASK_MULTILABEL);
+  for (int i = 0; i < 1023; ++i) spec.add_feature_columns(absl::StrCat("x", i));
+  for (int i = 0; i < 511; ++i) spec.add_label_columns(absl::StrCat("y", i));
+  std::vector<FieldViolation> violations;
+  CheckCollapseFits(spec, {}, &violations);
+  EXPECT_TRUE(violations.empty());  // 1024 · 511 numbers of 8 bytes, in 4 MiB
+  spec.add_label_columns("y");
+  spec.add_layers()->set_activation(v1::ACTIVATION_RELU);
+  CheckCollapseFits(spec, {}, &violations);
+  EXPECT_TRUE(violations.empty());  // not linear: nothing to show
+  spec.mutable_layers(0)->set_activation(v1::ACTIVATION_IDENTITY);
+  CheckCollapseFits(spec, {}, &violations);
+  ASSERT_EQ(violations.size(), 1u);
+  EXPECT_EQ(violations[0].field, "analysis.linear_collapse");
+  EXPECT_THAT(violations[0].description, HasSubstr("524288 numbers (1023 features"));
 }
 
 }  // namespace
