@@ -211,11 +211,12 @@ void Draw(const Curve& curve, const Frame& frame, Canvas* canvas) {
   int64_t last_x = -1;
   int64_t last_y = -1;
   for (size_t i = 0; i < std::min(curve.x.size(), curve.y.size()); ++i) {
-    if (!std::isfinite(curve.y[i])) {
+    const double scaled_x = frame.ScaledX(curve.x[i]);
+    if (!std::isfinite(scaled_x) || !std::isfinite(curve.y[i])) {
       last_x = -1;
       continue;
     }
-    const int64_t x = dot(frame.x.ShareOf(frame.ScaledX(curve.x[i])), canvas->width());
+    const int64_t x = dot(frame.x.ShareOf(scaled_x), canvas->width());
     const int64_t y = dot(frame.y.ShareOf(curve.y[i]), canvas->height());
     canvas->Line(last_x < 0 ? x : last_x, last_x < 0 ? y : last_y, x, y);
     last_x = x;

@@ -45,13 +45,13 @@ std::string HeatMap(const Grid& grid, const ChartStyle& style);
 
 struct Curve {
   std::vector<double> x;  // ascending
-  std::vector<double> y;  // what is not finite is a gap
+  std::vector<double> y;  // a point of which x or y is not finite is a gap
 };
 
 struct LineChartOptions {
   size_t width = 80;
   size_t height = 12;          // lines
-  bool logarithmic_x = false;  // x > 0 then
+  bool logarithmic_x = false;  // what is not > 0 is a gap then
 };
 
 // All curves in one frame of Braille dots, with the range of y at the left and that of x below.

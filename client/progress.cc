@@ -106,7 +106,7 @@ void ProgressTracker::OnStateChange(const v1::JobEvent& event) {
 void ProgressTracker::OnEpoch(const v1::JobEvent& event) {
   const v1::EpochMetrics& epoch = event.epoch();
   state_.run = epoch.run();
-  state_.epochs_done = state_.run * (state_.epochs_total / state_.run_count) + epoch.epoch() + 1;
+  state_.epochs_done = epoch.epoch() + 1;  // counted over all seeds
   state_.steps_done = epoch.steps_done();
   state_.loss = epoch.train_loss();
   state_.validation.assign(epoch.validation().begin(), epoch.validation().end());

@@ -14,6 +14,16 @@ namespace {
 
 using EventStream = grpc::ClientReader<v1::WatchTrainingJobResponse>;
 
+// Every kind of event but the steps, also one that the contract gets later.
+void AddKindsWithoutSteps(v1::WatchTrainingJobRequest* request) {
+  const google::protobuf::EnumDescriptor& kinds = *v1::EventKind_descriptor();
+  for (int i = 0; i < kinds.value_count(); ++i) {
+    const int kind = kinds.value(i)->number();
+    if (kind == v1::EVENT_KIND_UNSPECIFIED || kind == v1::EVENT_KIND_STEP) continue;
+    request->add_kinds(static_cast<v1::EventKind>(kind));
+  }
+}
+
 class Watcher {
  public:
   Watcher(Remote& remote, const WatchOptions& options, WatchView& view)
@@ -72,12 +82,7 @@ v1::WatchTrainingJobRequest Watcher::Request() const {
   request.set_start_sequence(next_);
   *request.mutable_min_interval() = google::protobuf::util::TimeUtil::NanosecondsToDuration(
       absl::ToInt64Nanoseconds(options_.min_interval));
-  if (!options_.without_steps) return request;
-  for (const v1::EventKind kind :
-       {v1::EVENT_KIND_STATE_CHANGE, v1::EVENT_KIND_EPOCH, v1::EVENT_KIND_CHECKPOINT,
-        v1::EVENT_KIND_NOTE, v1::EVENT_KIND_REWIND, v1::EVENT_KIND_TEST}) {
-    request.add_kinds(kind);
-  }
+  if (options_.without_steps) AddKindsWithoutSteps(&request);
   return request;
 }
 

@@ -85,6 +85,11 @@ TEST(LineChartTest, GapsAndLogarithmsAndNothingAtAll) {
   EXPECT_THAT(chart, HasSubstr("0.001"));
   EXPECT_THAT(chart, HasSubstr("0.1"));
   EXPECT_EQ(LineChart({{{1, 2}, {NAN, NAN}}}, {}), "no finite value\n");
+  // A point without an x, or without its logarithm, is a gap as well.
+  for (const double x : {static_cast<double>(NAN), 0.0, -1.0}) {
+    EXPECT_EQ(LineChart({{{1, x, 100}, {1, 2, 3}}}, {.logarithmic_x = true}),
+              LineChart({{{1, 10, 100}, {1, NAN, 3}}}, {.logarithmic_x = true}));
+  }
   EXPECT_EQ(LineChart({}, {}), "no finite value\n");
 }
 

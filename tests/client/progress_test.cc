@@ -148,7 +148,8 @@ TEST_F(ProgressTest, SeedsAreCountedOverAllTheirEpochs) {
   job.mutable_progress()->set_steps_total(40);
   tracker_.OnSnapshot(job);
   tracker_.OnEvent(StateAt(0, v1::JOB_STATE_RUNNING));
-  v1::JobEvent epoch = EpochAt(1000, 0, 30, 3000);
+  // The first of the second seed: core/train/seed_runs.cc counts on from the first seed's.
+  v1::JobEvent epoch = EpochAt(1000, 2, 30, 3000);
   epoch.mutable_epoch()->set_run(1);
   tracker_.OnEvent(epoch);
   EXPECT_EQ(state().epochs_done, 3);
