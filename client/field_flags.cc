@@ -67,7 +67,7 @@ void AddFlag(CLI::App& app, const std::string& group, const FlagSpec& spec,
   }
   if (field.cpp_type() == FieldDescriptor::CPPTYPE_BOOL) {
     app.add_flag_callback(
-           spec.flag, [set] { set({"true"}); }, spec.help)
+           spec.flag, [set, &spec] { set({spec.bare != nullptr ? spec.bare : "true"}); }, spec.help)
         ->group(group);
     return;
   }

@@ -32,7 +32,8 @@ struct FlagSpec {
   const char* path;
   const char* type;  // of the value, as shown by --help; unused for a bool
   const char* help;
-  const char* bare = nullptr;  // the value when the flag is given without one; null: it needs one
+  // The value when the flag is given without one. Null: it needs one, or for a bool "true".
+  const char* bare = nullptr;
 };
 
 class FieldFlags {

@@ -18,6 +18,12 @@ using Texts = std::vector<std::string>;
 
 constexpr char kHiddenFlag[] = "--hidden";
 constexpr char kResidualFlag[] = "--residual";
+constexpr char kBatchNormFlag[] = "--batch-norm";
+constexpr char kLayerNormFlag[] = "--layer-norm";
+constexpr char kNesterovFlag[] = "--nesterov";
+constexpr char kNoNesterovFlag[] = "--no-nesterov";
+constexpr char kRestoreOnlyFlag[] = "--restore-only";
+constexpr char kNoRestoreBestFlag[] = "--no-restore-best";
 
 constexpr FlagSpec kDataFlags[] = {
     {"--target", "target_column", "COLUMN", "Column to predict"},
@@ -40,6 +46,10 @@ constexpr FlagSpec kNetworkFlags[] = {
     {"--init", "init", "INIT",
      "he_normal, he_uniform, xavier_normal, xavier_uniform, lecun_normal, lecun_uniform, "
      "orthogonal, normal, uniform or zeros (default by the activation)"},
+    {"--init-gain", "init_options.gain", "FACTOR",
+     "On the spread of the initial weights, but for normal, uniform and zeros (default 1)"},
+    {"--init-scale", "init_options.scale", "SCALE", "Of normal and uniform (default 0.01)"},
+    {"--no-output-bias", "output_bias", "", "Output layer without biases", "false"},
     {"--initial-model", "initial_model", "MODEL", "models/ID to start from"},
     {"--precision", "precision", "WORD", "fp32 or bf16 (default fp32)"},
 };
@@ -64,9 +74,20 @@ constexpr FlagSpec kOptimizerFlags[] = {
     {"--learning-rate", "optimizer.learning_rate", "ALPHA",
      "Step size (default by the optimizer: 0.001 for adam, 0.01 for sgd)"},
     {"--momentum", "optimizer.momentum", "M", "With sgd, rmsprop, muon (default 0; muon 0.95)"},
-    {"--nesterov", "optimizer.nesterov", "", "Nesterov's form of momentum"},
+    {"--dampening", "optimizer.dampening", "D", "Of the gradient in sgd's momentum (default 0)"},
+    {kNesterovFlag, "optimizer.nesterov", "", "Nesterov's form of momentum, with sgd"},
+    {kNoNesterovFlag, "optimizer.nesterov", "", "Plain momentum with muon", "false"},
     {"--beta1", "optimizer.beta1", "BETA", "Decay of the mean gradient (default 0.9)"},
     {"--beta2", "optimizer.beta2", "BETA", "Decay of the mean square (default 0.999)"},
+    {"--rho", "optimizer.rho", "RHO",
+     "Decay of the mean square of rmsprop and adadelta (default 0.99; adadelta 0.9)"},
+    {"--centered", "optimizer.centered", "", "With rmsprop: normalise by the variance"},
+    {"--learning-rate-decay", "optimizer.learning_rate_decay", "DECAY",
+     "Of adagrad, by the step (default 0)"},
+    {"--momentum-decay", "optimizer.momentum_decay", "DECAY", "Of nadam (default 0.004)"},
+    {"--history-size", "optimizer.history_size", "N", "Pairs that lbfgs keeps (default 10)"},
+    {"--secondary-learning-rate", "optimizer.secondary_learning_rate", "ALPHA",
+     "Of muon, for all but hidden weights (default 0.001)"},
     {"--epsilon", "optimizer.epsilon", "EPS", "Against division by zero (default 1e-8)"},
     {"--weight-decay", "optimizer.weight_decay", "LAMBDA",
      "L2 coefficient (default 0; adamw 0.01)"},
@@ -74,15 +95,27 @@ constexpr FlagSpec kOptimizerFlags[] = {
     {"--max-norm", "optimizer.max_norm", "NORM", "Largest norm of a unit's weights"},
     {"--clip-norm", "optimizer.clip_norm", "NORM", "Largest norm of the gradient"},
     {"--clip-value", "optimizer.clip_value", "VALUE", "Largest element of the gradient"},
+    {"--gradient-noise", "optimizer.gradient_noise", "VARIANCE",
+     "Noise on the gradient, less with each step (default 0)"},
     {"--ema-decay", "optimizer.ema_decay", "BETA", "Keep a moving average of the weights"},
     {"--schedule", "schedule.kind", "KIND",
      "constant, step, multi_step, exponential, polynomial, cosine, cosine_restarts, one_cycle, "
      "cyclic or reduce_on_plateau (default constant)"},
     {"--warmup-steps", "schedule.warmup_steps", "N", "Steps of linear rise in front"},
-    {"--schedule-period", "schedule.period", "N", "Period in steps, or epochs with step"},
+    {"--schedule-unit", "schedule.unit", "UNIT",
+     "steps or epochs: what the schedule counts (default by the kind)"},
+    {"--schedule-period", "schedule.period", "N", "Period in units (default by the kind)"},
+    {"--schedule-period-factor", "schedule.period_factor", "N",
+     "With cosine_restarts: each period against the one before (default 1)"},
+    {"--schedule-power", "schedule.power", "P", "With polynomial (default 1)"},
+    {"--schedule-warm-fraction", "schedule.warm_fraction", "RATIO",
+     "With one_cycle: of the period, rising (default 0.3)"},
+    {"--schedule-patience", "schedule.patience", "N",
+     "With reduce_on_plateau: evaluations without improvement (default 10)"},
+    {"--schedule-metric", "schedule.metric", "METRIC", "With reduce_on_plateau (default loss)"},
     {"--gamma", "schedule.gamma", "FACTOR",
      "With step, multi_step, exponential, reduce_on_plateau"},
-    {"--milestones", "schedule.milestones", "N", "With multi_step: epochs, comma between"},
+    {"--milestones", "schedule.milestones", "N", "With multi_step: in units, comma between"},
     {"--final-learning-rate", "schedule.final_learning_rate", "ALPHA", "Where the schedule ends"},
 };
 
@@ -95,6 +128,12 @@ constexpr FlagSpec kRunFlags[] = {
      "Stop when validation no longer improves, keep the best (default loss)", "loss"},
     {"--patience", "early_stopping.patience", "N",
      "Evaluations without improvement before that (default 10)"},
+    {"--min-delta", "early_stopping.min_delta", "DELTA",
+     "An improvement is larger than this (default 0)"},
+    {kRestoreOnlyFlag, "early_stopping.restore_only", "",
+     "Keep the best evaluation's model, but do all epochs"},
+    {kNoRestoreBestFlag, "early_stopping.restore_best", "", "Keep the last model, not the best",
+     "false"},
     {"--evaluation-interval", "evaluation_interval", "STEPS", "Evaluate also every so many steps"},
     {"--metrics", "metrics", "METRIC", "More validation metrics, e.g. roc_auc, comma between"},
     {"--seed", "seed", "N", "Decides split, weights and order of rows (default 0)"},
@@ -131,10 +170,15 @@ struct LayerSwitch {
 };
 
 constexpr LayerSwitch kLayerSwitches[] = {
-    {"--batch-norm", "normalization", "batch", "Normalise every hidden layer over the batch"},
-    {"--layer-norm", "normalization", "layer", "Normalise every hidden layer over its units"},
+    {kBatchNormFlag, "normalization", "batch", "Normalise every hidden layer over the batch"},
+    {kLayerNormFlag, "normalization", "layer", "Normalise every hidden layer over its units"},
     {"--no-bias", "bias", "false", "Hidden layers without biases"},
 };
+
+// Flags that say the opposite of each other.
+constexpr const char* kContradictions[][2] = {{kBatchNormFlag, kLayerNormFlag},
+                                              {kNesterovFlag, kNoNesterovFlag},
+                                              {kRestoreOnlyFlag, kNoRestoreBestFlag}};
 
 const google::protobuf::FieldDescriptor& LayerField(const std::string& name) {
   return *v1::LayerSpec::descriptor()->FindFieldByName(name);
@@ -233,6 +277,9 @@ void AddSpecFlags(CLI::App& app, SpecFlags* flags, bool hidden) {
   AddFieldFlags(app, group("Spec: loss"), kLossFlags, type, &flags->fields());
   AddFieldFlags(app, group("Spec: optimizer"), kOptimizerFlags, type, &flags->fields());
   AddFieldFlags(app, group("Spec: the run"), kRunFlags, type, &flags->fields());
+  for (const auto& [flag, opposite] : kContradictions) {
+    app.get_option(flag)->excludes(app.get_option(opposite));
+  }
 }
 
 absl::StatusOr<v1::TrainingSpec> ReadSpec(const std::string& path, const SpecFlags& flags) {

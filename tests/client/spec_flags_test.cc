@@ -169,6 +169,50 @@ TEST(SpecFlagsTest, TheCompleteEngineHasItsFlags) {
                 .SerializeAsString());
 }
 
+TEST(SpecFlagsTest, RareFieldsHaveTheirFlagsToo) {
+  const struct {
+    std::vector<std::string> arguments;
+    const char* spec;
+  } cases[] = {
+      {{"--min-delta", "0.5"}, "early_stopping { min_delta: 0.5 }"},
+      {{"--restore-only"}, "early_stopping { restore_only: true }"},
+      {{"--no-restore-best"}, "early_stopping { restore_best: false }"},
+      {{"--dampening", "0.5"}, "optimizer { dampening: 0.5 }"},
+      {{"--rho", "0.5"}, "optimizer { rho: 0.5 }"},
+      {{"--centered"}, "optimizer { centered: true }"},
+      {{"--momentum-decay", "0.5"}, "optimizer { momentum_decay: 0.5 }"},
+      {{"--learning-rate-decay", "0.5"}, "optimizer { learning_rate_decay: 0.5 }"},
+      {{"--history-size", "5"}, "optimizer { history_size: 5 }"},
+      {{"--secondary-learning-rate", "0.5"}, "optimizer { secondary_learning_rate: 0.5 }"},
+      {{"--gradient-noise", "0.5"}, "optimizer { gradient_noise: 0.5 }"},
+      {{"--no-nesterov"}, "optimizer { nesterov: false }"},
+      {{"--schedule-unit", "epochs"}, "schedule { unit: EPOCHS }"},
+      {{"--schedule-power", "2"}, "schedule { power: 2 }"},
+      {{"--schedule-period-factor", "2"}, "schedule { period_factor: 2 }"},
+      {{"--schedule-warm-fraction", "0.5"}, "schedule { warm_fraction: 0.5 }"},
+      {{"--schedule-patience", "2"}, "schedule { patience: 2 }"},
+      {{"--schedule-metric", "accuracy"}, "schedule { metric: \"accuracy\" }"},
+      {{"--init-gain", "2"}, "init_options { gain: 2 }"},
+      {{"--init-scale", "2"}, "init_options { scale: 2 }"},
+      {{"--no-output-bias"}, "output_bias: false"},
+  };
+  for (const auto& c : cases) {
+    v1::TrainingSpec spec;
+    ASSERT_THAT(Apply(c.arguments, &spec), IsOk());
+    EXPECT_EQ(spec.ShortDebugString(), Spec(c.spec).ShortDebugString());
+  }
+}
+
+TEST(SpecFlagsTest, ContradictionsAreUsage) {
+  v1::TrainingSpec spec;
+  for (const std::vector<std::string>& flags :
+       {std::vector<std::string>{"--hidden", "8", "--batch-norm", "--layer-norm"},
+        {"--nesterov", "--no-nesterov"},
+        {"--restore-only", "--no-restore-best"}}) {
+    EXPECT_THROW(Apply(flags, &spec).IgnoreError(), CLI::ExcludesError) << flags.back();
+  }
+}
+
 TEST(SpecFlagsTest, EarlyStoppingNeedsNoMetric) {
   v1::TrainingSpec spec;
   ASSERT_THAT(Apply({"--early-stopping", "--epochs", "3"}, &spec), IsOk());
