@@ -7,6 +7,7 @@
 #include "CLI/CLI.hpp"
 #include "client/command.h"
 #include "client/proto_text.h"
+#include "client/unknown_words.h"
 
 namespace trainyard {
 namespace {
@@ -64,7 +65,9 @@ std::optional<ExitCode> Parse(std::vector<std::string> arguments, const Streams&
   try {
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError& e) {
-    const bool is_help = app.exit(e, streams.out, streams.err) == 0;
+    const bool is_help = e.get_exit_code() == 0;
+    if (!is_help) streams.err << DescribeUnknownWords(app);
+    app.exit(e, streams.out, streams.err);
     return is_help ? ExitCode::kOk : ExitCode::kUsage;
   }
   return std::nullopt;

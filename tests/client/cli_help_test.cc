@@ -60,5 +60,30 @@ TEST(CliUsageTest, WrongUsageIsExitCode2AndSaysSoOnStderr) {
   }
 }
 
+TEST(CliUsageTest, UnknownFlagsAndCommandsNameTheNearest) {
+  const struct {
+    Words arguments;
+    const char* line;
+  } cases[] = {
+      {{"analyze", "landscpe"}, "unknown command \"landscpe\" (did you mean \"landscape\"?)\n"},
+      {{"trian"}, "unknown command \"trian\" (did you mean \"train\"?)\n"},
+      {{"train", "--dataset", "datasets/a", "--learning-rat", "0.1"},
+       "unknown flag \"--learning-rat\" (did you mean \"--learning-rate\"?)\n"},
+      {{"train", "--epoch=3"}, "unknown flag \"--epoch\" (did you mean \"--epochs\"?)\n"},
+      {{"analyze", "hessian", "--bath-size", "8"},
+       "unknown flag \"--bath-size\" (did you mean \"--batch-size\"?)\n"},
+      {{"job", "list", "--sever", "x"}, "unknown flag \"--sever\" (did you mean \"--server\"?)\n"},
+      {{"job", "get", "j1", "j2"}, "unknown argument \"j2\"\n"},
+      {{"job", "frobnicate"}, "unknown command \"frobnicate\"\n"},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(absl::StrJoin(c.arguments, " "));
+    std::ostringstream out, err;
+    Interrupt interrupt;
+    EXPECT_EQ(RunCli(c.arguments, {out, err}, &interrupt, {}), ExitCode::kUsage);
+    EXPECT_EQ(err.str().substr(0, err.str().find('\n') + 1), c.line);
+  }
+}
+
 }  // namespace
 }  // namespace trainyard
