@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "client/render.h"
@@ -15,14 +15,13 @@ using Doubles = google::protobuf::RepeatedField<double>;
 
 // Ratio of greatest to least loss from which on the logarithm shows more.
 constexpr double kLogarithmRatioMin = 20;
+// An eigenvalue nearer to zero than this share of the largest one (by magnitude) is zero as far as
+// single precision can tell.
+constexpr double kFlatShare = 1e-4;
 constexpr int kCollapsedInputsShownMax = 20;
 constexpr int kCollapsedOutputsShownMax = 8;
 
 std::vector<double> Numbers(const Doubles& numbers) { return {numbers.begin(), numbers.end()}; }
-
-std::string Malformed(const char* what) {
-  return absl::StrCat("the result's ", what, " do not fit each other (-o json shows it)\n");
-}
 
 std::string DescribeGradientCheck(const v1::GradientCheckResult& result) {
   TextTable table({{"TENSOR"},
@@ -57,7 +56,6 @@ std::string AxisText(const Doubles& axis) {
 
 std::string DescribeLandscape(const v1::LossLandscapeResult& result, const ChartStyle& style) {
   const int64_t size = result.axis_size();
-  if (size == 0 || result.losses_size() != size * size) return Malformed("axis and losses");
   const int64_t centre = IndexOf(result.axis(), 0);
   const Grid grid{.values = Numbers(result.losses()),
                   .columns = size,
@@ -70,7 +68,6 @@ std::string DescribeLandscape(const v1::LossLandscapeResult& result, const Chart
 }
 
 std::string DescribeLine(const v1::LossLineResult& result, const ChartStyle& style) {
-  if (result.axis_size() != result.losses_size()) return Malformed("axis and losses");
   const Curve curve{Numbers(result.axis()), Numbers(result.losses())};
   const char* const meaning =
       result.barrier() > 0 ? "the loss rises between them" : "no barrier between them";
@@ -81,7 +78,6 @@ std::string DescribeLine(const v1::LossLineResult& result, const ChartStyle& sty
 
 std::string CollapsedTable(const v1::LinearCollapseResult& result) {
   const int outputs = result.biases_size();
-  if (outputs == 0 || result.weights_size() % outputs != 0) return Malformed("weights and biases");
   const int inputs = result.weights_size() / outputs;
   if (outputs > kCollapsedOutputsShownMax || inputs > kCollapsedInputsShownMax) {
     return absl::StrCat(FormatCount(inputs), " × ", FormatCount(outputs),
@@ -156,44 +152,65 @@ char SignOf(int32_t class_index) {
   return index < kSigns.size() ? kSigns[index] : '?';
 }
 
-std::string BoundaryKey(const v1::DecisionBoundaryResult& result) {
-  if (result.classes().empty()) return "shade: the value\n";
+std::string BoundaryKey(const std::vector<std::string>& classes) {
+  if (classes.empty()) return "shade: the value\n";
   std::string text = "signs are rows by their class:";
-  for (int i = 0; i < result.classes_size(); ++i) {
-    absl::StrAppend(&text, " ", std::string(1, SignOf(i)), " ", Printable(result.classes(i)));
+  for (size_t i = 0; i < classes.size(); ++i) {
+    absl::StrAppend(&text, " ", std::string(1, SignOf(static_cast<int32_t>(i))), " ",
+                    Printable(classes[i]));
   }
   return text + "\n";
 }
 
-std::string DescribeBoundary(const v1::DecisionBoundaryResult& result, const ChartStyle& style) {
-  const int64_t columns = result.x_axis_size();
-  const int64_t rows = result.y_axis_size();
-  if (columns * rows == 0 || result.values_size() != columns * rows) {
-    return Malformed("axes and values");
-  }
-  Grid grid{.values = Numbers(result.values()), .columns = columns, .rows = rows};
+std::string ShadeText(const std::vector<std::string>& classes) {
+  if (classes.empty()) return "the predicted value";
+  if (classes.size() > 2) return "the predicted class";
+  return absl::StrCat("the probability of ", Printable(classes.back()));
+}
+
+std::string DescribeBoundary(const v1::DecisionBoundaryResult& result,
+                             const AnalysisContext& context, const ChartStyle& style) {
+  const std::vector<std::string> classes = BoundaryClasses(result, context.task);
+  Grid grid{.values = Numbers(result.values()),
+            .columns = result.x_axis_size(),
+            .rows = result.y_axis_size()};
   // Of several classes the region says more than how sure the model is of it.
-  const bool regions = result.classes_size() > 2 && result.class_indices_size() == columns * rows;
-  if (regions) grid.values.assign(result.class_indices().begin(), result.class_indices().end());
+  if (classes.size() > 2) {
+    grid.values.assign(result.class_indices().begin(), result.class_indices().end());
+  }
   for (const auto& point : result.points()) {
-    if (result.classes().empty()) break;
+    if (classes.empty()) break;
     grid.marks.push_back({IndexOf(result.x_axis(), point.x()), IndexOf(result.y_axis(), point.y()),
                           SignOf(point.class_index())});
   }
-  const char* const shade = regions ? "the predicted class" : "the model's output";
-  return absl::StrCat("shade is ", shade, "; x ", AxisText(result.x_axis()), ", y ",
-                      AxisText(result.y_axis()), "\n", HeatMap(grid, style), BoundaryKey(result));
+  return absl::StrCat("shade is ", ShadeText(classes), "; x: ", Printable(context.x_feature), " ",
+                      AxisText(result.x_axis()), ", y: ", Printable(context.y_feature), " ",
+                      AxisText(result.y_axis()), "\n", HeatMap(grid, style), BoundaryKey(classes));
+}
+
+bool IsSpectrumKnown(const v1::HessianResult& result) {
+  return result.converged() && std::isfinite(result.eigenvalue_max()) &&
+         std::isfinite(result.eigenvalue_min());
+}
+
+std::string CurvatureText(const v1::HessianResult& result) {
+  if (!IsSpectrumKnown(result)) return "whether the loss is convex here is unknown: not converged";
+  const double flat =
+      kFlatShare * std::max(std::abs(result.eigenvalue_max()), std::abs(result.eigenvalue_min()));
+  if (result.eigenvalue_min() < -flat) {
+    return "not convex here: the loss has a direction that curves down";
+  }
+  if (result.eigenvalue_min() > flat) return "convex here: the loss curves up in every direction";
+  return "no direction curves down, but some are flat within the accuracy of the eigenvalues";
 }
 
 std::string DescribeHessian(const v1::HessianResult& result) {
   std::string text = absl::StrCat("largest eigenvalue   ", FormatNumber(result.eigenvalue_max()),
                                   "\nsmallest eigenvalue  ", FormatNumber(result.eigenvalue_min()),
                                   "\ngradient norm        ", FormatNumber(result.gradient_norm()),
-                                  "\nresidual             ", FormatNumber(result.residual()), "\n");
-  absl::StrAppend(&text, result.eigenvalue_min() < 0
-                             ? "the loss is not convex here: it curves down in a direction\n"
-                             : "the loss curves up in every direction here\n");
-  if (result.eigenvalue_max() > 0) {
+                                  "\nresidual             ", FormatNumber(result.residual()), "\n",
+                                  CurvatureText(result), "\n");
+  if (IsSpectrumKnown(result) && result.eigenvalue_max() > 0) {
     absl::StrAppend(&text, "plain gradient descent is stable up to learning rate ",
                     FormatNumber(2 / result.eigenvalue_max()), "\n");
   }
@@ -202,9 +219,6 @@ std::string DescribeHessian(const v1::HessianResult& result) {
 }
 
 std::string DescribeFinder(const v1::LearningRateFinderResult& result, const ChartStyle& style) {
-  if (result.learning_rates_size() != result.smoothed_losses_size()) {
-    return Malformed("learning rates and losses");
-  }
   const Curve curve{Numbers(result.learning_rates()), Numbers(result.smoothed_losses())};
   const std::string suggestion =
       result.suggestion() > 0
@@ -216,7 +230,14 @@ std::string DescribeFinder(const v1::LearningRateFinderResult& result, const Cha
                       result.diverged() ? "; diverged at the end\n" : "\n");
 }
 
-std::string DescribeKind(const v1::AnalysisResult& result, const ChartStyle& style) {
+bool Fits(const v1::DecisionBoundaryResult& result) {
+  const int64_t points = int64_t{result.x_axis_size()} * result.y_axis_size();
+  const bool has_classes = result.classes().empty() || result.class_indices_size() == points;
+  return points > 0 && result.values_size() == points && has_classes;
+}
+
+std::string DescribeKind(const v1::AnalysisResult& result, const AnalysisContext& context,
+                         const ChartStyle& style) {
   switch (result.kind_case()) {
     case v1::AnalysisResult::kGradientCheck:
       return DescribeGradientCheck(result.gradient_check());
@@ -229,7 +250,7 @@ std::string DescribeKind(const v1::AnalysisResult& result, const ChartStyle& sty
     case v1::AnalysisResult::kLayerStatistics:
       return DescribeStatistics(result.layer_statistics());
     case v1::AnalysisResult::kDecisionBoundary:
-      return DescribeBoundary(result.decision_boundary(), style);
+      return DescribeBoundary(result.decision_boundary(), context, style);
     case v1::AnalysisResult::kHessian:
       return DescribeHessian(result.hessian());
     case v1::AnalysisResult::kLearningRateFinder:
@@ -253,8 +274,49 @@ bool WantsLogarithm(const Doubles& losses) {
   return least > 0 && greatest > kLogarithmRatioMin * least;
 }
 
-std::string DescribeAnalysis(const v1::AnalysisResult& result, const ChartStyle& style) {
-  return absl::StrCat(DescribeKind(result, style), "on ", FormatCount(result.row_count()),
+AnalysisContext ContextOf(const v1::TrainingJob& job) {
+  AnalysisContext context{.task = job.resolved_spec().task()};
+  if (job.analysis().has_decision_boundary()) {
+    context.x_feature = job.analysis().decision_boundary().x_feature();
+    context.y_feature = job.analysis().decision_boundary().y_feature();
+  }
+  return context;
+}
+
+std::vector<std::string> BoundaryClasses(const v1::DecisionBoundaryResult& result, v1::Task task) {
+  if (result.classes().empty()) return {};
+  if (task != v1::TASK_MULTILABEL) return {result.classes().begin(), result.classes().end()};
+  return {absl::StrCat("not ", result.classes(0)), result.classes(0)};
+}
+
+std::string Misfit(const v1::AnalysisResult& result) {
+  const v1::LossLandscapeResult& landscape = result.loss_landscape();
+  const int64_t size = landscape.axis_size();
+  if (result.has_loss_landscape() && (size == 0 || landscape.losses_size() != size * size)) {
+    return "axis and losses";
+  }
+  if (result.loss_line().axis_size() != result.loss_line().losses_size()) return "axis and losses";
+  const v1::LinearCollapseResult& collapse = result.linear_collapse();
+  const int outputs = collapse.biases_size();
+  if (collapse.linear() && (outputs == 0 || collapse.weights_size() % outputs != 0)) {
+    return "weights and biases";
+  }
+  if (result.has_decision_boundary() && !Fits(result.decision_boundary())) return "axes and values";
+  const v1::LearningRateFinderResult& finder = result.learning_rate_finder();
+  const int steps = finder.learning_rates_size();
+  if (finder.losses_size() != steps || finder.smoothed_losses_size() != steps) {
+    return "learning rates and losses";
+  }
+  return "";
+}
+
+std::string DescribeAnalysis(const v1::AnalysisResult& result, const AnalysisContext& context,
+                             const ChartStyle& style) {
+  const std::string misfit = Misfit(result);
+  if (!misfit.empty()) {
+    return absl::StrCat("the result's ", misfit, " do not fit each other (-o json shows it)\n");
+  }
+  return absl::StrCat(DescribeKind(result, context, style), "on ", FormatCount(result.row_count()),
                       " rows\n");
 }
 

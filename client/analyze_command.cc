@@ -40,6 +40,7 @@ struct AnalyzeOptions {
   std::string model;
   std::string other_model;
   std::string display_name;
+  bool validate_only = false;
   bool detach = false;
   ShowOptions show;
 };
@@ -83,6 +84,7 @@ constexpr FlagSpec kHessianFlags[] = {
     {"--iterations", "hessian.iterations_max", "N", "At most, for each end (default 100)"},
     {"--tolerance", "hessian.tolerance", "RATIO",
      "Relative change at which to stop (default 1e-3)"},
+    {"--direction-seed", "hessian.seed", "N", "Draws the first direction (default 0)"},
 };
 constexpr FlagSpec kFinderFlags[] = {
     {"--start", "learning_rate_finder.start", "ALPHA", "First learning rate (default 1e-7)"},
@@ -111,9 +113,10 @@ constexpr KindSpec kKinds[] = {
     {"lr-finder", "learning_rate_finder", "The loss while the learning rate grows", kFinderFlags},
 };
 
-v1::AnalysisResult::KindCase ResultKind(absl::string_view field) {
-  const auto* const descriptor =
-      v1::AnalysisResult::descriptor()->FindFieldByName(std::string(field));
+// The kind of result of an analysis: both are called the same.
+v1::AnalysisResult::KindCase ResultKind(const std::string& field) {
+  const auto* const descriptor = v1::AnalysisResult::descriptor()->FindFieldByName(field);
+  if (descriptor == nullptr) return v1::AnalysisResult::KIND_NOT_SET;
   return static_cast<v1::AnalysisResult::KindCase>(descriptor->number());
 }
 
@@ -169,6 +172,7 @@ absl::StatusOr<v1::CreateAnalysisRequest> ReadRequest(const AnalyzeOptions& opti
     TY_ASSIGN_OR_RETURN(*request.mutable_spec(), ReadSpec(options.spec_path, options.spec_flags));
   }
   request.set_display_name(options.display_name);
+  request.set_validate_only(options.validate_only);
   request.set_request_id(NewRequestId());
   return request;
 }
@@ -187,31 +191,32 @@ absl::Status WriteJson(Session& session, const v1::AnalysisResult& result,
   return absl::OkStatus();
 }
 
-absl::Status CheckShow(const char* kind, const ShowOptions& show) {
-  if (show.plot.path.empty()) {
-    if (!show.plot.surface) return absl::OkStatus();
-    return UsageError("--surface without --plot", {.hint = "give --plot FILE.svg"});
+// Everything that can be known before an analysis of minutes.
+absl::Status CheckShow(v1::AnalysisResult::KindCase kind, const ShowOptions& show) {
+  if (!show.json_path.empty() && show.json_path != "-") {
+    TY_RETURN_IF_ERROR(TargetFile::Create(show.json_path).status());
   }
-  return CheckPlot(ResultKind(kind), show.plot);
+  if (show.plot.path.empty()) return absl::OkStatus();
+  TY_RETURN_IF_ERROR(CheckPlot(kind, show.plot));
+  TY_RETURN_IF_ERROR(TargetFile::Create(show.plot.path).status());
+  return CheckPlotProgram(show.plot);
 }
 
 ExitOr ShowResult(Session& session, const v1::TrainingJob& job, ShowOptions show) {
   v1::GetAnalysisResultRequest request;
   request.set_name(job.name());
+  show.plot.context = ContextOf(job);
   TY_ASSIGN_OR_RETURN(
       const v1::AnalysisResult result,
       session.remote.Call(session.remote.analyses(), &Stub::GetAnalysisResult, request));
   if (show.json_path == "-") {
     TY_RETURN_IF_ERROR(WriteJson(session, result, show.json_path));
   } else {
-    session.screen.Show(result, DescribeAnalysis(result, session.screen.chart_style()));
+    session.screen.Show(result,
+                        DescribeAnalysis(result, show.plot.context, session.screen.chart_style()));
     if (!show.json_path.empty()) TY_RETURN_IF_ERROR(WriteJson(session, result, show.json_path));
   }
   if (show.plot.path.empty()) return ExitCode::kOk;
-  if (job.analysis().has_decision_boundary()) {
-    show.plot.x_label = job.analysis().decision_boundary().x_feature();
-    show.plot.y_label = job.analysis().decision_boundary().y_feature();
-  }
   TY_RETURN_IF_ERROR(WritePlot(result, show.plot));
   session.screen.Note(absl::StrCat("picture to ", show.plot.path));
   return ExitCode::kOk;
@@ -221,6 +226,17 @@ absl::StatusOr<v1::TrainingJob> GetJob(Session& session, const std::string& name
   v1::GetTrainingJobRequest request;
   request.set_name(FullName(kJobs, name));
   return session.remote.Call(session.remote.jobs(), &v1::JobService::Stub::GetTrainingJob, request);
+}
+
+// What could not be written here is no fault of the job, which need not run again.
+ExitOr ShowSucceeded(Session& session, const v1::TrainingJob& job, const ShowOptions& show) {
+  ExitOr shown = ShowResult(session, job, show);
+  if (shown.ok() || !IsUsageError(shown.status())) return shown;
+  session.screen.Note(absl::StrCat(job.name(),
+                                   " succeeded and keeps its result; see it again with: "
+                                   "trainyard analyze show ",
+                                   job.name()));
+  return AsUnwrittenError(shown.status());
 }
 
 // Watches the job to its end, then shows what it found, or why it failed.
@@ -236,14 +252,14 @@ ExitOr Finish(Session& session, const v1::TrainingJob& queued, const ShowOptions
         queued.name()));
     return end.status();
   }
-  if (end->state() == v1::JOB_STATE_SUCCEEDED) return ShowResult(session, queued, show);
+  if (end->state() == v1::JOB_STATE_SUCCEEDED) return ShowSucceeded(session, queued, show);
   TY_ASSIGN_OR_RETURN(const v1::TrainingJob job, GetJob(session, queued.name()));
   session.screen.Show(job, DescribeOutcome(job));
   return ExitCodeOf(job);
 }
 
 ExitOr RunAnalyze(Session& session, const AnalyzeOptions& options) {
-  TY_RETURN_IF_ERROR(CheckShow(options.kind, options.show));
+  TY_RETURN_IF_ERROR(CheckShow(ResultKind(options.kind), options.show));
   TY_ASSIGN_OR_RETURN(v1::CreateAnalysisRequest request, ReadRequest(options));
   if (!options.dataset.empty()) {
     TY_ASSIGN_OR_RETURN(const std::string dataset,
@@ -253,6 +269,10 @@ ExitOr RunAnalyze(Session& session, const AnalyzeOptions& options) {
   TY_ASSIGN_OR_RETURN(
       const v1::TrainingJob job,
       session.remote.Call(session.remote.analyses(), &Stub::CreateAnalysis, request));
+  if (options.validate_only) {
+    session.screen.Show(job, DescribeValidated(job));
+    return ExitCode::kOk;
+  }
   for (const std::string& warning : job.warnings()) {
     session.screen.Note(absl::StrCat("note: ", warning));
   }
@@ -264,15 +284,16 @@ ExitOr RunAnalyze(Session& session, const AnalyzeOptions& options) {
 
 ExitOr RunShow(Session& session, const ShowJobOptions& options) {
   TY_ASSIGN_OR_RETURN(const v1::TrainingJob job, GetJob(session, options.name));
+  TY_RETURN_IF_ERROR(CheckShow(ResultKind(AnalysisKind(job.analysis())), options.show));
   return ShowResult(session, job, options.show);
 }
 
 void AddShowFlags(CLI::App* command, bool landscape, ShowOptions* show) {
-  command
-      ->add_option("--plot", show->plot.path, "Draw a picture with gnuplot: FILE.svg or FILE.png")
-      ->type_name("FILE");
+  CLI::Option* const plot = command->add_option(
+      "--plot", show->plot.path, "Draw a picture with gnuplot: FILE.svg or FILE.png");
+  plot->type_name("FILE");
   if (landscape) {
-    command->add_flag("--surface", show->plot.surface, "Draw it in three dimensions");
+    command->add_flag("--surface", show->plot.surface, "Draw it in three dimensions")->needs(plot);
   }
   command
       ->add_option("--json", show->json_path, "Write the numbers; -: to stdout, without the text")
@@ -293,12 +314,19 @@ void AddKind(CLI::App* group, const KindSpec& kind, Command* chosen) {
                    "works too")
       ->type_name("FILE");
   command->add_option("--name", options->display_name, "Name for people");
-  command->add_flag("--detach", options->detach, "Only queue it");
+  CLI::Option* const validate_only = command->add_flag("--validate-only", options->validate_only,
+                                                       "Check everything, queue nothing");
+  CLI::Option* const detach = command->add_flag("--detach", options->detach, "Only queue it");
+  detach->excludes(validate_only);
   if (kind.field == absl::string_view("loss_line")) {
     command->add_option("--other-model", options->other_model, "models/ID or ID: the other end")
         ->required();
   }
   AddShowFlags(command, kind.field == absl::string_view("loss_landscape"), &options->show);
+  for (const char* shown : {"--plot", "--json"}) {  // of what these two do not wait for
+    detach->excludes(command->get_option(shown));
+    validate_only->excludes(command->get_option(shown));
+  }
   AddFieldFlags(*command, kGroup, kCommonFlags, type, &options->analysis_flags);
   AddFieldFlags(*command, kGroup, kind.flags, type, &options->analysis_flags);
   AddSpecFlags(*command, &options->spec_flags, /*hidden=*/true);

@@ -112,6 +112,8 @@ std::string ValueText(const google::protobuf::Message& message,
       return FormatCount(reflection.GetInt32(message, &field));
     case Field::CPPTYPE_INT64:
       return FormatCount(reflection.GetInt64(message, &field));
+    case Field::CPPTYPE_UINT64:
+      return absl::StrCat(reflection.GetUInt64(message, &field));
     case Field::CPPTYPE_BOOL:
       return reflection.GetBool(message, &field) ? "true" : "false";
     case Field::CPPTYPE_STRING:
@@ -199,6 +201,24 @@ std::string ScheduleText(const v1::ScheduleSpec& schedule) {
   return KindText(EnumWord(*v1::ScheduleSpec::Kind_descriptor(), schedule.kind()), schedule);
 }
 
+std::string InitText(const v1::TrainingSpec& spec) {
+  const std::string word = spec.init() == v1::INIT_UNSPECIFIED
+                               ? "by each layer's activation"
+                               : EnumWord(*v1::Init_descriptor(), spec.init());
+  return KindText(word, spec.init_options());
+}
+
+// Where the weights come from, unless they are drawn.
+std::string StartText(const v1::TrainingSpec& spec) {
+  if (spec.initial_weights().empty()) return spec.initial_model();
+  return absl::StrCat("weights given for ", spec.initial_weights_size(), " layers");
+}
+
+// "every 10 steps"; empty for 0.
+std::string EveryText(int64_t steps) {
+  return steps == 0 ? "" : absl::StrCat("every ", FormatCount(steps), " steps");
+}
+
 std::string EarlyStoppingText(const v1::TrainingSpec& spec) {
   return spec.has_early_stopping() ? FieldsText(spec.early_stopping()) : "";
 }
@@ -226,10 +246,10 @@ std::string SpecText(const v1::TrainingSpec& spec) {
       {"row weights", spec.weight_column()},
       {"features", Listed(spec.feature_columns())},
       {"layers", LayersText(spec)},
-      {"init", spec.init() == v1::INIT_UNSPECIFIED ? "by each layer's activation"
-                                                   : EnumWord(*v1::Init_descriptor(), spec.init())},
+      {"output bias", spec.has_output_bias() && !spec.output_bias() ? "none" : ""},
+      {"init", InitText(spec)},
       {"input dropout", spec.input_dropout() > 0 ? FormatNumber(spec.input_dropout()) : ""},
-      {"starts from", spec.initial_model()},
+      {"starts from", StartText(spec)},
       {"loss", KindText(EnumWord(*v1::Loss_descriptor(), spec.loss()), spec.loss_options())},
       {"optimizer", OptimizerText(spec.optimizer())},
       {"schedule", ScheduleText(spec.schedule())},
@@ -238,6 +258,7 @@ std::string SpecText(const v1::TrainingSpec& spec) {
       {"epochs", FormatCount(spec.epochs())},
       {"max steps", Unusual(spec.max_steps(), 0)},
       {"early stopping", EarlyStoppingText(spec)},
+      {"evaluation", EveryText(spec.evaluation_interval())},
       {"metrics", Listed(spec.metrics())},
       {"split", SplitText(spec.split())},
       {"scaling", EnumWord(*v1::Scaling_descriptor(), spec.scaling())},
@@ -246,6 +267,8 @@ std::string SpecText(const v1::TrainingSpec& spec) {
       {"precision", PrecisionText(spec.precision())},
       {"threads", absl::StrCat(spec.threads())},
       {"max runtime", spec.has_max_runtime() ? DurationText(ToDuration(spec.max_runtime())) : ""},
+      {"max memory", spec.has_max_memory_bytes() ? FormatBytes(spec.max_memory_bytes()) : ""},
+      {"step events", EveryText(spec.step_event_interval())},
   });
 }
 
@@ -300,13 +323,19 @@ std::string NextSteps(const v1::TrainingJob& job) {
                       " --format onnx -f model.onnx\n");
 }
 
-// "loss_landscape"; empty for training.
-std::string AnalysisText(const v1::TrainingJob& job) {
-  if (!job.has_analysis()) return "";
-  const auto* const kind = job.analysis().GetReflection()->GetOneofFieldDescriptor(
-      job.analysis(), job.analysis().GetDescriptor()->FindOneofByName("kind"));
-  const std::string word = kind == nullptr ? "unspecified" : kind->name();
-  return job.analysis().model().empty() ? word : absl::StrCat(word, " of ", job.analysis().model());
+// "loss_landscape of models/a, part train, resolution 25"; empty for training.
+std::string AnalysisText(const v1::AnalysisSpec& analysis) {
+  const std::string kind = AnalysisKind(analysis);
+  if (kind.empty()) return "";
+  const google::protobuf::FieldDescriptor* const field =
+      analysis.GetDescriptor()->FindFieldByName(kind);
+  std::string text = analysis.model().empty() ? kind : absl::StrCat(kind, " of ", analysis.model());
+  for (const std::string& options :
+       {FieldsText(analysis, {"model"}),
+        FieldsText(analysis.GetReflection()->GetMessage(analysis, field))}) {
+    if (!options.empty()) absl::StrAppend(&text, ", ", options);
+  }
+  return text;
 }
 
 std::string SeedTable(const v1::TrainingJob& job) {
@@ -360,6 +389,13 @@ std::string LimitsText(const v1::Limits& limits) {
 
 absl::Time ToTime(const google::protobuf::Timestamp& timestamp) {
   return absl::FromUnixSeconds(timestamp.seconds()) + absl::Nanoseconds(timestamp.nanos());
+}
+
+std::string AnalysisKind(const v1::AnalysisSpec& analysis) {
+  const google::protobuf::OneofDescriptor& kinds =
+      *analysis.GetDescriptor()->FindOneofByName("kind");
+  const auto* const field = analysis.GetReflection()->GetOneofFieldDescriptor(analysis, &kinds);
+  return field == nullptr ? "" : field->name();
 }
 
 absl::Time EventTime(const v1::JobEvent& event) { return ToTime(event.create_time()); }
@@ -445,7 +481,7 @@ std::string DescribeJob(const v1::TrainingJob& job) {
       absl::StrCat(job.name(), "  ", StateWord(job.state()), "\n",
                    Indented({{"name", job.display_name()},
                              {"owner", job.owner()},
-                             {"analysis", AnalysisText(job)},
+                             {"analysis", AnalysisText(job.analysis())},
                              {"dataset", job.dataset()},
                              {"model", job.model()},
                              {"queue", QueueText(job)},
@@ -496,8 +532,9 @@ std::string DescribeOutcome(const v1::TrainingJob& job) {
 }
 
 std::string DescribeValidated(const v1::TrainingJob& job) {
-  return absl::StrCat("the spec is valid; nothing was queued\n", SpecText(job.resolved_spec()),
-                      WarningLines(job));
+  return absl::StrCat("the spec is valid; nothing was queued\n",
+                      Indented({{"analysis", AnalysisText(job.analysis())}}),
+                      SpecText(job.resolved_spec()), WarningLines(job));
 }
 
 std::string DescribeModel(const v1::Model& model) {

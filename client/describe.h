@@ -27,6 +27,8 @@ absl::Time ToTime(const google::protobuf::Timestamp& timestamp);
 absl::Time EventTime(const v1::JobEvent& event);
 
 std::string StateWord(v1::JobState state);  // "RUNNING"
+// "loss_landscape": the field of AnalysisSpec that says what to compute; empty when none does.
+std::string AnalysisKind(const v1::AnalysisSpec& analysis);
 // "loss 0.08  accuracy 0.977"; "none" when empty.
 std::string DescribeMetrics(const google::protobuf::RepeatedPtrField<v1::Metric>& metrics);
 

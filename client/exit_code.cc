@@ -8,6 +8,7 @@ namespace trainyard {
 namespace {
 
 constexpr absl::string_view kUsageUrl = "trainyard/UsageError";
+constexpr absl::string_view kUnwrittenUrl = "trainyard/UnwrittenError";
 
 bool IsInfra(ErrorReason reason) {
   switch (reason) {
@@ -31,6 +32,7 @@ absl::string_view ExitCodeHelp() {
          "  2    usage: flags, spec file or local file; nothing was sent\n"
          "  3    the server does not answer\n"
          "  4    a fault of the service or its machine; trying again may help\n"
+         "  5    the job succeeded, but its file or picture could not be written here\n"
          "  130  interrupted (Ctrl-C); a job goes on without its watcher\n";
 }
 
@@ -46,8 +48,15 @@ absl::Status AsUsageError(absl::Status status) {
 
 bool IsUsageError(const absl::Status& status) { return status.GetPayload(kUsageUrl).has_value(); }
 
+absl::Status AsUnwrittenError(absl::Status status) {
+  TY_CHECK(!status.ok());
+  status.SetPayload(kUnwrittenUrl, absl::Cord("1"));
+  return status;
+}
+
 ExitCode ExitCodeOf(const absl::Status& status) {
   if (status.ok()) return ExitCode::kOk;
+  if (status.GetPayload(kUnwrittenUrl).has_value()) return ExitCode::kUnwritten;
   if (IsUsageError(status)) return ExitCode::kUsage;
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:

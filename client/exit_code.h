@@ -18,6 +18,7 @@ enum class ExitCode : int {
   kUsage = 2,        // flags, spec file or local file; nothing was sent
   kUnreachable = 3,  // no answer from the server
   kInfra = 4,        // a fault of the service or its machine; trying again may help
+  kUnwritten = 5,    // the job succeeded, but its file or picture could not be written here
   kInterrupted = 130  // Ctrl-C, as shells have it
 };
 
@@ -30,6 +31,8 @@ absl::Status UsageError(absl::string_view message, const ErrorInfo& info);
 // Marks an error that was made elsewhere as one of usage; code, message and info stay.
 absl::Status AsUsageError(absl::Status status);
 bool IsUsageError(const absl::Status& status);
+// Marks a fault of this machine that was met after a job had succeeded: exit code kUnwritten.
+absl::Status AsUnwrittenError(absl::Status status);
 
 ExitCode ExitCodeOf(const absl::Status& status);
 

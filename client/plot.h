@@ -3,6 +3,7 @@
 // is part of a command.
 //
 //   TY_RETURN_IF_ERROR(CheckPlot(kind, options));        // before anything is computed
+//   TY_RETURN_IF_ERROR(CheckPlotProgram(options));
 //   TY_RETURN_IF_ERROR(WritePlot(result, options));
 //
 // Thread-safety: pure functions, but for the child process and the file.
@@ -12,6 +13,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "client/analysis_picture.h"
 #include "trainyard/v1/analysis.pb.h"
 
 namespace trainyard {
@@ -19,8 +21,7 @@ namespace trainyard {
 struct PlotOptions {
   std::string path;      // ends with .svg or .png, which decides the format
   bool surface = false;  // loss landscape: in three dimensions instead of from above
-  std::string x_label = "x";
-  std::string y_label = "y";
+  AnalysisContext context;
   std::string program = "gnuplot";
 };
 
@@ -28,11 +29,14 @@ struct PlotOptions {
 // a surface of something flat.
 absl::Status CheckPlot(v1::AnalysisResult::KindCase kind, const PlotOptions& options);
 
-// What gnuplot is given. REQUIRES: CheckPlot is OK.
+// Whether gnuplot is there and knows the format. Errors: usage.
+absl::Status CheckPlotProgram(const PlotOptions& options);
+
+// What gnuplot is given. REQUIRES: CheckPlot is OK, and Misfit(result) is empty.
 std::string PlotProgram(const v1::AnalysisResult& result, const PlotOptions& options);
 
-// Errors: as CheckPlot; usage: gnuplot is missing or fails (with its words), the file cannot be
-// written. The file is complete or not there.
+// Errors: as CheckPlot; usage: gnuplot is missing or fails (with its words), there is nothing to
+// draw, the file cannot be written. The file is complete or not there.
 absl::Status WritePlot(const v1::AnalysisResult& result, const PlotOptions& options);
 
 }  // namespace trainyard

@@ -1,6 +1,8 @@
 // The command line against servers in this process that break off, lie and refuse on purpose.
 #include "client/cli.h"
 
+#include <cmath>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -147,6 +149,7 @@ class FakeJobs : public v1::JobService::Service {
                                 const v1::WatchTrainingJobRequest* request,
                                 grpc::ServerWriter<v1::WatchTrainingJobResponse>* writer) override {
     start_sequences.push_back(request->start_sequence());
+    kinds = {request->kinds().begin(), request->kinds().end()};
     const Stream stream = script.front();
     if (script.size() > 1) script.erase(script.begin());
     v1::WatchTrainingJobResponse snapshot;
@@ -197,6 +200,7 @@ class FakeJobs : public v1::JobService::Service {
   bool hang = false;
   absl::Notification watching;
   std::vector<int64_t> start_sequences;
+  std::vector<int> kinds;
   v1::CreateTrainingJobRequest created;
   std::vector<std::string> request_ids;
   int create_failures = 0;
@@ -220,12 +224,14 @@ class FakeAnalyses : public v1::AnalysisService::Service {
                                  v1::AnalysisResult* answer) override {
     EXPECT_EQ(request->name(), kJob);
     for (const double a : {-1.0, 0.0, 1.0}) answer->mutable_loss_landscape()->add_axis(a);
-    for (int i = 0; i < 9; ++i) answer->mutable_loss_landscape()->add_losses(i);
+    for (int i = 0; i < 9; ++i)
+      answer->mutable_loss_landscape()->add_losses(diverged ? NAN : 1.0 * i);
     answer->mutable_loss_landscape()->set_centre(4);
     return grpc::Status::OK;
   }
 
   v1::CreateAnalysisRequest created;
+  bool diverged = false;
 
  private:
   FakeJobs* const jobs_;
@@ -442,6 +448,22 @@ TEST_F(CliTest, AWatchInTextEndsWithModelAndNextSteps) {
   EXPECT_THAT(out_.str(), Not(HasSubstr("\x1b")));
 }
 
+TEST_F(CliTest, AWatchWithoutStepsAsksForEveryOtherKind) {
+  jobs_.script = {{{StateEvent(1, v1::JOB_STATE_SUCCEEDED)}, grpc::Status::OK}};
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"job", "watch", "j1"},
+        {"train", "--dataset", kDataset, "--target", "y", "--follow"},
+        {"analyze", "landscape", "--model", "m1"}}) {
+    jobs_.kinds.clear();
+    ASSERT_EQ(Run(command), ExitCode::kOk) << err_.str();
+    EXPECT_THAT(jobs_.kinds,
+                testing::UnorderedElementsAre(
+                    v1::EVENT_KIND_STATE_CHANGE, v1::EVENT_KIND_EPOCH, v1::EVENT_KIND_CHECKPOINT,
+                    v1::EVENT_KIND_NOTE, v1::EVENT_KIND_REWIND, v1::EVENT_KIND_TEST,
+                    v1::EVENT_KIND_EVALUATION, v1::EVENT_KIND_ANALYSIS_PROGRESS));
+  }
+}
+
 TEST_F(CliTest, AWatchThatSkipsAnEventIsRefused) {
   jobs_.script = {{{StateEvent(1, v1::JOB_STATE_RUNNING), EpochEvent(3, 0)}, grpc::Status::OK}};
   EXPECT_EQ(Run({"-o", "json", "job", "watch", "j1"}), ExitCode::kInfra);
@@ -626,7 +648,76 @@ TEST_F(CliTest, FaultsOfAnAnalysisAreFoundBeforeItIsQueued) {
   EXPECT_EQ(Run({"analyze", "landscape", "--model", "m1", "--plot", "x.gif"}), ExitCode::kUsage);
   EXPECT_EQ(Run({"analyze", "landscape", "--model", "m1", "--surface"}), ExitCode::kUsage);
   EXPECT_EQ(Run({"analyze", "landscape", "--model", "m1", "--range", "far"}), ExitCode::kUsage);
+  EXPECT_EQ(Run({"analyze", "landscape", "--model", "m1", "--detach", "--plot", "x.svg"}),
+            ExitCode::kUsage);
+  EXPECT_EQ(Run({"analyze", "landscape", "--model", "m1", "--plot", "/no/such/folder/x.svg"}),
+            ExitCode::kUsage);
+  EXPECT_EQ(Run({"analyze", "landscape", "--model", "m1", "--json", "/no/such/folder/x.json"}),
+            ExitCode::kUsage);
+  EXPECT_EQ(Run({"analyze", "show", "j1", "--surface"}), ExitCode::kUsage);
   EXPECT_FALSE(analyses_.created.has_analysis());
+}
+
+TEST_F(CliTest, WithoutGnuplotNothingIsQueued) {
+  const std::string path = std::getenv("PATH");
+  setenv("PATH", "/no/such/folder", 1);
+  EXPECT_EQ(Run({"analyze", "landscape", "--model", "m1", "--plot",
+                 testing::TempDir() + "/landscape.svg"}),
+            ExitCode::kUsage);
+  setenv("PATH", path.c_str(), 1);
+  EXPECT_THAT(err_.str(), HasSubstr("cannot start gnuplot"));
+  EXPECT_FALSE(analyses_.created.has_analysis());
+}
+
+TEST_F(CliTest, APictureThatCannotBeDrawnIsNoFaultOfTheAnalysis) {
+  jobs_.script = {{{StateEvent(1, v1::JOB_STATE_SUCCEEDED)}, grpc::Status::OK}};
+  analyses_.diverged = true;
+  EXPECT_EQ(Run({"analyze", "landscape", "--model", "m1", "--plot",
+                 testing::TempDir() + "/diverged.svg"}),
+            ExitCode::kUnwritten);
+  EXPECT_THAT(out_.str(), HasSubstr("no finite value\n"));
+  EXPECT_THAT(err_.str(), HasSubstr("no finite value to draw"));
+  EXPECT_THAT(err_.str(), HasSubstr("trainingJobs/j1 succeeded and keeps its result; see it again "
+                                    "with: trainyard analyze show trainingJobs/j1"));
+}
+
+TEST_F(CliTest, AnAnalysisCanBeCheckedOnly) {
+  ASSERT_EQ(
+      Run({"analyze", "hessian", "--model", "m1", "--validate-only", "--direction-seed", "3"}),
+      ExitCode::kOk)
+      << err_.str();
+  EXPECT_TRUE(analyses_.created.validate_only());
+  EXPECT_EQ(analyses_.created.analysis().hessian().seed(), 3u);
+  EXPECT_THAT(out_.str(),
+              HasSubstr("nothing was queued\n  analysis  hessian of models/m1, seed 3"));
+  EXPECT_TRUE(jobs_.start_sequences.empty());
+}
+
+TEST_F(CliTest, AJobShowsEverythingThatWasResolved) {
+  v1::TrainingSpec& spec = *jobs_.job.mutable_resolved_spec();
+  spec.set_init(v1::INIT_NORMAL);
+  spec.mutable_init_options()->set_scale(0.5);
+  spec.set_output_bias(false);
+  spec.add_initial_weights();
+  spec.add_initial_weights();
+  spec.set_evaluation_interval(10);
+  spec.set_max_memory_bytes(64 << 20);
+  spec.set_step_event_interval(4);
+  v1::AnalysisSpec& analysis = *jobs_.job.mutable_analysis();
+  analysis.set_model("models/m1");
+  analysis.set_part(v1::DATASET_PART_TEST);
+  analysis.set_rows_max(500);
+  analysis.mutable_loss_landscape()->set_resolution(51);
+  analysis.mutable_loss_landscape()->set_seed(7);
+  ASSERT_EQ(Run({"job", "get", "j1"}), ExitCode::kOk) << err_.str();
+  for (const char* line :
+       {"  analysis    loss_landscape of models/m1, part test, rows max 500, resolution 51, seed "
+        "7\n",
+        "  init            normal, scale 0.5\n", "  output bias     none\n",
+        "  starts from     weights given for 2 layers\n", "  evaluation      every 10 steps\n",
+        "  max memory      64.0 MiB\n", "  step events     every 4 steps\n"}) {
+    EXPECT_THAT(out_.str(), HasSubstr(line));
+  }
 }
 
 TEST_F(CliTest, AFailedAnalysisSaysWhyAndExitsAsAJob) {

@@ -27,6 +27,7 @@ TEST(ExitCodeTest, SaysWhoseFaultAnErrorIs) {
       {absl::DeadlineExceededError("x"), ExitCode::kUnreachable},
       {UsageError("x", {}), ExitCode::kUsage},
       {Annotate(UsageError("x", {}), "spec.yaml"), ExitCode::kUsage},
+      {Annotate(AsUnwrittenError(UsageError("x", {})), "j1"), ExitCode::kUnwritten},
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.status.ToString());
