@@ -148,7 +148,7 @@ std::string ListText(const google::protobuf::Message& message,
 }
 
 // "patience 10, restore best": the fields of `message` that are set, but for those of `skipped`.
-// What is 0 or false is as if it were not given.
+// What is 0 is as if it were not given.
 std::string FieldsText(const google::protobuf::Message& message,
                        const std::vector<absl::string_view>& skipped = {}) {
   std::vector<const google::protobuf::FieldDescriptor*> fields;
@@ -158,8 +158,12 @@ std::string FieldsText(const google::protobuf::Message& message,
     if (std::find(skipped.begin(), skipped.end(), field->name()) != skipped.end()) continue;
     const std::string value =
         field->is_repeated() ? ListText(message, *field) : ValueText(message, *field);
-    if (value == "0" || value == "false" || value.empty()) continue;
+    if (value == "0" || value.empty()) continue;
     const std::string name = absl::StrReplaceAll(field->name(), {{"_", " "}});
+    if (value == "false") {
+      parts.push_back(absl::StrCat("no ", name));
+      continue;
+    }
     parts.push_back(value == "true" ? name : absl::StrCat(name, " ", value));
   }
   return absl::StrJoin(parts, ", ");

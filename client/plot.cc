@@ -90,7 +90,8 @@ std::string LandscapeProgram(const v1::LossLandscapeResult& result, const PlotOp
   std::string text = absl::StrCat(GridData(result.axis(), result.axis(), result.losses()), scale,
                                   "set title 'loss over two random directions'\n",
                                   "set xlabel 'a'\nset ylabel 'b'\nset cblabel 'loss'\n",
-                                  "unset key\nset contour base\nset cntrparam levels auto 20\n");
+                                  "unset key\nset contour base\nset cntrparam levels auto 20\n",
+                                  "set cntrlabel onecolor\n");
   if (options.surface) {
     absl::StrAppend(&text, "set view 50,35\nset ticslevel 0.1\nset hidden3d\n",
                     "splot $grid using 1:2:3 with pm3d, ",

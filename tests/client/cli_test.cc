@@ -698,6 +698,9 @@ TEST_F(CliTest, AJobShowsEverythingThatWasResolved) {
   spec.set_init(v1::INIT_NORMAL);
   spec.mutable_init_options()->set_scale(0.5);
   spec.set_output_bias(false);
+  spec.mutable_optimizer()->set_kind(v1::OptimizerSpec::MUON);
+  spec.mutable_optimizer()->set_nesterov(false);
+  spec.mutable_early_stopping()->set_restore_best(false);
   spec.add_initial_weights();
   spec.add_initial_weights();
   spec.set_evaluation_interval(10);
@@ -715,7 +718,8 @@ TEST_F(CliTest, AJobShowsEverythingThatWasResolved) {
         "7\n",
         "  init            normal, scale 0.5\n", "  output bias     none\n",
         "  starts from     weights given for 2 layers\n", "  evaluation      every 10 steps\n",
-        "  max memory      64.0 MiB\n", "  step events     every 4 steps\n"}) {
+        "  max memory      64.0 MiB\n", "  optimizer       muon, no nesterov\n",
+        "  early stopping  no restore best\n", "  step events     every 4 steps\n"}) {
     EXPECT_THAT(out_.str(), HasSubstr(line));
   }
 }
