@@ -30,10 +30,11 @@ void Batcher::StartEpoch(int64_t epoch) {
   for (size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[rng.Below(i)]);
 }
 
-const Batch* Batcher::Next() {
+const Batch* Batcher::Next(Slices* slices) {
   const int64_t rows = std::min(batch_size_, part_.rows() - next_);
   if (rows == 0) return nullptr;
-  Gather(next_, rows);
+  GatherFeatures(next_, rows, slices);
+  GatherTargets(next_, rows);
   next_ += rows;
   batch_ = {.rows = rows,
             .features = features_.data(),
@@ -43,13 +44,20 @@ const Batch* Batcher::Next() {
   return &batch_;
 }
 
-void Batcher::Gather(int64_t begin, int64_t rows) {
+void Batcher::GatherFeatures(int64_t begin, int64_t rows, Slices* slices) {
   const int64_t cols = part_.features.cols();
   const size_t row_bytes = static_cast<size_t>(cols) * sizeof(float);
   const int32_t* order = order_.data() + begin;
-  for (int64_t i = 0; i < rows; ++i) {
-    std::memcpy(features_.data() + i * cols, part_.features.data() + order[i] * cols, row_bytes);
-  }
+  const auto gather = [&](int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; ++i) {
+      std::memcpy(features_.data() + i * cols, part_.features.data() + order[i] * cols, row_bytes);
+    }
+  };
+  ForSlices(slices, rows, gather, /*cost=*/cols);
+}
+
+void Batcher::GatherTargets(int64_t begin, int64_t rows) {
+  const int32_t* order = order_.data() + begin;
   if (values_per_row_ == 1) {
     for (int64_t i = 0; i < rows; ++i) targets_[i] = part_.targets[order[i]];
   } else {

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/base/slices.h"
 #include "core/data/dataset.h"
 #include "core/tensor/matrix.h"
 
@@ -38,15 +39,16 @@ class Batcher {
   // Draws the epoch's order and goes to its first batch. 0-based.
   void StartEpoch(int64_t epoch);
 
-  // nullptr at the end of the epoch.
-  const Batch* Next();
+  // nullptr at the end of the epoch. Large batches are gathered by `slices` when there are any.
+  const Batch* Next(Slices* slices = nullptr);
 
   int64_t batch_size() const { return batch_size_; }
   // Rows of the shorter last batch; 0 when there is none.
   int64_t last_batch_size() const { return part_.rows() % batch_size_; }
 
  private:
-  void Gather(int64_t begin, int64_t rows);
+  void GatherFeatures(int64_t begin, int64_t rows, Slices* slices);
+  void GatherTargets(int64_t begin, int64_t rows);
 
   // Constant after construction.
   const Part& part_;

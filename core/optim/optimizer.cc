@@ -94,7 +94,8 @@ class Optimizer::Impl {
   Impl(const OptimizerConfig& config, const ParameterTensors& tensors, uint64_t seed);
 
   double PrepareGradients(std::span<float> gradients);
-  void Step(double learning_rate, std::span<const float> gradients, std::span<float> parameters);
+  void Step(double learning_rate, std::span<const float> gradients, std::span<float> parameters,
+            Slices* slices);
   std::span<const float> averaged_parameters() const;
   std::vector<StateArray> state_arrays();
   int64_t steps_done() const { return steps_done_; }
@@ -103,8 +104,9 @@ class Optimizer::Impl {
  private:
   void AddNoise(std::span<float> gradients) const;
   void StepMuon(double learning_rate, const float* gradients, float* parameters);
-  void StepRule(double learning_rate, const float* gradients, float* parameters);
-  void StepRange(int64_t begin, int64_t end, const float* gradients, float* parameters);
+  void StepRule(double learning_rate, const float* gradients, float* parameters, Slices* slices);
+  void StepRange(int64_t begin, int64_t end, const float* gradients, float* parameters,
+                 Slices* slices);
   void LimitNorms(float* parameters);
   void UpdateAverage(const float* parameters);
   void SetWeightFactors(double learning_rate);
@@ -174,13 +176,13 @@ void Optimizer::Impl::AddNoise(std::span<float> gradients) const {
 }
 
 void Optimizer::Impl::Step(double learning_rate, std::span<const float> gradients,
-                           std::span<float> parameters) {
+                           std::span<float> parameters, Slices* slices) {
   TY_CHECK(gradients.size() == parameter_count());
   TY_CHECK(parameters.size() == parameter_count());
   ++steps_done_;
   if (muon_) StepMuon(learning_rate, gradients.data(), parameters.data());
   const double ratio = muon_ ? *config_.secondary_learning_rate / *config_.learning_rate : 1;
-  StepRule(learning_rate * ratio, gradients.data(), parameters.data());
+  StepRule(learning_rate * ratio, gradients.data(), parameters.data(), slices);
   factors_.scale = 1;
   if (config_.max_norm) LimitNorms(parameters.data());
   if (average_ != nullptr) UpdateAverage(parameters.data());
@@ -201,27 +203,31 @@ void Optimizer::Impl::StepMuon(double learning_rate, const float* gradients, flo
   muon_->Step(learning_rate, factors_, gradients, parameters, states_[0].get());
 }
 
-void Optimizer::Impl::StepRule(double learning_rate, const float* gradients, float* parameters) {
+void Optimizer::Impl::StepRule(double learning_rate, const float* gradients, float* parameters,
+                               Slices* slices) {
   int64_t begin = muon_ ? muon_->end() : 0;
   rule_.set_factors(config_, learning_rate, steps_done_, &product_, &factors_);
   if (regularized_) {
     SetWeightFactors(learning_rate);
-    StepRange(begin, weight_count_, gradients, parameters);
+    StepRange(begin, weight_count_, gradients, parameters, slices);
     begin = weight_count_;
   }
   factors_.decay = 0;
   factors_.l1 = 0;
   factors_.shrink = 1;
-  StepRange(begin, parameter_count_, gradients, parameters);
+  StepRange(begin, parameter_count_, gradients, parameters, slices);
 }
 
 void Optimizer::Impl::StepRange(int64_t begin, int64_t end, const float* gradients,
-                                float* parameters) {
-  UpdateArrays arrays{.gradients = gradients + begin, .parameters = parameters + begin};
-  for (size_t i = 0; i < kRuleStatesMax && states_[i] != nullptr; ++i) {
-    arrays.states[i] = states_[i].get() + begin;
-  }
-  rule_.loop(factors_, end - begin, arrays);
+                                float* parameters, Slices* slices) {
+  ForSlices(slices, end - begin, [&](int64_t from, int64_t to) {
+    const int64_t first = begin + from;
+    UpdateArrays arrays{.gradients = gradients + first, .parameters = parameters + first};
+    for (size_t i = 0; i < kRuleStatesMax && states_[i] != nullptr; ++i) {
+      arrays.states[i] = states_[i].get() + first;
+    }
+    rule_.loop(factors_, to - from, arrays);
+  });
 }
 
 void Optimizer::Impl::LimitNorms(float* parameters) {
@@ -267,8 +273,8 @@ double Optimizer::PrepareGradients(std::span<float> gradients) {
 }
 
 void Optimizer::Step(double learning_rate, std::span<const float> gradients,
-                     std::span<float> parameters) {
-  impl_->Step(learning_rate, gradients, parameters);
+                     std::span<float> parameters, Slices* slices) {
+  impl_->Step(learning_rate, gradients, parameters, slices);
 }
 
 std::span<const float> Optimizer::averaged_parameters() const {

@@ -19,6 +19,7 @@
 #include <span>
 #include <vector>
 
+#include "core/base/slices.h"
 #include "core/nn/parameters.h"
 
 namespace trainyard {
@@ -90,7 +91,9 @@ class Optimizer {
 
   // One update. Muon's and the decoupled decay's learning rates scale with `learning_rate` as the
   // schedule moves it. REQUIRES: both spans [parameter_count].
-  void Step(double learning_rate, std::span<const float> gradients, std::span<float> parameters);
+  // The rule's own loop is shared out over `slices` when there are any: the same bits.
+  void Step(double learning_rate, std::span<const float> gradients, std::span<float> parameters,
+            Slices* slices = nullptr);
 
   // The moving average of the parameters, [parameter_count]; empty without ema_decay. Before the
   // first step: nothing yet, zeros.

@@ -16,8 +16,6 @@ namespace {
 
 // Above it oneDNN shares a product out better than chunks do: a chunk reads all weights.
 constexpr int64_t kShardUnitsMax = 512;
-// Floats in a cache line: slices of the sum meet on its border.
-constexpr int64_t kSliceUnit = 16;
 // A turn of waiting costs about 40 ns while it spins: 40 µs, the length of a short step, and then
 // about a millisecond of giving way before a helper sleeps.
 constexpr int64_t kSpinsMax = 1'000;
@@ -90,11 +88,9 @@ class Shards::Helper {
   }
 
   void Do(Work work) {
-    if (work == Work::kGradient) {
-      loss_ = shards_->ComputeChunk(*network_, chunk_);
-    } else {
-      shards_->AddSlice(chunk_);
-    }
+    if (work == Work::kGradient) loss_ = shards_->ComputeChunk(*network_, chunk_);
+    if (work == Work::kAdd) shards_->AddSlice(chunk_);
+    if (work == Work::kCall) shards_->call_(shards_->context_, chunk_);
   }
 
   Shards* const shards_;
@@ -183,10 +179,9 @@ absl::StatusOr<double> Shards::ComputeChunk(Mlp& network, int64_t chunk) const {
 // parameters.
 void Shards::AddSlice(int64_t slice) {
   const std::span<float> sum = leader_->gradients();
-  const auto units = static_cast<int64_t>(sum.size()) / kSliceUnit;
-  const auto workers = static_cast<int64_t>(helpers_.size()) + 1;
-  const int64_t begin = units * slice / workers * kSliceUnit;
-  const int64_t end = units * (slice + 1) / workers * kSliceUnit;
+  const auto units = static_cast<int64_t>(sum.size()) / kSliceBorder;
+  const int64_t begin = units * slice / count() * kSliceBorder;
+  const int64_t end = units * (slice + 1) / count() * kSliceBorder;
   for (size_t h = 0; h < helpers_.size(); ++h) {
     const auto chunk = static_cast<int64_t>(h) + 1;
     if (ChunkBegin(batch_.rows, chunk) == ChunkBegin(batch_.rows, chunk + 1)) continue;
@@ -194,6 +189,12 @@ void Shards::AddSlice(int64_t slice) {
     float* __restrict total = sum.data();
     for (int64_t i = begin; i < end; ++i) total[i] += addend[i];
   }
+}
+
+void Shards::Run(void (*call)(void* context, int64_t slice), void* context) {
+  call_ = call;
+  context_ = context;
+  Together(Work::kCall, [&] { call(context, 0); });
 }
 
 template <typename Own>

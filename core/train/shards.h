@@ -25,6 +25,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/base/slices.h"
 #include "core/data/batcher.h"
 #include "core/nn/loss.h"
 #include "core/nn/mlp.h"
@@ -34,7 +35,7 @@ namespace trainyard {
 // Whether T > 1 threads take a chunk of the batch each, and not the kernels' own threads.
 bool UseShards(const MlpConfig& shape, int64_t threads);
 
-class Shards {
+class Shards : private Slices {
  public:
   // `sizes.train` are rows of whole batches. Calls SetKernelThreads for the calling thread.
   // Errors: those of Mlp::Create. Out of memory is std::bad_alloc, no thread to be had
@@ -43,13 +44,16 @@ class Shards {
                                                         const Kernels& kernels,
                                                         const BatchSizes& sizes,
                                                         const LossConfig& loss, int64_t threads);
-  ~Shards();
+  ~Shards() override;
   Shards(const Shards&) = delete;
   Shards& operator=(const Shards&) = delete;
 
   // What has the parameters and, after LossAndGradient, the gradients. For evaluation too.
   Mlp& network() { return *leader_; }
   const Mlp& network() const { return *leader_; }
+
+  // The threads, for loops between two gradients; null when there is only one.
+  Slices* slices() { return helpers_.empty() ? nullptr : this; }
 
   // To be called by the thread that calls LossAndGradient when it is not that of Create.
   void UseThisThread() const;
@@ -62,7 +66,7 @@ class Shards {
 
  private:
   class Helper;
-  enum class Work : uint8_t { kGradient, kAdd, kEnd };
+  enum class Work : uint8_t { kGradient, kAdd, kCall, kEnd };
 
   Shards(const LossConfig& loss, int64_t chunks, int64_t kernel_threads);
   absl::Status AddHelpers(const MlpConfig& shape, const Kernels& kernels, const BatchSizes& sizes);
@@ -71,6 +75,8 @@ class Shards {
   int64_t ChunkBegin(int64_t rows, int64_t chunk) const;
   absl::StatusOr<double> ComputeChunk(Mlp& network, int64_t chunk) const;
   void AddSlice(int64_t slice);
+  int64_t count() const override { return static_cast<int64_t>(helpers_.size()) + 1; }
+  void Run(void (*call)(void* context, int64_t slice), void* context) override;
   // Has every helper do `work`, and `chunk` 0 of it done here.
   template <typename Own>
   void Together(Work work, const Own& own);
@@ -88,6 +94,8 @@ class Shards {
   double weight_ = 1;
   TrainPass pass_;
   Work work_ = Work::kGradient;
+  void (*call_)(void* context, int64_t slice) = nullptr;
+  void* context_ = nullptr;
   // Each on a cache line of its own: one is read by all helpers while they wait, the other written.
   alignas(64) std::atomic<int> generation_{0};
   alignas(64) std::atomic<int> pending_{0};  // helpers that have not finished

@@ -183,12 +183,13 @@ absl::StatusOr<StepOutcome> Stepper::Step(double learning_rate) {
   Mlp& mlp = network();
   outcome.gradient_norm = optimizer_->PrepareGradients(mlp.gradients());
   outcome.finite = std::isfinite(outcome.loss) && std::isfinite(outcome.gradient_norm);
-  if (outcome.finite) optimizer_->Step(learning_rate, mlp.gradients(), mlp.parameters());
+  if (!outcome.finite) return outcome;
+  optimizer_->Step(learning_rate, mlp.gradients(), mlp.parameters(), shards_->slices());
   return outcome;
 }
 
 absl::StatusOr<StepOutcome> Stepper::StepLbfgs(double learning_rate) {
-  const Batch* batch = batcher_.Next();
+  const Batch* batch = batcher_.Next(shards_->slices());
   TY_CHECK(batch != nullptr);
   StepOutcome last;
   const auto evaluate = [this, batch, &last]() -> absl::StatusOr<Lbfgs::Evaluation> {
@@ -207,7 +208,7 @@ absl::StatusOr<StepOutcome> Stepper::StepLbfgs(double learning_rate) {
 
 absl::Status Stepper::Compute(StepOutcome* outcome) {
   if (accumulation_steps_ > 1) return Accumulate(outcome);
-  const Batch* batch = batcher_.Next();
+  const Batch* batch = batcher_.Next(shards_->slices());
   TY_CHECK(batch != nullptr);
   return ComputeBatch(*batch, outcome);
 }
@@ -229,7 +230,7 @@ absl::Status Stepper::Accumulate(StepOutcome* outcome) {
   std::fill(accumulated_.begin(), accumulated_.end(), 0.0F);
   double loss_sum = 0;
   for (int64_t i = 0; i < accumulation_steps_; ++i) {
-    const Batch* batch = batcher_.Next();
+    const Batch* batch = batcher_.Next(shards_->slices());
     if (batch == nullptr) break;
     StepOutcome part;
     TY_RETURN_IF_ERROR(ComputeBatch(*batch, &part));

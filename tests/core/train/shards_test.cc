@@ -137,6 +137,24 @@ TEST(ShardsTest, TwoThreadsTrainAsOneDoes) {
   }
 }
 
+// Large enough for the gathering of rows and the update to be shared out too.
+TEST(ShardsTest, LargeBatchesAndNetworksAreSharedOutAltogether) {
+  const Dataset dataset = SyntheticDataset({.rows = 300, .features = 300});
+  TrainConfig config = Threaded(1);
+  config.layers = {{.units = 200}};
+  config.batch_size = 128;
+  config.epochs = 4;
+  const MlpWeights one = Train(config, dataset);
+  for (const int64_t threads : {2, 3}) {
+    config.threads = threads;
+    const MlpWeights many = Train(config, dataset);
+    for (size_t k = 0; k < one[0].weights.size(); ++k) {
+      ASSERT_NEAR(one[0].weights[k], many[0].weights[k], 1e-3) << threads;
+    }
+    EXPECT_EQ(many[0].weights, Train(config, dataset)[0].weights);
+  }
+}
+
 TEST(ShardsTest, KernelThreadsTrainWhatIsNotSharedOut) {
   const Dataset dataset = SyntheticDataset({.rows = 100, .features = 5});
   TrainConfig config = Threaded(1);
