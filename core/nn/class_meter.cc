@@ -1,17 +1,17 @@
 // MakeClassMeter: metrics of a choice between classes.
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <optional>
 
+#include "absl/strings/str_cat.h"
 #include "core/nn/meter.h"
 #include "core/nn/ranking.h"
 #include "core/nn/task_meter.h"
 
 namespace trainyard {
 namespace {
-
-constexpr int64_t kTopCount = 5;
 
 double Ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
@@ -55,8 +55,7 @@ class ClassMeter final : public TaskMeter {
   void AddChoice(int32_t actual, int32_t predicted, double weight);
   void AddBrier(int32_t actual, double weight);
   void AddScores(const float* logits, int32_t actual, float weight);
-  // Whether fewer than kTopCount classes come before the actual one; of equals the first does.
-  bool IsNearTop(const float* logits, int32_t actual) const;
+  void AddTop(const float* logits, int32_t actual, double weight);
   void AppendPrecisionAndRecall(MetricValues* values) const;
 
   // Constant after construction.
@@ -66,7 +65,7 @@ class ClassMeter final : public TaskMeter {
 
   // Sums of row weights.
   double weight_ = 0;
-  double near_top_ = 0;
+  double near_top_[std::size(kTopCounts)] = {};
   double log_loss_sum_ = 0;
   double brier_sum_ = 0;
   std::vector<double> actual_, predicted_, correct_;  // [classes]
@@ -83,7 +82,7 @@ void ClassMeter::Add(const float* logits, const LossTargets& targets, int64_t ro
     const int32_t actual =
         targets.classes != nullptr ? targets.classes[r] : (targets.values[r] > 0.5f ? 1 : 0);
     AddChoice(actual, PredictedClass(z, outputs_), weight);
-    if (classes_ > kTopCount && IsNearTop(z, actual)) near_top_ += weight;
+    if (extras_.top) AddTop(z, actual, weight);
     if (extras_.probabilities || extras_.ranking) {
       Probabilities(z, outputs_, probabilities_.data());
     }
@@ -127,13 +126,16 @@ void ClassMeter::AddScores(const float* logits, int32_t actual, float weight) {
   }
 }
 
-bool ClassMeter::IsNearTop(const float* logits, int32_t actual) const {
+// Of equal logits the first comes first.
+void ClassMeter::AddTop(const float* logits, int32_t actual, double weight) {
   int64_t before = 0;
   for (int64_t c = 0; c < outputs_; ++c) {
     const bool ties_first = logits[c] == logits[actual] && c < actual;
     if (logits[c] > logits[actual] || ties_first) ++before;
   }
-  return before < kTopCount;
+  for (size_t i = 0; i < std::size(kTopCounts); ++i) {
+    if (before < kTopCounts[i]) near_top_[i] += weight;
+  }
 }
 
 void ClassMeter::AppendPrecisionAndRecall(MetricValues* values) const {
@@ -173,7 +175,10 @@ MetricValues ClassMeter::Values() const {
     values.emplace_back("log_loss", log_loss_sum_ / weight_);
     values.emplace_back("brier", brier_sum_ / weight_);
   }
-  if (classes_ > kTopCount) values.emplace_back("top_5_accuracy", near_top_ / weight_);
+  for (size_t i = 0; extras_.top && i < std::size(kTopCounts); ++i) {
+    if (classes_ <= kTopCounts[i]) break;
+    values.emplace_back(absl::StrCat("top_", kTopCounts[i], "_accuracy"), near_top_[i] / weight_);
+  }
   return values;
 }
 

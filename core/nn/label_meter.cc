@@ -9,10 +9,7 @@
 namespace trainyard {
 namespace {
 
-// 2·correct / (actual + predicted), 0 where there is nothing to find and nothing was found.
-double F1(double correct, double actual, double predicted) {
-  return actual + predicted > 0 ? 2 * correct / (actual + predicted) : 0;
-}
+double Ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
 class LabelMeter final : public TaskMeter {
  public:
@@ -98,17 +95,24 @@ void LabelMeter::AddScores(const float* logits, const float* labels, float weigh
 
 MetricValues LabelMeter::Values() const {
   const auto labels = static_cast<double>(outputs_);
-  double f1_sum = 0, correct = 0, actual = 0, predicted = 0;
+  double precision_sum = 0, recall_sum = 0, f1_sum = 0;
+  double correct = 0, actual = 0, predicted = 0;
   for (int64_t j = 0; j < outputs_; ++j) {
-    f1_sum += F1(correct_[j], actual_[j], predicted_[j]);
+    precision_sum += Ratio(correct_[j], predicted_[j]);
+    recall_sum += Ratio(correct_[j], actual_[j]);
+    f1_sum += Ratio(2 * correct_[j], actual_[j] + predicted_[j]);
     correct += correct_[j];
     actual += actual_[j];
     predicted += predicted_[j];
   }
   MetricValues values = {{"accuracy", right_labels_ / (weight_ * labels)},
                          {"exact_match", exact_rows_ / weight_},
+                         {"precision", precision_sum / labels},
+                         {"recall", recall_sum / labels},
                          {"f1", f1_sum / labels},
-                         {"f1_micro", F1(correct, actual, predicted)}};
+                         {"precision_micro", Ratio(correct, predicted)},
+                         {"recall_micro", Ratio(correct, actual)},
+                         {"f1_micro", Ratio(2 * correct, actual + predicted)}};
   const std::optional<RankingAreas> areas = scores_.MacroAreas();
   if (areas.has_value()) {
     values.emplace_back("roc_auc", areas->roc_auc);

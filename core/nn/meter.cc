@@ -4,14 +4,13 @@
 #include <cmath>
 #include <limits>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "core/base/check.h"
 #include "core/nn/task_meter.h"
 
 namespace trainyard {
 namespace {
-
-// "top_5_accuracy" of no more classes than this would be 1.
-constexpr int64_t kTopCount = 5;
 
 bool Contains(const std::vector<std::string>& names, absl::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -29,7 +28,9 @@ std::unique_ptr<TaskMeter> MakeTaskMeter(const MeterConfig& config,
                                          const std::vector<std::string>& wanted) {
   const MeterExtras extras{
       .probabilities = Contains(wanted, "log_loss") || Contains(wanted, "brier"),
-      .ranking = Contains(wanted, "roc_auc") || Contains(wanted, "pr_auc")};
+      .ranking = Contains(wanted, "roc_auc") || Contains(wanted, "pr_auc"),
+      .top = std::any_of(wanted.begin(), wanted.end(),
+                         [](const std::string& name) { return absl::StartsWith(name, "top_"); })};
   if (config.task == Task::kRegression) return MakeErrorMeter(config.loss.kind);
   if (config.task == Task::kMultilabel) return MakeLabelMeter(config.outputs, extras);
   return MakeClassMeter(config.outputs, extras);
@@ -52,13 +53,16 @@ std::vector<std::string> UsualMetricNames(Task task) {
 std::vector<std::string> MetricNames(Task task, int64_t outputs) {
   if (task == Task::kRegression) return {"loss", "rmse", "mae", "r2", "mape"};
   if (task == Task::kMultilabel) {
-    return {"loss",    "accuracy", "exact_match", "f1",   "f1_micro",
-            "roc_auc", "pr_auc",   "log_loss",    "brier"};
+    return {"loss",   "accuracy",        "exact_match",  "precision", "recall",
+            "f1",     "precision_micro", "recall_micro", "f1_micro",  "roc_auc",
+            "pr_auc", "log_loss",        "brier"};
   }
   std::vector<std::string> names = {
       "loss",    "accuracy", "balanced_accuracy", "precision", "recall", "f1", "f1_micro",
       "roc_auc", "pr_auc",   "log_loss",          "brier"};
-  if (outputs > kTopCount) names.push_back("top_5_accuracy");
+  for (const int64_t k : kTopCounts) {
+    if (outputs > k) names.push_back(absl::StrCat("top_", k, "_accuracy"));
+  }
   return names;
 }
 

@@ -64,7 +64,8 @@ struct MeterConfig {
 //   second, fourth, … is ranked.
 // - log_loss in nats from the logits, not clipped. brier: (p - y)², summed over more than two
 //   classes, the mean over labels.
-// - top_5_accuracy: of equal logits the first class comes first, as in PredictedClass.
+// - top_2_accuracy, top_3_accuracy, top_5_accuracy, each of more classes than that: of equal logits
+// the first class comes first, as in PredictedClass.
 // - rmse, mae, r2, mape are of ValueOf(logit), whatever the loss.
 // A metric that is not defined is left out: roc_auc and pr_auc where no class has both kinds of
 // rows, mape where every target is 0; so is one that is not finite, but for the loss. r2 of targets

@@ -21,7 +21,11 @@ using MetricValues = std::vector<std::pair<std::string, double>>;
 struct MeterExtras {
   bool probabilities = false;  // log_loss, brier
   bool ranking = false;        // roc_auc, pr_auc
+  bool top = false;            // top_2_accuracy and its like
 };
+
+// The k of "top_k_accuracy". Of no more classes than k it would be 1, and is no metric.
+inline constexpr int64_t kTopCounts[] = {2, 3, 5};
 
 class TaskMeter {
  public:

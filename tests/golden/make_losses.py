@@ -175,8 +175,10 @@ def multiclass_metrics(z, y, s):
     values["pr_auc"] = skm.average_precision_score(one_hot, p, sample_weight=s)
     values["log_loss"] = skm.log_loss(y, p, labels=classes, sample_weight=s)
     values["brier"] = np.average(((p - one_hot) ** 2).sum(axis=1), weights=s)
-    if len(classes) > 5:
-        values["top_5_accuracy"] = skm.top_k_accuracy_score(y, p, k=5, labels=classes, sample_weight=s)
+    for k in (2, 3, 5):
+        if len(classes) > k:
+            ranked = p - 1e-9 * np.arange(len(classes))  # of equal scores the first class first; scikit-learn has the last
+            values[f"top_{k}_accuracy"] = skm.top_k_accuracy_score(y, ranked, k=k, labels=classes, sample_weight=s)
     return values, skm.confusion_matrix(y, z.argmax(axis=1), labels=classes, sample_weight=s)
 
 
@@ -184,11 +186,13 @@ def label_metrics(z, y, s):
     p, yes = sigmoid(z), (z > 0).astype(float)
     repeated = None if s is None else np.repeat(s, z.shape[1])
     flat = y.ravel(), p.ravel()
+    macro, micro = (skm.precision_recall_fscore_support(y, yes, average=average, sample_weight=s, zero_division=0)
+                    for average in ("macro", "micro"))
     return {
         "accuracy": skm.accuracy_score(y.ravel(), yes.ravel(), sample_weight=repeated),
         "exact_match": skm.accuracy_score(y, yes, sample_weight=s),
-        "f1": skm.f1_score(y, yes, average="macro", sample_weight=s, zero_division=0),
-        "f1_micro": skm.f1_score(y, yes, average="micro", sample_weight=s, zero_division=0),
+        "precision": macro[0], "recall": macro[1], "f1": macro[2],
+        "precision_micro": micro[0], "recall_micro": micro[1], "f1_micro": micro[2],
         "roc_auc": skm.roc_auc_score(y, p, sample_weight=s),
         "pr_auc": skm.average_precision_score(y, p, sample_weight=s),
         "log_loss": skm.log_loss(*flat, sample_weight=repeated),
