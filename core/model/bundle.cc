@@ -91,6 +91,7 @@ std::string EncodeSchema(const Bundle& bundle) {
   WriteStrings(bundle.feature_columns, &w);
   WriteStrings(bundle.classes, &w);
   WriteLoss(bundle.loss, &w);
+  w.String(bundle.weight_column);
   return std::move(w).Take();
 }
 
@@ -102,7 +103,10 @@ bool DecodeSchema(uint32_t version, ByteReader* r, Bundle* bundle) {
   if (!ReadStrings(r, limits::kColumnNameBytesMax, &bundle->feature_columns) ||
       !ReadStrings(r, limits::kFieldBytesMax, &bundle->classes))
     return false;
-  if (version >= 2) return ReadLoss(r, &bundle->loss);
+  if (version >= 2) {
+    return ReadLoss(r, &bundle->loss) &&
+           r->String(&bundle->weight_column, limits::kColumnNameBytesMax);
+  }
   bundle->loss.kind = LossOf(bundle->task);
   return true;
 }

@@ -5,6 +5,7 @@
 //   section  := id:u32 size_bytes:u64 crc32c:u32 payload
 //   ids      := 1 schema, 2 preprocessor, 3 weights, 4 provenance; each once, ascending
 //   schema       := task:u8 target:string feature_count:u32 string* class_count:u32 string* loss
+//                   weight_column:string
 //   loss         := kind:u8 label_smoothing:f64 delta:f64 quantile:f64 weight_count:u32 weight:f32*
 //   preprocessor := feature_count:u32 offset:f64* scale:f64*
 //   weights      := layer_count:u32 layer*
@@ -14,7 +15,7 @@
 //                   gains:f32[out] shifts:f32[out] if normalised;
 //                   running_means:f32[out] running_variances:f32[out] if by batch
 //   provenance   := count:u32 (key:string value:string)*, sorted by key
-//   Version 1, which is still read, has no loss (it is the task's) and
+//   Version 1, which is still read, has no weight_column, no loss (it is the task's) and
 //   layer        := in:u32 out:u32 activation:u8 weights:f32[in*out] biases:f32[out]
 //   All numbers little-endian. Do not change existing ids. The same bundle gives the same bytes.
 //
@@ -42,6 +43,7 @@ struct Bundle {
   LossConfig loss;  // what it was trained with: decides probabilities and value, and is measured by
                     // Evaluate
   std::string target_column;  // empty for multi-label, whose `classes` are the label columns
+  std::string weight_column;  // how much rows count in Evaluate, where the table has it; or empty
   std::vector<std::string> feature_columns;  // in the order that rows are given
   std::vector<std::string>
       classes;  // classification, in the order of probabilities; binary: {negative, positive}

@@ -224,26 +224,18 @@ std::vector<const Column*> FindTargets(const Table& table, const Bundle& bundle,
   return targets;
 }
 
-// Rows of 0 and 1: numbers is [rows, labels].
-absl::StatusOr<EncodedTargets> EncodeLabelColumns(const std::vector<const Column*>& labels) {
-  EncodedTargets targets;
-  const size_t width = labels.size();
-  for (size_t c = 0; c < width; ++c) {
-    // Of the classes "0" and "1": the same checks and messages as for a binary target.
-    TY_ASSIGN_OR_RETURN(const EncodedTargets label,
-                        EncodeTargets(*labels[c], Task::kBinary, {"0", "1"}));
-    targets.numbers.resize(label.numbers.size() * width);
-    for (size_t r = 0; r < label.numbers.size(); ++r) {
-      targets.numbers[r * width + c] = label.numbers[r];
-    }
-  }
-  return targets;
-}
-
 absl::StatusOr<EncodedTargets> Encode(const std::vector<const Column*>& targets,
                                       const Bundle& bundle) {
-  if (bundle.task == Task::kMultilabel) return EncodeLabelColumns(targets);
+  if (bundle.task == Task::kMultilabel) return EncodeLabels(targets);
   return EncodeTargets(*targets[0], bundle.task, bundle.classes);
+}
+
+// How much each row counts; empty: all the same.
+absl::StatusOr<std::vector<float>> RowWeights(const Table& table, const Bundle& bundle) {
+  const Column* column =
+      bundle.weight_column.empty() ? nullptr : table.FindColumn(bundle.weight_column);
+  if (column == nullptr) return std::vector<float>();
+  return EncodeWeights(*column);
 }
 
 absl::StatusOr<EvalResult> BundlePredictor::Evaluate(const Table& table) const {
@@ -252,9 +244,13 @@ absl::StatusOr<EvalResult> BundlePredictor::Evaluate(const Table& table) const {
   TY_ASSIGN_OR_RETURN(const std::vector<const Column*> columns,
                       FindFeatures(table, bundle_, &violations));
   TY_ASSIGN_OR_RETURN(const EncodedTargets encoded, Encode(target_columns, bundle_));
-  const LossTargets targets = bundle_.task == Task::kMulticlass
-                                  ? LossTargets{.classes = encoded.classes.data()}
-                                  : LossTargets{.values = encoded.numbers.data()};
+  TY_ASSIGN_OR_RETURN(const std::vector<float> weights, RowWeights(table, bundle_));
+  LossTargets targets{.weights = weights.empty() ? nullptr : weights.data()};
+  if (bundle_.task == Task::kMulticlass) {
+    targets.classes = encoded.classes.data();
+  } else {
+    targets.values = encoded.numbers.data();
+  }
   const int64_t values_per_row = bundle_.task == Task::kMultilabel ? output_count() : 1;
   SetKernelThreads(1);
   TY_ASSIGN_OR_RETURN(std::unique_ptr<Mlp> network, networks_.Take());

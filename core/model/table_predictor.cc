@@ -159,17 +159,31 @@ class TablePredictor::Impl {
     for (size_t i = 0; i < columns_.size(); ++i) {
       const absl::string_view cell = TrimCell(record_.fields[columns_[i]]);
       const std::optional<double> number = ParseNumber(cell);
-      if (number.has_value()) {
+      if (number.has_value() && FitsFloat(i, *number)) {
         values_.push_back(*number);
         continue;
       }
       values_.resize(begin);
-      const absl::string_view shown =
-          IsUtf8(cell) ? cell : absl::string_view("text that is not UTF-8");
-      return BadRow(NotANumber(record_, predictor_.bundle().feature_columns[i], shown));
+      return BadRow(BadCell(i, cell, number.has_value()));
     }
     ++row_count_;
     return absl::OkStatus();
+  }
+
+  // Whether the number is one of float32 after preprocessing.
+  bool FitsFloat(size_t feature, double number) const {
+    const Preprocessor& preprocessor = predictor_.bundle().preprocessor;
+    return std::isfinite(static_cast<float>((number - preprocessor.offsets()[feature]) *
+                                            preprocessor.scales()[feature]));
+  }
+
+  RejectedCell BadCell(size_t feature, absl::string_view cell, bool is_number) const {
+    const absl::string_view shown =
+        IsUtf8(cell) ? cell : absl::string_view("text that is not UTF-8");
+    RejectedCell rejected =
+        NotANumber(record_, predictor_.bundle().feature_columns[feature], shown);
+    if (is_number) rejected.expected = "a number within the range of float32 after scaling";
+    return rejected;
   }
 
   absl::Status BadRow(const RejectedCell& rejected) const {

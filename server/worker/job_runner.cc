@@ -310,6 +310,7 @@ absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Store(const v1::Assignment&
   Bundle bundle{.task = dataset.config.task,
                 .loss = LossConfigOf(job.config, dataset),
                 .target_column = dataset.config.target_column,
+                .weight_column = dataset.config.weight_column,
                 .feature_columns = dataset.config.feature_columns,
                 .classes = dataset.classes,
                 .preprocessor = dataset.preprocessor,

@@ -42,7 +42,7 @@ def section(number, payload):
 
 
 loss = struct.pack("<BdddI", SOFTMAX_CROSS_ENTROPY, 0.125, 1, 0.5, 3) + floats([1, 0.5, 2])
-schema = bytes([MULTICLASS]) + text("kind") + texts(["size", "weight"]) + texts(["a", "b", "c"]) + loss
+schema = bytes([MULTICLASS]) + text("kind") + texts(["size", "weight"]) + texts(["a", "b", "c"]) + loss + text("count")
 preprocessor = struct.pack("<I4d", 2, 1.5, -2, 0.25, 0)
 weights = struct.pack("<I", 3) + b"".join([
     layer(2, 3, ELU, 0.5, BATCH, 0, [0.5, -1, 2, 0.125, 3, -0.75], [1, 2, -1], [0, 0.5, -0.25], [0.25, -1, 3], [1, 0.0625, 4]),

@@ -124,6 +124,7 @@ inline Bundle RichBundle() {
   Bundle bundle = SmallBundle();
   bundle.task = Task::kMulticlass;
   bundle.classes = {"a", "b", "c"};
+  bundle.weight_column = "count";
   bundle.loss = {.kind = LossKind::kSoftmaxCrossEntropy,
                  .label_smoothing = 0.125,
                  .class_weights = {1, 0.5f, 2}};

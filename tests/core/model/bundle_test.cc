@@ -121,78 +121,80 @@ TEST(BundleTest, ANewerVersionIsRefusedWithBothNumbers) {
                                             HasSubstr("version 3; this build reads up to 2")));
 }
 
+struct Misfit {
+  const char* name;
+  void (*change)(Bundle*);
+};
+
+constexpr Misfit kMisfits[] = {
+    {"no task", [](Bundle* b) { b->task = Task::kUnspecified; }},
+    {"one class", [](Bundle* b) { b->classes = {"a"}; }},
+    {"class twice",
+     [](Bundle* b) {
+       b->classes = {"a", "a"};
+     }},
+    {"classes in a regression", [](Bundle* b) { b->task = Task::kRegression; }},
+    {"a feature more", [](Bundle* b) { b->feature_columns.push_back("z"); }},
+    {"feature twice", [](Bundle* b) { b->feature_columns[1] = "size"; }},
+    {"infinite scale",
+     [](Bundle* b) {
+       b->preprocessor = Preprocessor({0, 0}, {1, INFINITY});
+     }},
+    {"weight not a number", [](Bundle* b) { b->weights[0].weights[0] = NAN; }},
+    {"bias not finite", [](Bundle* b) { b->weights[1].biases[0] = INFINITY; }},
+    {"no layers", [](Bundle* b) { b->weights.clear(); }},
+    {"activation at the end", [](Bundle* b) { b->weights[1].activation = Activation::kRelu; }},
+    {"unknown activation", [](Bundle* b) { b->weights[0].activation = Activation{99}; }},
+    {"layers in the wrong order", [](Bundle* b) { std::swap(b->weights[0], b->weights[1]); }},
+    {"outputs without classes",
+     [](Bundle* b) {
+       b->task = Task::kMulticlass;
+       b->loss.kind = LossKind::kSoftmaxCrossEntropy;
+       b->classes = {"a", "b", "c"};
+     }},
+    {"a loss of another task", [](Bundle* b) { b->loss.kind = LossKind::kHuber; }},
+    {"unknown loss", [](Bundle* b) { b->loss.kind = LossKind{200}; }},
+    {"smoothing without softmax", [](Bundle* b) { b->loss.label_smoothing = 0.1; }},
+    {"delta of zero", [](Bundle* b) { b->loss.delta = 0; }},
+    {"quantile not a number", [](Bundle* b) { b->loss.quantile = NAN; }},
+    {"class weights of other classes", [](Bundle* b) { b->loss.class_weights = {1}; }},
+    {"negative class weight",
+     [](Bundle* b) {
+       b->loss.class_weights = {1, -1};
+     }},
+    {"alpha without use", [](Bundle* b) { b->weights[0].alpha = 1; }},
+    {"alpha not a number",
+     [](Bundle* b) {
+       b->weights[0].activation = Activation::kElu;
+       b->weights[0].alpha = NAN;
+     }},
+    {"unknown normalisation",
+     [](Bundle* b) { b->weights[0].normalization = Normalization::kUnspecified; }},
+    {"normalised output", [](Bundle* b) { Normalise(Normalization::kLayer, 1, &b->weights[1]); }},
+    {"gain not finite",
+     [](Bundle* b) {
+       Normalise(Normalization::kLayer, 1, &b->weights[0]);
+       b->weights[0].gains[1] = INFINITY;
+     }},
+    {"negative variance",
+     [](Bundle* b) {
+       Normalise(Normalization::kBatch, 1, &b->weights[0]);
+       b->weights[0].running_variances[2] = -1;
+     }},
+    {"residual between other widths", [](Bundle* b) { b->weights[0].residual = true; }},
+    {"labels with a target",
+     [](Bundle* b) {
+       b->task = Task::kMultilabel;
+       b->classes = {"a"};
+     }},
+};
+
 // Bundles whose parts do not fit each other are never taken, though their checksums are right.
 TEST(BundleTest, PartsThatDoNotFitAreDataLoss) {
-  struct Case {
-    const char* name;
-    void (*change)(Bundle*);
-  };
-  const Case cases[] = {
-      {"no task", [](Bundle* b) { b->task = Task::kUnspecified; }},
-      {"one class", [](Bundle* b) { b->classes = {"a"}; }},
-      {"class twice",
-       [](Bundle* b) {
-         b->classes = {"a", "a"};
-       }},
-      {"classes in a regression", [](Bundle* b) { b->task = Task::kRegression; }},
-      {"a feature more", [](Bundle* b) { b->feature_columns.push_back("z"); }},
-      {"feature twice", [](Bundle* b) { b->feature_columns[1] = "size"; }},
-      {"infinite scale",
-       [](Bundle* b) {
-         b->preprocessor = Preprocessor({0, 0}, {1, INFINITY});
-       }},
-      {"weight not a number", [](Bundle* b) { b->weights[0].weights[0] = NAN; }},
-      {"bias not finite", [](Bundle* b) { b->weights[1].biases[0] = INFINITY; }},
-      {"no layers", [](Bundle* b) { b->weights.clear(); }},
-      {"activation at the end", [](Bundle* b) { b->weights[1].activation = Activation::kRelu; }},
-      {"unknown activation", [](Bundle* b) { b->weights[0].activation = Activation{99}; }},
-      {"layers in the wrong order", [](Bundle* b) { std::swap(b->weights[0], b->weights[1]); }},
-      {"outputs without classes",
-       [](Bundle* b) {
-         b->task = Task::kMulticlass;
-         b->loss.kind = LossKind::kSoftmaxCrossEntropy;
-         b->classes = {"a", "b", "c"};
-       }},
-      {"a loss of another task", [](Bundle* b) { b->loss.kind = LossKind::kHuber; }},
-      {"unknown loss", [](Bundle* b) { b->loss.kind = LossKind{200}; }},
-      {"smoothing without softmax", [](Bundle* b) { b->loss.label_smoothing = 0.1; }},
-      {"delta of zero", [](Bundle* b) { b->loss.delta = 0; }},
-      {"quantile not a number", [](Bundle* b) { b->loss.quantile = NAN; }},
-      {"class weights of other classes", [](Bundle* b) { b->loss.class_weights = {1}; }},
-      {"negative class weight",
-       [](Bundle* b) {
-         b->loss.class_weights = {1, -1};
-       }},
-      {"alpha without use", [](Bundle* b) { b->weights[0].alpha = 1; }},
-      {"alpha not a number",
-       [](Bundle* b) {
-         b->weights[0].activation = Activation::kElu;
-         b->weights[0].alpha = NAN;
-       }},
-      {"unknown normalisation",
-       [](Bundle* b) { b->weights[0].normalization = Normalization::kUnspecified; }},
-      {"normalised output", [](Bundle* b) { Normalise(Normalization::kLayer, 1, &b->weights[1]); }},
-      {"gain not finite",
-       [](Bundle* b) {
-         Normalise(Normalization::kLayer, 1, &b->weights[0]);
-         b->weights[0].gains[1] = INFINITY;
-       }},
-      {"negative variance",
-       [](Bundle* b) {
-         Normalise(Normalization::kBatch, 1, &b->weights[0]);
-         b->weights[0].running_variances[2] = -1;
-       }},
-      {"residual between other widths", [](Bundle* b) { b->weights[0].residual = true; }},
-      {"labels with a target",
-       [](Bundle* b) {
-         b->task = Task::kMultilabel;
-         b->classes = {"a"};
-       }},
-  };
-  for (const Case& c : cases) {
-    SCOPED_TRACE(c.name);
+  for (const Misfit& misfit : kMisfits) {
+    SCOPED_TRACE(misfit.name);
     Bundle bundle = SmallBundle();
-    c.change(&bundle);
+    misfit.change(&bundle);
     EXPECT_EQ(CheckBundle(bundle).code(), absl::StatusCode::kDataLoss);
     EXPECT_EQ(DecodeBundle(EncodeBundle(bundle)).status().code(), absl::StatusCode::kDataLoss);
   }

@@ -309,6 +309,28 @@ TEST(PredictorTest, EvaluateCountsRightClasses) {
   EXPECT_DOUBLE_EQ(result.metrics[1].second, right / 4.0);
 }
 
+TEST(PredictorTest, EvaluateCountsRowsByTheirWeight) {
+  Bundle bundle = SmallBundle();
+  bundle.weight_column = "count";
+  const auto predictor = MakePredictor(bundle);
+  // The first two rows three times, the third not at all.
+  const char* const rows[] = {"a,1,2", "b,3,4", "a,5,60", "b,0,-9"};
+  const std::string once = absl::StrCat("kind,weight,size,count\n", rows[0], ",3\n", rows[1],
+                                        ",3\n", rows[2], ",0\n", rows[3], ",1\n");
+  std::string repeated = "kind,weight,size\n";
+  for (const int r : {0, 1, 0, 1, 0, 1, 3}) absl::StrAppend(&repeated, rows[r], "\n");
+  ASSERT_OK_AND_ASSIGN(const EvalResult weighted, predictor->Evaluate(TableOf(once)));
+  ASSERT_OK_AND_ASSIGN(const EvalResult counted, predictor->Evaluate(TableOf(repeated)));
+  ASSERT_EQ(weighted.metrics.size(), counted.metrics.size());
+  for (size_t i = 0; i < counted.metrics.size(); ++i) {
+    EXPECT_NEAR(weighted.metrics[i].second, counted.metrics[i].second, 1e-9)
+        << counted.metrics[i].first;
+  }
+  EXPECT_EQ(weighted.confusion, counted.confusion);
+  EXPECT_THAT(predictor->Evaluate(TableOf("kind,weight,size,count\na,1,2,-1\nb,1,2,1\n")).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at least 0")));
+}
+
 TEST(PredictorTest, EvaluateComparesEveryLabel) {
   Bundle bundle = RandomBundle(Task::kMultilabel, 2, {}, Activation::kRelu, 2, 5);
   bundle.classes = {"left", "right"};

@@ -85,6 +85,15 @@ TEST_F(TablePredictorTest, RowsBeforeABadCellAreAnswered) {
   }
 }
 
+TEST_F(TablePredictorTest, AValueBeyondFloatIsABadCellOfItsLine) {
+  const auto [out, status] = Run("size,weight\n1,2\n3,4\n1e300,5\n6,7\n", 1000);
+  EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 3);
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument,
+                               HasSubstr("line 4, column \"size\": expected a number within the "
+                                         "range of float32 after scaling, found \"1e300\"")));
+  EXPECT_THAT(status, HasReason(ErrorReason::kDatasetRejected));
+}
+
 TEST_F(TablePredictorTest, FaultsOfTheFileAreErrors) {
   EXPECT_THAT(Run("a,b\n1,2\n", 100).second, HasReason(ErrorReason::kInvalidRequest));
   EXPECT_THAT(Run("a,b\n1,2\n", 100).second.message(), HasSubstr("\"size\""));
