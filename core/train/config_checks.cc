@@ -16,6 +16,8 @@ namespace trainyard {
 namespace {
 
 constexpr double kRuntimeSecondsMin = 0.1;
+// About a minute of one core.
+constexpr double kOrthogonalCostMax = 68'719'476'736;  // 4096³
 constexpr double kInitFactorMax = 1e3;
 constexpr double kAlphaMax = 100;
 constexpr double kClassWeightMax = 1e6;
@@ -70,7 +72,8 @@ absl::string_view TaskName(Task task) {
 }
 
 void CheckDropout(absl::string_view field, double value, Violations* violations) {
-  CheckNumber(field, value, value >= 0 && value < 1, "at least 0 and below 1",
+  // Layers have it as a float, and the largest doubles below 1 round to 1.
+  CheckNumber(field, value, value >= 0 && static_cast<float>(value) < 1, "at least 0 and below 1",
               "0.2 to 0.5 is usual, 0 turns it off", violations);
 }
 
@@ -137,8 +140,27 @@ void CheckInitFactor(absl::string_view name, const std::optional<double>& value,
               "leave it out for the default", violations);
 }
 
-void CheckInit(const TrainConfig& config, Violations* violations) {
+// Orthonormal vectors cost count² · length, and a layer's are drawn in one piece that no stop flag
+// ends.
+void CheckOrthogonal(const TrainConfig& config, int64_t features, Violations* violations) {
+  int64_t in = features;
+  for (size_t i = 0; i < config.layers.size(); ++i) {
+    const int64_t out = config.layers[i].units;
+    const auto fewer = static_cast<double>(std::min(in, out));
+    const double cost = fewer * fewer * static_cast<double>(std::max(in, out));
+    in = out;
+    if (!(cost > kOrthogonalCostMax)) continue;
+    violations->push_back(
+        {absl::StrCat("layers[", i, "].units"),
+         absl::StrCat("is ", out, " with init ORTHOGONAL, which takes ", Text(cost),
+                      " operations; at most ", Text(kOrthogonalCostMax),
+                      " (4096 units after 4096): choose another init, or fewer units")});
+  }
+}
+
+void CheckInit(const TrainConfig& config, int64_t features, Violations* violations) {
   const InitKind kind = config.init.kind;
+  if (kind == InitKind::kOrthogonal) CheckOrthogonal(config, features, violations);
   if (kind == InitKind::kZeros && !config.layers.empty()) {
     violations->push_back(
         {"init",
@@ -401,7 +423,7 @@ void CheckNumber(absl::string_view field, double value, bool in_range, absl::str
 void CheckNetwork(const TrainConfig& config, int64_t features, Violations* violations) {
   CheckLayers(config, features, violations);
   CheckDropout("input_dropout", config.input_dropout, violations);
-  CheckInit(config, violations);
+  CheckInit(config, features, violations);
 }
 
 void CheckInitialWeights(const TrainConfig& config, const Schema& schema, int64_t features,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <new>
+#include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -257,7 +258,10 @@ absl::StatusOr<EvalResult> Trainer::EvaluateFinite(const Part& part, const Meter
 // last step before an evaluation nothing else would.
 absl::Status Trainer::CheckWeights() const {
   const Mlp& network = stepper_->network();
-  if (AllFinite(network.parameters().data(), static_cast<int64_t>(network.parameters().size()))) {
+  const auto finite = [](std::span<const float> numbers) {
+    return AllFinite(numbers.data(), static_cast<int64_t>(numbers.size()));
+  };
+  if (finite(network.parameters()) && finite(network.running_statistics())) {
     return absl::OkStatus();
   }
   return Diverged(std::max<int64_t>(steps_done_ - 1, 0),

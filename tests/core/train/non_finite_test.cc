@@ -79,6 +79,21 @@ TEST(NonFiniteTest, WeightsThatOverflowInTheLastStepAreSeenThere) {
   EXPECT_TRUE(observer.epochs.empty());
 }
 
+// The variance of such features is no float: gradients stay finite, the model could not be read.
+TEST(NonFiniteTest, RunningStatisticsThatOverflowAreNamed) {
+  Dataset dataset = SyntheticDataset({.rows = 100, .features = 4});
+  for (int64_t i = 0; i < dataset.train.features.size(); ++i) {
+    dataset.train.features.data()[i] *= 1e20F;
+  }
+  TrainConfig config = WithRate(0.01);
+  config.layers = {{.units = 3, .activation = Activation::kTanh}};
+  config.layers[0].normalization = Normalization::kBatch;
+  RecordingObserver observer;
+  const absl::Status status = TrainStatus(config, dataset, observer);
+  EXPECT_THAT(status, HasReason(ErrorReason::kNonFiniteLoss));
+  EXPECT_EQ(MetadataOf(status)["layer"], "layers[0] running statistics");
+}
+
 TEST(NonFiniteTest, ADivergingRegressionStopsWithinTheRun) {
   const Dataset dataset = SyntheticDataset({.rows = 64, .features = 4, .task = Task::kRegression});
   TrainConfig config = WithRate(10, Task::kRegression);

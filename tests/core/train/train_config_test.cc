@@ -274,12 +274,24 @@ TEST(TrainConfigTest, FaultsOfLayers) {
       {"layers[0].alpha", "at most 100",
        WithLayer({.units = 2, .activation = Activation::kElu, .alpha = 0})},
       {"layers[0].dropout", "below 1", WithLayer({.units = 2, .dropout = 1})},
+      {"layers[0].dropout", "below 1", WithLayer({.units = 2, .dropout = 0.99999999})},  // 1.0F
       {"layers[0].dropout", "NaN", WithLayer({.units = 2, .dropout = kNan})},
       {"layers[0].residual", "use 2 units", WithLayer({.units = 3, .residual = true})},
       {"input_dropout", "below 1",
        Changed(For("label"), [](TrainConfig& c) { c.input_dropout = -0.1; })},
   });
   EXPECT_THAT(FieldsOf(Resolve(WithLayer({.units = 2, .residual = true}))), IsEmpty());
+}
+
+TEST(TrainConfigTest, OrthogonalWeightsHaveALargestCost) {
+  TrainConfig config = For("label");
+  config.init.kind = InitKind::kOrthogonal;
+  config.layers = {{.units = 4096}, {.units = 4096}};
+  EXPECT_THAT(FieldsOf(Resolve(config)), IsEmpty());
+  config.layers[1].units = 5000;
+  const Resolved resolved = Resolve(config);
+  EXPECT_THAT(FieldsOf(resolved), ElementsAre("layers[1].units"));
+  EXPECT_THAT(resolved.violations[0].description, HasSubstr("another init"));
 }
 
 TEST(TrainConfigTest, FaultsOfInit) {
