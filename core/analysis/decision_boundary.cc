@@ -85,8 +85,7 @@ class Reader {
       result->class_indices.push_back(logits[0] > 0 ? 1 : 0);
       return;
     }
-    Probabilities(logits, static_cast<int64_t>(probabilities_.size()),
-                  probabilities_.data());
+    Probabilities(logits, outputs_, probabilities_.data());
     const int32_t predicted = PredictedClass(logits, outputs_);
     result->values.push_back(
         probabilities_[task_ == Task::kBinary ? 1 : static_cast<size_t>(predicted)]);
@@ -166,6 +165,7 @@ absl::StatusOr<DecisionBoundaryResult> ComputeDecisionBoundary(
                                 .row_count = rows.count};
   AddPoints(rows, options.rows_shown, x, y, task, outputs, &result);
 
+  SetKernelThreads(1);
   TY_ASSIGN_OR_RETURN(const std::unique_ptr<Mlp> mlp,
                       Mlp::Create(ConfigOf(input.weights), *CreateFastKernels(),
                                   {.forward = {options.resolution}}));

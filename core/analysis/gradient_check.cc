@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
-#include <numeric>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,11 +19,29 @@ namespace {
 
 constexpr int64_t kParametersPerTensorMax = 10'000;
 constexpr int64_t kCheckBatchMax = 4'096;
-// Two difference quotients, with h and h/2, that differ by more than this share have a kink between
-// them.
+// What a smooth function's difference quotients may be off what half the step foretells, as a share
+// of the larger one; more is a kink.
 constexpr double kKinkShare = 1e-2;
 // Below this a difference quotient is rounding: of no use to tell kinks.
 constexpr double kQuotientFloor = 1e-7;
+
+// The difference quotients of a function on both sides of a point.
+struct Differences {
+  double right = 0;
+  double left = 0;
+  double central() const { return (right + left) / 2; }
+  double bend() const { return right - left; }
+};
+
+// Whether there is a kink within the longer step. Of a smooth function the bend halves with the
+// step and the central quotient stays. A kink at the point leaves the bend as it is; one beside it
+// moves the central quotient.
+bool HasKink(const Differences& whole, const Differences& half) {
+  const double scale = std::max({std::fabs(whole.right), std::fabs(whole.left), kQuotientFloor});
+  const double limit = kKinkShare * scale;
+  return std::fabs(whole.bend() - 2 * half.bend()) > limit ||
+         std::fabs(whole.central() - half.central()) > limit;
+}
 
 // The loss of the batch as a function of one parameter, in double.
 class NumericLoss {
@@ -31,17 +50,18 @@ class NumericLoss {
       : network_(input.weights),
         loss_(evaluator.loss_config()),
         rows_(evaluator.rows()),
-        outputs_(outputs) {}
+        outputs_(outputs),
+        here_(Loss()) {}
 
-  // (f(θ + h) − f(θ − h)) / 2h.
-  double Quotient(double* parameter, double h) const {
+  // f at θ and with one parameter h above and below.
+  Differences At(double* parameter, double h) const {
     const double value = *parameter;
     *parameter = value + h;
     const double above = Loss();
     *parameter = value - h;
     const double below = Loss();
     *parameter = value;
-    return (above - below) / (2 * h);
+    return {.right = (above - here_) / h, .left = (here_ - below) / h};
   }
 
   DoubleNetwork& network() { return network_; }
@@ -57,52 +77,58 @@ class NumericLoss {
   const LossConfig& loss_;
   const AnalysisRows rows_;
   const int64_t outputs_;
+  const double here_;  // the loss at θ
 };
 
-// Which parameters of a tensor are checked: all, or so many different ones in ascending order.
+// Which parameters of a tensor are checked: all, or `count` different ones, in ascending order
+// (Floyd's sample).
 std::vector<int64_t> ChooseIndices(int64_t size, int64_t count, Rng* rng) {
-  std::vector<int64_t> indices(static_cast<size_t>(size));
-  std::iota(indices.begin(), indices.end(), 0);
-  if (size <= count) return indices;
-  for (int64_t i = 0; i < count; ++i) {
-    std::swap(indices[static_cast<size_t>(i)],
-              indices[static_cast<size_t>(i) + rng->Below(static_cast<uint64_t>(size - i))]);
+  std::set<int64_t> chosen;
+  for (int64_t last = std::max<int64_t>(size - count, 0); last < size; ++last) {
+    const auto any = static_cast<int64_t>(rng->Below(static_cast<uint64_t>(last) + 1));
+    chosen.insert(size > count && chosen.count(any) == 0 ? any : last);
   }
-  indices.resize(static_cast<size_t>(count));
-  std::sort(indices.begin(), indices.end());
-  return indices;
+  return {chosen.begin(), chosen.end()};
 }
 
-bool IsKink(double whole, double half) {
-  const double scale = std::max(std::fabs(whole), std::fabs(half));
-  return scale > kQuotientFloor && std::fabs(whole - half) > kKinkShare * scale;
+// Relative to both numbers, or to `floor` where they are smaller.
+double RelativeError(double analytic, double numeric, double floor) {
+  if (analytic == numeric) return 0;
+  const double error =
+      std::fabs(analytic - numeric) / std::max(std::fabs(analytic) + std::fabs(numeric), floor);
+  return std::isfinite(error) ? error : std::numeric_limits<double>::infinity();
 }
 
-// Compares one tensor; `gradient` is its gradient by backpropagation, `floor` as
-// kGradientFloorShare says.
-GradientCheckResult::Tensor CheckTensor(const ParameterTensor& tensor,
-                                        const std::vector<int64_t>& indices, const double* gradient,
-                                        double floor, const GradientCheckOptions& options,
-                                        NumericLoss* numeric) {
-  GradientCheckResult::Tensor result{.name = tensor.name};
-  std::vector<double>& values = numeric->network().tensor(tensor.layer, tensor.kind);
-  for (const int64_t index : indices) {
-    double* parameter = &values[static_cast<size_t>(index)];
-    const double h = options.epsilon * std::max(1.0, std::fabs(*parameter));
-    const double n = numeric->Quotient(parameter, h);
-    if (IsKink(n, numeric->Quotient(parameter, h / 2))) continue;
-    const double a = gradient[index];
-    const double error = std::fabs(a - n) / std::max(std::fabs(a) + std::fabs(n), floor);
-    ++result.checked_count;
-    if (!(error <= options.tolerance)) ++result.failed_count;
-    if (error < result.error_max) continue;
-    result.error_max = error;
-    result.worst_index = index;
-    result.worst_analytic = a;
-    result.worst_numeric = n;
+// Compares one parameter at a time and adds up what it finds.
+class Comparison {
+ public:
+  Comparison(const GradientCheckOptions& options, double floor, NumericLoss* numeric)
+      : options_(options), floor_(floor), numeric_(numeric) {}
+
+  // `gradient`: that of the parameter by backpropagation.
+  void Compare(const ParameterTensor& tensor, int64_t index, double gradient,
+               GradientCheckResult::Tensor* result) const {
+    double* parameter =
+        &numeric_->network().tensor(tensor.layer, tensor.kind)[static_cast<size_t>(index)];
+    const double h = options_.epsilon * std::max(1.0, std::fabs(*parameter));
+    const Differences differences = numeric_->At(parameter, h);
+    if (HasKink(differences, numeric_->At(parameter, h / 2))) return;
+    const double n = differences.central();
+    const double error = RelativeError(gradient, n, floor_);
+    ++result->checked_count;
+    if (error > options_.tolerance) ++result->failed_count;
+    if (error < result->error_max) return;
+    result->error_max = error;
+    result->worst_index = index;
+    result->worst_analytic = gradient;
+    result->worst_numeric = n;
   }
-  return result;
-}
+
+ private:
+  const GradientCheckOptions& options_;
+  const double floor_;
+  NumericLoss* const numeric_;
+};
 
 void CheckRange(absl::string_view field, int64_t value, int64_t max,
                 std::vector<FieldViolation>* violations) {
@@ -149,16 +175,21 @@ absl::StatusOr<GradientCheckResult> CheckGradients(const AnalysisInput& input,
     total += static_cast<int64_t>(indices.back().size());
   }
   NumericLoss numeric(batch, *evaluator, mlp.config().outputs);
+  const double floor = std::max(kGradientFloorShare * largest, kGradientFloor);
+  const Comparison comparison(options, floor, &numeric);
   GradientCheckResult result{.passed = true, .row_count = evaluator->rows().count};
   int64_t done = 0;
   for (size_t i = 0; i < indices.size(); ++i) {
-    TY_RETURN_IF_ERROR(CheckNotStopped(input));
     const ParameterTensor& tensor = mlp.tensors()[i];
-    result.tensors.push_back(CheckTensor(tensor, indices[i], gradient.data() + tensor.begin,
-                                         kGradientFloorShare * largest, options, &numeric));
-    result.passed = result.passed && result.tensors.back().failed_count == 0;
-    done += static_cast<int64_t>(indices[i].size());
-    input.Report(done, total);
+    GradientCheckResult::Tensor found{.name = tensor.name};
+    for (const int64_t index : indices[i]) {
+      TY_RETURN_IF_ERROR(CheckNotStopped(input));
+      comparison.Compare(tensor, index, gradient[static_cast<size_t>(tensor.begin + index)],
+                         &found);
+      input.Report(++done, total);
+    }
+    result.passed = result.passed && found.failed_count == 0;
+    result.tensors.push_back(std::move(found));
   }
   return result;
 }

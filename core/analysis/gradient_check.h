@@ -1,8 +1,9 @@
 // CheckGradients compares backpropagation with central differences, (f(θ + h) − f(θ − h)) / 2h,
 // where f is computed in double precision by an implementation that shares nothing with the engine
 // (double_network.h). The batch is the first rows of the part; batch normalisation is in training
-// mode, dropout off. Where a kink (ReLU, hinge) lies between θ − h and θ + h, the difference is no
-// derivative: such a parameter is told by two different h and left out.
+// mode, dropout off. Where a kink (ReLU, hinge) lies between θ − h and θ + h, or at θ, the
+// difference is no derivative: such a parameter is told by the differences over h and h/2, and left
+// out.
 #ifndef TRAINYARD_CORE_ANALYSIS_GRADIENT_CHECK_H_
 #define TRAINYARD_CORE_ANALYSIS_GRADIENT_CHECK_H_
 
@@ -29,7 +30,8 @@ struct GradientCheckResult {
     std::string name;  // as ParameterTensor::name
     int64_t checked_count = 0;
     int64_t failed_count = 0;
-    double error_max = 0;  // |a − n| / max(|a| + |n|, floor): see kGradientFloorShare
+    double error_max = 0;  // |a − n| / max(|a| + |n|, floor): see kGradientFloorShare; infinite
+                           // where one is not finite
     int64_t worst_index = 0;
     double worst_analytic = 0;
     double worst_numeric = 0;
@@ -42,6 +44,8 @@ struct GradientCheckResult {
 // Gradients below this share of the largest one checked are compared with that share instead of
 // with themselves: a float's rounding there says nothing about the formula.
 inline constexpr double kGradientFloorShare = 1e-3;
+// The same where all gradients are rounding, as at an optimum.
+inline constexpr double kGradientFloor = 1e-6;
 
 // Faults with paths "analysis.gradient_check.…".
 void CheckGradientCheckOptions(const GradientCheckOptions& options,

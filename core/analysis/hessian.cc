@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/analysis/lanczos.h"
 #include "core/analysis/loss_evaluator.h"
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
@@ -22,12 +23,11 @@ using Vector = std::vector<double>;
 // its rounding, 6e-8 ^ (1/3).
 constexpr double kStepShare = 4e-3;
 
+// Before so many products a small residual may be that of a vector which had nothing of the ends.
+constexpr int64_t kIterationsMin = 3;
+
 double Dot(const Vector& a, const Vector& b) {
   return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
-}
-
-void Scale(double factor, Vector* v) {
-  for (double& x : *v) x *= factor;
 }
 
 // H·v at θ.
@@ -72,57 +72,32 @@ class HessianProduct {
   Vector plus_, minus_;
 };
 
-// A random direction of length 1; gaps between tensors stay 0.
-Vector RandomDirection(uint64_t seed, uint64_t number, const ParameterTensors& tensors,
-                       size_t size) {
+// A random vector; gaps between tensors stay 0.
+Vector RandomVector(uint64_t seed, const ParameterTensors& tensors, size_t size) {
   Vector v(size);
-  Rng rng(seed, RngStream::kAnalysis, number);
+  Rng rng(seed, RngStream::kAnalysis, 3);
   for (const ParameterTensor& tensor : tensors) {
     for (int64_t i = 0; i < tensor.size(); ++i)
       v[static_cast<size_t>(tensor.begin + i)] = rng.Normal();
   }
-  Scale(1 / std::sqrt(Dot(v, v)), &v);
   return v;
 }
 
-struct Eigenpair {
-  double value = 0;
-  double residual = 0;
-  int64_t iterations = 0;
-  bool converged = false;
-};
-
-// Power iteration on H − shift·I from `v`: the eigenvalue of H that is farthest from `shift`, by
-// the Rayleigh quotient.
-absl::StatusOr<Eigenpair> FarthestEigenvalue(const AnalysisInput& input,
-                                             const HessianOptions& options, double shift,
-                                             int64_t points_before, HessianProduct* hessian,
-                                             Vector v) {
-  Eigenpair pair;
-  Vector product(v.size());
-  while (pair.iterations < options.iterations_max) {
-    TY_RETURN_IF_ERROR(CheckNotStopped(input));
-    TY_RETURN_IF_ERROR(hessian->Multiply(v, &product));
-    ++pair.iterations;
-    input.Report(points_before + pair.iterations, 2 * options.iterations_max);
-    const double value = Dot(v, product);
-    const double square = Dot(product, product);
-    pair.residual =
-        std::sqrt(std::max(0.0, square - value * value)) / std::max(std::fabs(value), 1e-300);
-    pair.converged = pair.iterations > 1 &&
-                     std::fabs(value - pair.value) <= options.tolerance * std::fabs(value - shift);
-    pair.value = value;
-    for (size_t i = 0; i < v.size(); ++i) product[i] -= shift * v[i];
-    const double length = std::sqrt(Dot(product, product));
-    // The product is zero (or not a number): v is an eigenvector already, or there is nothing to
-    // follow.
-    if (!(length > 0)) pair.converged = length == 0;
-    if (pair.converged || !(length > 0)) break;
-    v = product;
-    Scale(1 / length, &v);
-  }
-  return pair;
+absl::Status NotFiniteError() {
+  return MakeError(
+      absl::StatusCode::kInvalidArgument,
+      "the gradient next to the weights is not finite, so there are no second derivatives",
+      {.reason = ErrorReason::kNonFiniteLoss,
+       .hint = "look at the weights with layer statistics; scale the features, or "
+               "train with a smaller learning rate"});
 }
+
+struct Spectrum {
+  RitzValue largest;
+  RitzValue smallest;
+  double radius() const { return std::max(std::fabs(largest.value), std::fabs(smallest.value)); }
+  double residual() const { return std::max(largest.residual, smallest.residual); }
+};
 
 }  // namespace
 
@@ -144,24 +119,23 @@ absl::StatusOr<HessianResult> ComputeHessianSpectrum(const AnalysisInput& input,
                       LossEvaluator::Create(input, LossEvaluator::Mode::kGradient));
   HessianProduct hessian(evaluator.get());
   TY_ASSIGN_OR_RETURN(const double gradient_norm, hessian.GradientNorm());
-  const ParameterTensors& tensors = evaluator->mlp().tensors();
-  TY_ASSIGN_OR_RETURN(
-      const Eigenpair first,
-      FarthestEigenvalue(input, options, /*shift=*/0, /*points_before=*/0, &hessian,
-                         RandomDirection(options.seed, 3, tensors, hessian.size())));
-  // With the one largest in magnitude at one end of the spectrum, the other end is what is farthest
-  // from it.
-  TY_ASSIGN_OR_RETURN(
-      const Eigenpair second,
-      FarthestEigenvalue(input, options, first.value, first.iterations, &hessian,
-                         RandomDirection(options.seed, 4, tensors, hessian.size())));
-  return HessianResult{.eigenvalue_max = std::max(first.value, second.value),
-                       .eigenvalue_min = std::min(first.value, second.value),
-                       .iterations = first.iterations + second.iterations,
-                       .converged = first.converged && second.converged,
-                       .residual = first.residual,
-                       .gradient_norm = gradient_norm,
-                       .row_count = evaluator->rows().count};
+  Lanczos lanczos(RandomVector(options.seed, evaluator->mlp().tensors(), hessian.size()),
+                  ParameterCount(evaluator->mlp().config()));
+  HessianResult result{.gradient_norm = gradient_norm, .row_count = evaluator->rows().count};
+  Vector product(hessian.size());
+  while (!lanczos.complete() && !result.converged && result.iterations < options.iterations_max) {
+    TY_RETURN_IF_ERROR(CheckNotStopped(input));
+    TY_RETURN_IF_ERROR(hessian.Multiply(lanczos.vector(), &product));
+    input.Report(++result.iterations, options.iterations_max);
+    if (!lanczos.Add(product)) return NotFiniteError();
+    const Spectrum found{lanczos.Largest(), lanczos.Smallest()};
+    result.eigenvalue_max = found.largest.value;
+    result.eigenvalue_min = found.smallest.value;
+    result.residual = found.radius() > 0 ? found.residual() / found.radius() : 0;
+    result.converged = lanczos.complete() || (result.iterations >= kIterationsMin &&
+                                              result.residual <= options.tolerance);
+  }
+  return result;
 }
 
 }  // namespace trainyard

@@ -102,44 +102,58 @@ class ActivationWatch {
  public:
   ActivationWatch(const LayerWeights& layer, int64_t bins)
       : units_(layer.out),
+        residual_(layer.residual),
         bounds_(BoundsOf(layer.activation)),
         summarizer_(bins),
         changes_(static_cast<size_t>(units_)) {}
 
-  void Add(const float* outputs, int64_t rows) {
+  // inputs: [rows, in], of a residual layer as wide as the outputs.
+  void Add(const float* inputs, const float* outputs, int64_t rows) {
     summarizer_.Add(outputs, rows * units_);
-    if (first_.empty()) first_.assign(outputs, outputs + units_);
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t u = 0; u < units_; ++u) {
-        if (outputs[r * units_ + u] != first_[static_cast<size_t>(u)])
-          changes_[static_cast<size_t>(u)] = true;
-      }
-    }
-    const double margin = kSaturatedShare * (bounds_.second - bounds_.first);
-    if (margin == 0) return;
-    saturated_ += std::count_if(outputs, outputs + rows * units_, [&](float y) {
-      return y <= bounds_.first + margin || y >= bounds_.second - margin;
-    });
+    rows_ += rows;
+    LookAtUnits(residual_ ? Unadded(inputs, outputs, rows) : outputs, rows);
   }
 
-  void Count(const float* outputs, int64_t rows) {
-    summarizer_.Count(outputs, rows * units_);
-    rows_ += rows;
-  }
+  void Count(const float* outputs, int64_t rows) { summarizer_.Count(outputs, rows * units_); }
 
   void Fill(LayerStatistics* layer) && {
     layer->activations = std::move(summarizer_).Take();
     const auto dead = std::count(changes_.begin(), changes_.end(), false);
-    layer->dead_unit_fraction = static_cast<double>(dead) / static_cast<double>(units_);
+    // One row tells nothing of what changes.
+    layer->dead_unit_fraction =
+        rows_ > 1 ? static_cast<double>(dead) / static_cast<double>(units_) : 0;
     layer->saturated_fraction =
         static_cast<double>(saturated_) / static_cast<double>(rows_ * units_);
   }
 
  private:
+  // What a residual layer adds to its input.
+  const float* Unadded(const float* inputs, const float* outputs, int64_t rows) {
+    added_.resize(static_cast<size_t>(rows * units_));
+    for (size_t i = 0; i < added_.size(); ++i) added_[i] = outputs[i] - inputs[i];
+    return added_.data();
+  }
+
+  // activations: [rows, units]
+  void LookAtUnits(const float* activations, int64_t rows) {
+    if (first_.empty()) first_.assign(activations, activations + units_);
+    for (int64_t i = 0; i < rows * units_; ++i) {
+      const auto u = static_cast<size_t>(i % units_);
+      if (activations[i] != first_[u]) changes_[u] = true;
+    }
+    const double margin = kSaturatedShare * (bounds_.second - bounds_.first);
+    if (margin == 0) return;
+    saturated_ += std::count_if(activations, activations + rows * units_, [&](float y) {
+      return y <= bounds_.first + margin || y >= bounds_.second - margin;
+    });
+  }
+
   const int64_t units_;
+  const bool residual_;
   const std::pair<double, double> bounds_;
   Summarizer summarizer_;
-  std::vector<float> first_;   // [units] outputs of the first row
+  std::vector<float> added_;   // scratch
+  std::vector<float> first_;   // [units] activations of the first row
   std::vector<bool> changes_;  // [units] whether another row's differ
   int64_t saturated_ = 0;
   int64_t rows_ = 0;
@@ -153,15 +167,18 @@ const float* OutputsOf(const Mlp& mlp, size_t layer, size_t layer_count) {
 absl::Status Watch(const AnalysisInput& input, LossEvaluator* evaluator,
                    std::vector<ActivationWatch>* watches) {
   const AnalysisRows& rows = evaluator->rows();
-  const int64_t batches = (rows.count + kAnalysisBatchRows - 1) / kAnalysisBatchRows;
+  const int64_t batch_rows = evaluator->batch_rows();
+  const int64_t batches = (rows.count + batch_rows - 1) / batch_rows;
   for (int64_t i = 0; i < 2 * batches; ++i) {
     TY_RETURN_IF_ERROR(CheckNotStopped(input));
-    const int64_t begin = i % batches * kAnalysisBatchRows;
-    const int64_t count = std::min(kAnalysisBatchRows, rows.count - begin);
-    TY_RETURN_IF_ERROR(evaluator->mlp().Forward(rows.part->features.row(begin).data(), count));
+    const int64_t begin = i % batches * batch_rows;
+    const int64_t count = std::min(batch_rows, rows.count - begin);
+    const float* x = rows.part->features.row(begin).data();
+    TY_RETURN_IF_ERROR(evaluator->mlp().Forward(x, count));
     for (size_t l = 0; l < watches->size(); ++l) {
       const float* outputs = OutputsOf(evaluator->mlp(), l, watches->size());
-      i < batches ? (*watches)[l].Add(outputs, count) : (*watches)[l].Count(outputs, count);
+      i < batches ? (*watches)[l].Add(x, outputs, count) : (*watches)[l].Count(outputs, count);
+      x = outputs;
     }
     input.Report(i + 1, 2 * batches);
   }

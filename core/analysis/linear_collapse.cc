@@ -88,20 +88,24 @@ double LargestDifference(const AffineMap& map, const float* x, const float* logi
     for (int64_t i = 0; i < map.in; ++i) {
       for (int64_t o = 0; o < map.out; ++o) expected[o] += x[i] * map.weights[i * map.out + o];
     }
-    for (int64_t o = 0; o < map.out; ++o)
-      largest = std::max(largest, std::fabs(expected[o] - logits[o]));
+    for (int64_t o = 0; o < map.out; ++o) {
+      const double difference = std::fabs(expected[o] - logits[o]);
+      if (!(difference <= largest)) largest = difference;  // NaN stays
+    }
   }
   return largest;
 }
 
-absl::Status Compare(const AffineMap& map, LossEvaluator* evaluator, double* difference_max) {
+absl::Status Compare(const AnalysisInput& input, const AffineMap& map, LossEvaluator* evaluator,
+                     double* difference_max) {
   const AnalysisRows& rows = evaluator->rows();
-  for (int64_t begin = 0; begin < rows.count; begin += kAnalysisBatchRows) {
-    const int64_t count = std::min(kAnalysisBatchRows, rows.count - begin);
+  for (int64_t begin = 0; begin < rows.count; begin += evaluator->batch_rows()) {
+    TY_RETURN_IF_ERROR(CheckNotStopped(input));
+    const int64_t count = std::min(evaluator->batch_rows(), rows.count - begin);
     const float* x = rows.part->features.row(begin).data();
     TY_RETURN_IF_ERROR(evaluator->mlp().Forward(x, count));
-    *difference_max =
-        std::max(*difference_max, LargestDifference(map, x, evaluator->mlp().logits(), count));
+    const double difference = LargestDifference(map, x, evaluator->mlp().logits(), count);
+    if (!(difference <= *difference_max)) *difference_max = difference;
   }
   return absl::OkStatus();
 }
@@ -124,7 +128,7 @@ absl::StatusOr<LinearCollapseResult> CollapseLinear(const AnalysisInput& input) 
     map = Compose(map, MapOf(input.weights[static_cast<size_t>(i)]));
     input.Report(i, layers);
   }
-  TY_RETURN_IF_ERROR(Compare(map, evaluator.get(), &result.difference_max));
+  TY_RETURN_IF_ERROR(Compare(input, map, evaluator.get(), &result.difference_max));
   input.Report(layers, layers);
   result.collapsed_parameter_count = static_cast<int64_t>(map.weights.size() + map.biases.size());
   result.weights = std::move(map.weights);

@@ -24,16 +24,20 @@ BatchSizes SizesFor(int64_t rows, int64_t batch_rows, LossEvaluator::Mode mode) 
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<LossEvaluator>> LossEvaluator::Create(const AnalysisInput& input,
-                                                                     Mode mode,
-                                                                     int64_t batch_rows) {
-  TY_ASSIGN_OR_RETURN(const AnalysisRows rows, SelectRows(input));
+absl::StatusOr<std::unique_ptr<LossEvaluator>> LossEvaluator::Create(
+    const AnalysisInput& input, Mode mode, std::optional<int64_t> batch_rows) {
+  TY_ASSIGN_OR_RETURN(AnalysisRows rows, SelectRows(input));
+  const MlpConfig shape = ConfigOf(input.weights);
+  const bool in_batches = mode == Mode::kGradient && HasBatchNormalization(shape);
+  const int64_t size =
+      batch_rows.value_or(in_batches ? input.config.batch_size : kAnalysisBatchRows);
+  if (in_batches && rows.count % size == 1 && rows.count > 1) --rows.count;
+  SetKernelThreads(1);
   TY_ASSIGN_OR_RETURN(std::unique_ptr<Mlp> mlp,
-                      Mlp::Create(ConfigOf(input.weights), *CreateFastKernels(),
-                                  SizesFor(rows.count, batch_rows, mode)));
+                      Mlp::Create(shape, *CreateFastKernels(), SizesFor(rows.count, size, mode)));
   TY_RETURN_IF_ERROR(mlp->LoadWeights(input.weights));
-  return std::unique_ptr<LossEvaluator>(new LossEvaluator(
-      rows, batch_rows, LossConfigOf(input.config, input.dataset), std::move(mlp)));
+  return std::unique_ptr<LossEvaluator>(
+      new LossEvaluator(rows, size, LossConfigOf(input.config, input.dataset), std::move(mlp)));
 }
 
 LossEvaluator::LossEvaluator(const AnalysisRows& rows, int64_t batch_rows, LossConfig loss,

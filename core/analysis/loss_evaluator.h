@@ -6,13 +6,15 @@
 //   loss, evaluator->Loss());
 //
 // Loss() is in evaluation mode. LossAndGradient() is the same function and its gradient, but for
-// batch normalisation, which it runs in training mode over batches of `batch_rows` rows.
-// Dropout is off in both. Thread-safety: none. Sums are in double, in row order.
+// batch normalisation, which it runs in training mode over batches of the spec's size; a last batch
+// of one row, which no training would take, is left out then. Dropout is off in both. One thread.
+// Thread-safety: none. Sums are in double, in row order.
 #ifndef TRAINYARD_CORE_ANALYSIS_LOSS_EVALUATOR_H_
 #define TRAINYARD_CORE_ANALYSIS_LOSS_EVALUATOR_H_
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -30,16 +32,18 @@ class LossEvaluator {
  public:
   enum class Mode { kForward, kGradient };
 
-  // Lifetime: the dataset must outlive it. `kernels` replaces the fast ones when not null (tests).
-  // Errors: those of SelectRows and Mlp::Create.
+  // Lifetime: the dataset must outlive it. `batch_rows` are computed at a time, by default
+  // kAnalysisBatchRows, or the spec's where batches matter. Errors: those of SelectRows and
+  // Mlp::Create.
   static absl::StatusOr<std::unique_ptr<LossEvaluator>> Create(
-      const AnalysisInput& input, Mode mode, int64_t batch_rows = kAnalysisBatchRows);
+      const AnalysisInput& input, Mode mode, std::optional<int64_t> batch_rows = {});
 
   // θ, to be changed at will: [arena].
   std::span<float> parameters() { return mlp_->parameters(); }
   Mlp& mlp() { return *mlp_; }
   const LossConfig& loss_config() const { return loss_; }
   const AnalysisRows& rows() const { return rows_; }
+  int64_t batch_rows() const { return batch_rows_; }
 
   // Mean over the rows, weighted; may be infinite or NaN. Errors: those of Mlp::Forward.
   absl::StatusOr<double> Loss();

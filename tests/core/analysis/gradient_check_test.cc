@@ -1,7 +1,9 @@
 #include "core/analysis/gradient_check.h"
 
 #include <cmath>
+#include <utility>
 
+#include "core/base/rng.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/core/analysis/analysis_fixtures.h"
@@ -17,11 +19,17 @@ struct NetworkCase {
   LayerConfig layer;
 };
 
-// A network of two such layers on a task, with random weights.
+// A network of two such layers on a task, with random weights; and biases, or a row that no unit of
+// the first layer sees would stand at the kink of every ReLU of the second.
 void SetUpNetwork(const LayerConfig& layer, Task task, AnalysisCase* c) {
   Dataset dataset = SyntheticDataset({.rows = 80, .features = 6, .task = task, .classes = 4});
   MlpConfig shape{.features = 6, .layers = {layer, layer}, .outputs = dataset.output_count()};
-  SetUpCase(std::move(dataset), InitialWeights(shape, /*seed=*/3), c);
+  MlpWeights weights = InitialWeights(shape, /*seed=*/3);
+  Rng rng(/*seed=*/4, RngStream::kAnalysis, /*substream=*/0);
+  for (LayerWeights& w : weights) {
+    for (float& bias : w.biases) bias = static_cast<float>(0.1 * rng.Normal());
+  }
+  SetUpCase(std::move(dataset), std::move(weights), c);
 }
 
 TEST(GradientCheckTest, BackpropagationIsRightForEveryKindOfLayer) {
@@ -66,6 +74,43 @@ TEST(GradientCheckTest, EveryLossOfATask) {
     ASSERT_OK_AND_ASSIGN(const GradientCheckResult result, CheckGradients(c.input(), {}));
     EXPECT_TRUE(result.passed);
   }
+}
+
+// At an optimum every gradient is next to 0 and the curvature is not: no kink, and nothing wrong.
+TEST(GradientCheckTest, AnOptimumIsCheckedToo) {
+  AnalysisCase c;
+  SetUpCase(HandMadeDataset(Task::kRegression, {{1}, {-1}, {2}, {-2}}, {2, -2, 4, -4}),
+            {AffineLayer(1, 1, {2}, {0})}, &c);
+  ASSERT_OK_AND_ASSIGN(const GradientCheckResult result, CheckGradients(c.input(), {}));
+  EXPECT_TRUE(result.passed);
+  for (const GradientCheckResult::Tensor& tensor : result.tensors) {
+    EXPECT_EQ(tensor.checked_count, 1) << tensor.name;
+    EXPECT_LT(tensor.error_max, 1e-3) << tensor.name;
+  }
+}
+
+// All margins are met: no loss, no gradient, no error.
+TEST(GradientCheckTest, AGradientOfZeroIsRight) {
+  AnalysisCase c;
+  SetUpCase(HandMadeDataset(Task::kBinary, {{5}, {-5}}, {1, 0}), {AffineLayer(1, 1, {1}, {0})}, &c);
+  c.config.loss.kind = LossKind::kHinge;
+  ASSERT_OK_AND_ASSIGN(const GradientCheckResult result, CheckGradients(c.input(), {}));
+  EXPECT_TRUE(result.passed);
+  EXPECT_EQ(result.tensors[0].checked_count, 1);
+  EXPECT_EQ(result.tensors[0].error_max, 0);
+}
+
+TEST(GradientCheckTest, StopsBetweenParameters) {
+  AnalysisCase c;
+  SetUpNetwork({.units = 6, .activation = Activation::kTanh}, Task::kBinary, &c);
+  AnalysisInput input = c.input();
+  int64_t done_last = 0;
+  input.progress = [&](int64_t done, int64_t /*total*/) {
+    done_last = done;
+    if (done == 3) c.stop.Request(StopCause::kCancelled);
+  };
+  EXPECT_THAT(CheckGradients(input, {}), StatusIs(absl::StatusCode::kCancelled, testing::_));
+  EXPECT_EQ(done_last, 3);
 }
 
 // Nothing in float is right to 12 digits: the check can fail.

@@ -64,6 +64,26 @@ TEST(HessianTest, ADeepLinearNetworkIsNotConvexAtZero) {
   EXPECT_NEAR(result.eigenvalue_min, -8, 0.05);
 }
 
+// A network: a few large eigenvalues, a bulk near 0 and some
+// below it. The whole space, which Lanczos knows after as many products, against the default.
+TEST(HessianTest, FindsBothEndsOfANetworksSpectrum) {
+  AnalysisCase c;
+  Dataset dataset = SyntheticDataset({.rows = 60, .features = 4});
+  const MlpConfig shape{
+      .features = 4, .layers = {{.units = 9, .activation = Activation::kTanh}}, .outputs = 1};
+  SetUpCase(std::move(dataset), InitialWeights(shape, /*seed=*/2), &c);
+  ASSERT_OK_AND_ASSIGN(
+      const HessianResult all,
+      ComputeHessianSpectrum(c.input(), {.iterations_max = 1000, .tolerance = 1e-9}));
+  ASSERT_OK_AND_ASSIGN(const HessianResult quick, ComputeHessianSpectrum(c.input(), {}));
+  EXPECT_LE(all.iterations, 55);  // parameters: then the space is complete
+  EXPECT_LT(quick.iterations, all.iterations);
+  EXPECT_TRUE(quick.converged);
+  EXPECT_LT(all.eigenvalue_min, -0.01);
+  EXPECT_NEAR(quick.eigenvalue_max, all.eigenvalue_max, 2e-3 * all.eigenvalue_max);
+  EXPECT_NEAR(quick.eigenvalue_min, all.eigenvalue_min, 2e-3 * all.eigenvalue_max);
+}
+
 TEST(HessianTest, StopsWhenAsked) {
   AnalysisCase c;
   SetUpCase(HandMadeDataset(Task::kBinary, {{2}, {-2}}, {1, 0}), {AffineLayer(1, 1, {0}, {0})}, &c);

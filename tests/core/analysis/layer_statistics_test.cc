@@ -56,6 +56,51 @@ TEST(LayerStatisticsTest, SeesSaturatedUnits) {
   EXPECT_NEAR(result.layers[0].saturated_fraction, 0.5, 1e-12);
 }
 
+// What a residual layer adds is what its units do: tanh(0) + 3 is not saturated, and a ReLU that
+// adds nothing is dead though its outputs follow the inputs.
+TEST(LayerStatisticsTest, UnitsOfAResidualLayerAreSeenWithoutTheirInput) {
+  AnalysisCase c;
+  LayerWeights tanh = AffineLayer(2, 2, {0, 0, 0, 0}, {0, 0}, Activation::kTanh);
+  LayerWeights relu = AffineLayer(2, 2, {1, 0, 0, 0}, {0, -1}, Activation::kRelu);
+  tanh.residual = relu.residual = true;
+  SetUpCase(HandMadeDataset(Task::kRegression, {{3, 3}, {5, 4}}, {0, 0}),
+            {tanh, relu, AffineLayer(2, 1, {1, 1}, {0})}, &c);
+  ASSERT_OK_AND_ASSIGN(const LayerStatisticsResult result, ComputeLayerStatistics(c.input(), {}));
+  EXPECT_EQ(result.layers[0].saturated_fraction, 0);
+  EXPECT_EQ(result.layers[0].dead_unit_fraction, 1);
+  EXPECT_EQ(result.layers[1].dead_unit_fraction, 0.5);
+  EXPECT_EQ(result.layers[1].activations.max, 10);
+}
+
+TEST(LayerStatisticsTest, OneRowCallsNoUnitDead) {
+  AnalysisCase c;
+  SetUpCase(HandMadeDataset(Task::kRegression, {{1}, {2}}, {1, 2}), {AffineLayer(1, 1, {1}, {0})},
+            &c);
+  AnalysisInput input = c.input();
+  input.rows_max = 1;
+  ASSERT_OK_AND_ASSIGN(const LayerStatisticsResult result, ComputeLayerStatistics(input, {}));
+  EXPECT_EQ(result.layers[0].dead_unit_fraction, 0);
+}
+
+// In batches of the spec, as training takes them; a last row by itself is left out.
+TEST(LayerStatisticsTest, BatchNormalizationSeesTheBatchesOfTraining) {
+  AnalysisCase c;
+  LayerWeights hidden = AffineLayer(1, 1, {1}, {0});
+  hidden.normalization = Normalization::kBatch;
+  hidden.gains = {1};
+  hidden.shifts = {0};
+  hidden.running_means = {0};
+  hidden.running_variances = {1};
+  SetUpCase(HandMadeDataset(Task::kRegression, {{-1}, {1}, {9}, {11}, {50}}, {1, 2, 3, 4, 5}),
+            {hidden, AffineLayer(1, 1, {1}, {0})}, &c);
+  c.config.batch_size = 2;
+  ASSERT_OK_AND_ASSIGN(const LayerStatisticsResult result, ComputeLayerStatistics(c.input(), {}));
+  EXPECT_EQ(result.row_count, 4);
+  // Every batch is -1 and 1 after normalisation, so errors are -2, -1, -4, -3 and the gradient of
+  // the output weight is 2/4 (2 - 1 + 4 - 3).
+  EXPECT_NEAR(result.layers[1].gradient_norm, 1, 1e-4);
+}
+
 TEST(LayerStatisticsTest, CountsEveryNumberOfManyBatches) {
   AnalysisCase c;
   SetUpCase(SyntheticDataset({.rows = 1300, .features = 3}), {AffineLayer(3, 1, {1, 2, 3}, {0})},
