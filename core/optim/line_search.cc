@@ -17,19 +17,32 @@ constexpr double kSmallestMove = 1e-9;
 constexpr int kProbesMax = 25;
 // A loss is a mean of float32 numbers: differences below this part of it are noise.
 constexpr double kNoise = 4.0 * std::numeric_limits<float>::epsilon();
+// The usual error of one, of many rows that are rounded each their way.
+constexpr double kValueRounding = std::numeric_limits<float>::epsilon() / 4;
+
+// Where the line through both slopes is 0, as a share of the way back from the right point; NaN
+// where slopes do not rise.
+double SecantShare(double left_slope, double right_slope) {
+  const double rise = right_slope - left_slope;
+  return rise > 0 ? right_slope / rise : std::numeric_limits<double>::quiet_NaN();
+}
 
 // The minimum of the cubic through two points and their slopes, in [low, high]; the middle where
-// there is none.
+// there is none. Over a short way the difference of two values is their rounding, which alone would
+// decide whether the cubic has a minimum: the slopes are exact enough to be asked instead.
 double CubicMinimum(const LinePoint& a, const LinePoint& b, double low, double high) {
   const LinePoint& left = a.length <= b.length ? a : b;
   const LinePoint& right = a.length <= b.length ? b : a;
   const double width = right.length - left.length;
+  const double rise = right.slope - left.slope;
   const double d1 = left.slope + right.slope - 3 * (left.value - right.value) / -width;
   const double square = d1 * d1 - left.slope * right.slope;
-  if (!(square >= 0)) return (low + high) / 2;
+  const double rounding = 6 * kValueRounding * std::fabs(left.value) / width;  // of d1
+  const bool is_noise = 2 * std::fabs(d1) * rounding > rise * rise / 4;
   const double d2 = std::sqrt(square);
-  const double ratio = (right.slope + d2 - d1) / (right.slope - left.slope + 2 * d2);
-  const double minimum = right.length - width * ratio;
+  const double share =
+      is_noise ? SecantShare(left.slope, right.slope) : (right.slope + d2 - d1) / (rise + 2 * d2);
+  const double minimum = right.length - width * share;
   if (!std::isfinite(minimum)) return (low + high) / 2;
   return std::clamp(minimum, low, high);
 }
