@@ -63,6 +63,9 @@ double LargestMagnitude(const float* x, int64_t count) {
   return largest;
 }
 
+// A direction promises half its slope: less than this part of the value is far below its rounding.
+constexpr double kFallMin = 1e-10;
+
 // How θ moved between two iterations, and the gradient with it.
 struct Pair {
   AlignedFloats move;    // s
@@ -205,7 +208,7 @@ absl::StatusOr<bool> Lbfgs::Impl::Search(double learning_rate, double value,
                                          Outcome* outcome) {
   const int64_t count = parameter_count_;
   const double slope = Dot(previous_gradients_.get(), direction_.get(), count);
-  if (!(slope < 0) || !std::isfinite(slope)) return false;
+  if (!(-slope > kFallMin * std::fabs(value)) || !std::isfinite(slope)) return false;
   double first = learning_rate;
   if (pairs_kept_ == 0) {
     first *= std::min(1.0, 1 / SumOfMagnitudes(previous_gradients_.get(), count));
@@ -232,6 +235,10 @@ absl::StatusOr<Lbfgs::Outcome> Lbfgs::Impl::Step(double learning_rate, const Eva
   outcome.loss = raw_loss_;
   outcome.gradient_norm = std::sqrt(Dot(gradients_.get(), gradients_.get(), parameter_count_));
   if (!std::isfinite(value) || !std::isfinite(outcome.gradient_norm)) return outcome;
+  if (learning_rate == 0) {  // of a schedule, for now: no sign of an optimum
+    outcome.moved = true;
+    return outcome;
+  }
   Remember(parameters.data());
   std::copy(parameters.begin(), parameters.end(), previous_parameters_.get());
   std::copy_n(gradients_.get(), parameter_count_, previous_gradients_.get());

@@ -43,8 +43,8 @@ class Lbfgs {
   Lbfgs(const OptimizerConfig& config, const ParameterTensors& tensors);
   ~Lbfgs();
 
-  // One iteration. Errors: those of `evaluate`. A loss or gradient that is not finite at the start
-  // is in the Outcome, moved false.
+  // One iteration; with a learning rate of 0 only an evaluation. Errors: those of `evaluate`. A
+  // loss or gradient that is not finite at the start is in the Outcome, moved false.
   absl::StatusOr<Outcome> Step(double learning_rate, const Evaluate& evaluate,
                                std::span<float> parameters);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 #include "core/base/check.h"
@@ -56,7 +57,9 @@ bool ToFactors(float max, int64_t cols, float* sums) {
   for (int64_t c = 0; c < cols; ++c) {
     const float norm = std::sqrt(sums[c]);
     any = any || norm > max;
-    sums[c] = norm > max ? max / (norm + kMaxNormEpsilon) : 1;
+    const float factor = norm > max ? max / (norm + kMaxNormEpsilon) : 1;
+    // A norm that is no float would make 0 of weights that have run away: they are to be seen.
+    sums[c] = std::isfinite(norm) ? factor : std::numeric_limits<float>::quiet_NaN();
   }
   return any;
 }

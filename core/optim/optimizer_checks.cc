@@ -68,12 +68,16 @@ struct Range {
     return (min_in ? value >= min : value > min) && (max_in ? value <= max : value < max);
   }
 };
-constexpr Range kPositiveRate = {0, kRateMax, false, true, "above 0 and at most 1e6"};
+// Smaller numbers are 0 as float32.
+constexpr double kSmallestPositive = 1e-30;
+constexpr Range kPositiveRate = {kSmallestPositive, kRateMax, true, true,
+                                 "above 0 (1e-30 or more) and at most 1e6"};
 constexpr Range kCoefficient = {0, kRateMax, true, true, "at least 0 and at most 1e6"};
 constexpr Range kDecay = {0, 1, true, false, "at least 0 and below 1"};
 constexpr Range kToOne = {0, 1, false, true, "above 0 and at most 1"};
 constexpr Range kInsideOne = {0, 1, false, false, "above 0 and below 1"};
-constexpr Range kBound = {0, kBoundMax, false, true, "above 0 and at most 1e30"};
+constexpr Range kBound = {kSmallestPositive, kBoundMax, true, true,
+                          "above 0 (1e-30 or more) and at most 1e30"};
 
 template <typename Config>
 struct NumberField {
@@ -258,6 +262,20 @@ void CheckMilestones(const ScheduleConfig& config, Violations* violations) {
   }
 }
 
+void CheckPlateauAndUnit(const ScheduleConfig& config, Violations* violations) {
+  const bool plateau = config.kind == ScheduleKind::kReduceOnPlateau;
+  if (plateau && config.gamma == 1) {
+    violations->push_back({"schedule.gamma",
+                           "is 1 with REDUCE_ON_PLATEAU, which would reduce nothing; must be below "
+                           "1: 0.1 is usual"});
+  }
+  const bool counts = !plateau && config.kind != ScheduleKind::kConstant;
+  if (counts || config.unit != ScheduleUnit::kEpochs) return;
+  violations->push_back(
+      {"schedule.unit", absl::StrCat("is EPOCHS but the schedule is ", NameOf(config.kind),
+                                     ", which counts neither epochs nor steps: leave it out")});
+}
+
 void CheckFinalLearningRate(const ScheduleConfig& config, const ScheduleConfig& defaults,
                             double learning_rate, Violations* violations) {
   const std::optional<double>& value = config.final_learning_rate;
@@ -308,6 +326,7 @@ void CheckSchedule(const ScheduleConfig& config, double learning_rate,
              limits::kMaxStepsMax, "0 turns it off", violations);
   CheckMilestones(given, violations);
   CheckFinalLearningRate(given, defaults, learning_rate, violations);
+  CheckPlateauAndUnit(given, violations);
   if (given.metric.empty() || given.kind == ScheduleKind::kReduceOnPlateau) return;
   violations->push_back(
       {"schedule.metric",

@@ -24,7 +24,9 @@ bool CountsEpochs(ScheduleKind kind) {
 
 // The units of a run that are left to the schedule itself.
 int64_t UnitsOf(const ScheduleConfig& config, const RunLength& length) {
-  if (config.unit == ScheduleUnit::kEpochs) return std::max<int64_t>(length.epochs, 1);
+  if (config.unit == ScheduleUnit::kEpochs) {
+    return std::max<int64_t>(length.epochs - WarmupEpochs(config, length.steps_per_epoch), 1);
+  }
   return std::max<int64_t>(length.steps - *config.warmup_steps, 1);
 }
 
@@ -154,6 +156,10 @@ void SetKindDefaults(double learning_rate, const RunLength& length, ScheduleConf
 }
 
 }  // namespace
+
+int64_t WarmupEpochs(const ScheduleConfig& config, int64_t steps_per_epoch) {
+  return steps_per_epoch > 0 ? config.warmup_steps.value_or(0) / steps_per_epoch : 0;
+}
 
 ScheduleConfig WithDefaults(const ScheduleConfig& config, double learning_rate,
                             const RunLength& length) {

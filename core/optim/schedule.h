@@ -58,7 +58,11 @@ struct ScheduleConfig {
 struct RunLength {
   int64_t steps = 0;
   int64_t epochs = 0;
+  int64_t steps_per_epoch = 0;
 };
+
+// The whole epochs within the warm-up: where a schedule that counts epochs begins.
+int64_t WarmupEpochs(const ScheduleConfig& config, int64_t steps_per_epoch);
 
 // `config` with kind, unit and every absent field of that kind set; nothing is checked.
 // `learning_rate` is α.
@@ -68,13 +72,13 @@ ScheduleConfig WithDefaults(const ScheduleConfig& config, double learning_rate,
 // Where in a run a step is.
 struct ScheduleTime {
   int64_t step = 0;           // 0-based optimizer step
-  int64_t epoch = 0;          // 0-based
+  int64_t epoch = 0;          // 0-based, from the end of WarmupEpochs on
   double plateau_factor = 1;  // of PlateauTracker
 };
 
 // The learning rate of the step. During warm-up it is (step + 1)/(warmup_steps + 1) of what the
 // schedule says at its t = 0. Afterwards t counts steps from the end of the warm-up, or epochs from
-// the start of the run. REQUIRES: `config` came out of WithDefaults and is in range; step,
+// that in which it ends. REQUIRES: `config` came out of WithDefaults and is in range; step,
 // epoch ≥ 0.
 double LearningRateAt(const ScheduleConfig& config, double learning_rate, const ScheduleTime& time);
 

@@ -16,8 +16,8 @@ namespace trainyard {
 namespace {
 
 constexpr double kRuntimeSecondsMin = 0.1;
-// About a minute of one core.
-constexpr double kOrthogonalCostMax = 68'719'476'736;  // 4096³
+// About two minutes of one core.
+constexpr double kOrthogonalCostMax = 137'438'953'472;  // 2 · 4096³
 constexpr double kInitFactorMax = 1e3;
 constexpr double kAlphaMax = 100;
 constexpr double kClassWeightMax = 1e6;
@@ -140,27 +140,32 @@ void CheckInitFactor(absl::string_view name, const std::optional<double>& value,
               "leave it out for the default", violations);
 }
 
-// Orthonormal vectors cost count² · length, and a layer's are drawn in one piece that no stop flag
-// ends.
-void CheckOrthogonal(const TrainConfig& config, int64_t features, Violations* violations) {
-  int64_t in = features;
-  for (size_t i = 0; i < config.layers.size(); ++i) {
-    const int64_t out = config.layers[i].units;
-    const auto fewer = static_cast<double>(std::min(in, out));
-    const double cost = fewer * fewer * static_cast<double>(std::max(in, out));
-    in = out;
-    if (!(cost > kOrthogonalCostMax)) continue;
-    violations->push_back(
-        {absl::StrCat("layers[", i, "].units"),
-         absl::StrCat("is ", out, " with init ORTHOGONAL, which takes ", Text(cost),
-                      " operations; at most ", Text(kOrthogonalCostMax),
-                      " (4096 units after 4096): choose another init, or fewer units")});
+// Orthonormal vectors cost count² · length, and no stop flag ends their drawing. `outputs`: -1 when
+// it is not known.
+void CheckOrthogonal(const TrainConfig& config, int64_t features, int64_t outputs,
+                     Violations* violations) {
+  std::vector<int64_t> widths = {features};
+  for (const LayerConfig& layer : config.layers) widths.push_back(layer.units);
+  widths.push_back(outputs);
+  double cost = 0;
+  for (size_t i = 1; i < widths.size(); ++i) {
+    const auto fewer =
+        static_cast<double>(std::max<int64_t>(std::min(widths[i - 1], widths[i]), 0));
+    cost += fewer * fewer * static_cast<double>(std::max(widths[i - 1], widths[i]));
   }
+  cost *= static_cast<double>(std::max<int64_t>(config.seed_count, 1));
+  if (cost <= kOrthogonalCostMax) return;
+  violations->push_back(
+      {"init",
+       absl::StrCat("is ORTHOGONAL, which takes ", Text(cost),
+                    " operations for these layers and seeds; at most ", Text(kOrthogonalCostMax),
+                    " (two layers of 4096 units after 4096): choose another init, or fewer units")});
 }
 
-void CheckInit(const TrainConfig& config, int64_t features, Violations* violations) {
+void CheckInit(const TrainConfig& config, int64_t features, int64_t outputs,
+               Violations* violations) {
   const InitKind kind = config.init.kind;
-  if (kind == InitKind::kOrthogonal) CheckOrthogonal(config, features, violations);
+  if (kind == InitKind::kOrthogonal) CheckOrthogonal(config, features, outputs, violations);
   if (kind == InitKind::kZeros && !config.layers.empty()) {
     violations->push_back(
         {"init",
@@ -345,6 +350,11 @@ void CheckHasValidation(absl::string_view field, const TrainConfig& config,
 void CheckEarlyStopping(const EarlyStoppingConfig& stopping, Violations* violations) {
   CheckCount("early_stopping.patience", stopping.patience, 1, limits::kPatienceMax,
              "evaluations without improvement, 10 is the default", violations);
+  if (stopping.restore_only && !stopping.restore_best) {
+    violations->push_back({"early_stopping.restore_best",
+                           "is false together with restore_only, so early stopping would do "
+                           "nothing: leave one of the two out"});
+  }
   const double delta = stopping.min_delta;
   CheckNumber("early_stopping.min_delta", delta, delta >= 0 && std::isfinite(delta),
               "at least 0 and finite", "0 is the default", violations);
@@ -360,6 +370,13 @@ bool HasDropout(const TrainConfig& config) {
   return config.input_dropout > 0 ||
          std::any_of(config.layers.begin(), config.layers.end(),
                      [](const LayerConfig& layer) { return layer.dropout > 0; });
+}
+
+// The nearest larger size that leaves no batch of one row.
+int64_t NextFitBatchSize(int64_t batch_size, int64_t train_rows) {
+  int64_t size = batch_size + 1;
+  while (train_rows % size == 1) ++size;
+  return size;
 }
 
 void CheckBatchNorm(const TrainConfig& config, int64_t train_rows, Violations* violations) {
@@ -378,8 +395,7 @@ void CheckBatchNorm(const TrainConfig& config, int64_t train_rows, Violations* v
        absl::StrCat("is ", config.batch_size, ", which leaves 1 of the ", train_rows,
                     " training rows for the last batch; BATCH normalisation needs at least 2 rows "
                     "in each: use a batch_size of ",
-                    config.batch_size == 2 ? 3 : config.batch_size - 1,
-                    ", or LAYER normalisation")});
+                    NextFitBatchSize(config.batch_size, train_rows), ", or LAYER normalisation")});
 }
 
 void CheckLbfgs(const TrainConfig& config, int64_t train_rows, Violations* violations) {
@@ -394,8 +410,11 @@ void CheckLbfgs(const TrainConfig& config, int64_t train_rows, Violations* viola
     violations->push_back(
         {"batch_size", absl::StrCat("is ", config.batch_size, " with ", train_rows,
                                     " training rows but the optimizer is LBFGS, which needs full "
-                                    "batches: use a batch_size of ",
-                                    train_rows, " or more, or choose ADAM")});
+                                    "batches: ",
+                                    train_rows <= limits::kBatchSizeMax
+                                        ? absl::StrCat("use a batch_size of ", train_rows,
+                                                       " or more, or choose ADAM")
+                                        : std::string("choose ADAM"))});
   }
   if (HasDropout(config)) refuse("layers", "have dropout");
   if (HasBatchNorm(config)) refuse("layers", "have BATCH normalisation");
@@ -420,16 +439,13 @@ void CheckNumber(absl::string_view field, double value, bool in_range, absl::str
       {std::string(field), absl::StrCat("is ", Text(value), "; must be ", range, ": ", remedy)});
 }
 
-void CheckNetwork(const TrainConfig& config, int64_t features, Violations* violations) {
-  CheckLayers(config, features, violations);
-  CheckDropout("input_dropout", config.input_dropout, violations);
-  CheckInit(config, features, violations);
-}
-
-void CheckInitialWeights(const TrainConfig& config, const Schema& schema, int64_t features,
-                         Violations* violations) {
+void CheckNetwork(const TrainConfig& config, const Schema& schema, int64_t features,
+                  Violations* violations) {
   const bool task_known = config.data.task != Task::kUnspecified;
   const int64_t outputs = task_known && features > 0 ? OutputCountOf(config, schema) : -1;
+  CheckLayers(config, features, violations);
+  CheckDropout("input_dropout", config.input_dropout, violations);
+  CheckInit(config, features, outputs, violations);
   CheckInitialLayers(config, features, outputs, violations);
 }
 
@@ -454,6 +470,7 @@ void CheckMetrics(const TrainConfig& config, const Schema& schema, Violations* v
   if (stopping) CheckHasValidation("early_stopping", config, violations);
   if (plateau) CheckHasValidation("schedule.kind", config, violations);
   if (config.seed_count > 1) CheckHasValidation("seed_count", config, violations);
+  if (config.evaluation_interval > 0) CheckHasValidation("evaluation_interval", config, violations);
   if (config.data.task == Task::kUnspecified) return;
   const std::vector<std::string> names =
       MetricNames(config.data.task, OutputCountOf(config, schema));

@@ -26,13 +26,10 @@ void CheckCount(absl::string_view field, int64_t value, int64_t min, int64_t max
 void CheckNumber(absl::string_view field, double value, bool in_range, absl::string_view range,
                  absl::string_view remedy, Violations* violations);
 
-// "layers", "init", "init_options", "input_dropout".
-// `features`: -1 when the columns have faults of their own.
-void CheckNetwork(const TrainConfig& config, int64_t features, Violations* violations);
-
-// "initial_weights": as many as the network has. `features`: as above.
-void CheckInitialWeights(const TrainConfig& config, const Schema& schema, int64_t features,
-                         Violations* violations);
+// "layers", "init", "init_options", "input_dropout", and "initial_weights": as many as the network
+// has. `features`: -1 when the columns have faults of their own.
+void CheckNetwork(const TrainConfig& config, const Schema& schema, int64_t features,
+                  Violations* violations);
 
 // "loss" and "loss_options". The task may be unspecified (it has a fault of its own then).
 void CheckLoss(const TrainConfig& config, const Schema& schema, Violations* violations);

@@ -6,6 +6,7 @@
 #include <span>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
@@ -14,6 +15,7 @@
 #include "core/data/number.h"
 #include "core/nn/init.h"
 #include "core/tensor/kernels.h"
+#include "core/tensor/vector_ops.h"
 #include "core/train/evaluate.h"
 
 namespace trainyard {
@@ -47,6 +49,26 @@ absl::Status CheckTargetValues(const TrainConfig& config, const Dataset& dataset
   return absl::OkStatus();
 }
 
+LossTargets TargetsOf(const Part& part) {
+  return {.values = part.targets.empty() ? nullptr : part.targets.data(),
+          .classes = part.classes.empty() ? nullptr : part.classes.data(),
+          .weights = part.weights.empty() ? nullptr : part.weights.data()};
+}
+
+// Training rows that all weigh 0 have no loss and no gradient.
+absl::Status CheckClassesCount(const TrainConfig& config, const Dataset& dataset) {
+  if (config.class_weights.by_name.empty()) return absl::OkStatus();
+  const double weight = BatchWeight(LossConfigOf(config, dataset), TargetsOf(dataset.train),
+                                    dataset.train.rows(), dataset.output_count());
+  if (weight > 0) return absl::OkStatus();
+  return MakeViolationsError(
+      ErrorReason::kInvalidSpec,
+      {{"spec.loss_options.class_weights",
+        absl::StrCat("are 0 for all classes of the ", dataset.train.rows(),
+                     " training rows, so there is nothing to learn from: give one a weight above "
+                     "0")}});
+}
+
 // Names that the schema did not list are compared with the classes only here.
 absl::Status CheckClassNames(const TrainConfig& config, const Dataset& dataset) {
   std::vector<FieldViolation> violations;
@@ -73,7 +95,8 @@ absl::Status CheckFits(const TrainConfig& config, const Dataset& dataset) {
   }
   TY_RETURN_IF_ERROR(CheckTargets(config, dataset));
   TY_RETURN_IF_ERROR(CheckTargetValues(config, dataset));
-  return CheckClassNames(config, dataset);
+  TY_RETURN_IF_ERROR(CheckClassNames(config, dataset));
+  return CheckClassesCount(config, dataset);
 }
 
 BatchSizes BatchSizesOf(const TrainConfig& config, const Dataset& dataset) {
@@ -251,6 +274,14 @@ absl::Status Stepper::Accumulate(StepOutcome* outcome) {
 std::span<const float> Stepper::averaged_parameters() const {
   if (optimizer_ == nullptr || optimizer_->steps_done() == 0) return {};
   return optimizer_->averaged_parameters();
+}
+
+bool Stepper::OptimizerIsFinite() {
+  if (optimizer_ == nullptr) return true;
+  const std::vector<Optimizer::StateArray> arrays = optimizer_->state_arrays();
+  return std::all_of(arrays.begin(), arrays.end(), [](const Optimizer::StateArray& array) {
+    return AllFinite(array.values.data(), static_cast<int64_t>(array.values.size()));
+  });
 }
 
 std::string Stepper::FindNonFinite(bool parameters_only) const {

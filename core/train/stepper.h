@@ -70,6 +70,9 @@ class Stepper {
   // The moving average of the parameters; empty without ema_decay, and before the first step.
   std::span<const float> averaged_parameters() const;
 
+  // Whether all that the optimizer keeps between steps is: nothing of L-BFGS.
+  bool OptimizerIsFinite();
+
   // Where the first non-finite number of the last step is: see Mlp. `parameters_only`: of the
   // parameters alone, whatever was computed with them.
   std::string FindNonFinite(bool parameters_only) const;

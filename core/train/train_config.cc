@@ -59,8 +59,15 @@ void FillDefaults(TrainConfig* config, Violations* violations) {
   CheckSchedule(config->schedule, *config->optimizer.learning_rate, violations);
 }
 
-// REQUIRES: counts of `config` are in range.
+// Nothing to count where layers are out of range, which is a fault of its own.
 void CheckParameterCount(const TrainConfig& config, const Schema& schema, Violations* violations) {
+  const bool countable =
+      config.data.task != Task::kUnspecified &&
+      static_cast<int64_t>(config.layers.size()) <= limits::kLayersMax &&
+      std::all_of(config.layers.begin(), config.layers.end(), [](const LayerConfig& layer) {
+        return layer.units >= 1 && layer.units <= limits::kUnitsMax;
+      });
+  if (!countable) return;
   const int64_t outputs = OutputCountOf(config, schema);
   const auto features = static_cast<int64_t>(config.data.feature_columns.size());
   const int64_t count = ParameterCount(MlpConfigOf(config, features, outputs));
@@ -70,9 +77,19 @@ void CheckParameterCount(const TrainConfig& config, const Schema& schema, Violat
                               ": use fewer or narrower layers")});
 }
 
+// A run that ends within its warm-up has hardly begun.
+void CheckWarmup(const TrainConfig& config, const RunLength& length, Violations* violations) {
+  const int64_t warmup = *config.schedule.warmup_steps;
+  if (warmup == 0 || warmup < length.steps) return;
+  violations->push_back(
+      {"schedule.warmup_steps", absl::StrCat("is ", warmup, " but the run has ", length.steps,
+                                             " steps; must be fewer: a tenth of them is usual")});
+}
+
 // Epochs, and evaluations between them, of all seeds.
 int64_t EvaluationsTotal(const TrainConfig& config, int64_t rows) {
-  const int64_t epochs = config.epochs * config.seed_count;
+  const int64_t epochs =
+      RunLengthOf(config, TrainRowCount(config, rows)).epochs * config.seed_count;
   if (config.evaluation_interval == 0) return epochs;
   return epochs + StepsTotal(config, rows) / config.evaluation_interval;
 }
@@ -133,7 +150,7 @@ void AddNotes(const TrainConfig& config, std::vector<std::string>* notes) {
 void ResolveCounts(const Schema& schema, TrainConfig* config, Violations* violations) {
   config->schedule = WithDefaults(config->schedule, *config->optimizer.learning_rate,
                                   RunLengthOf(*config, TrainRowCount(*config, schema.rows)));
-  CheckParameterCount(*config, schema, violations);
+  CheckWarmup(*config, RunLengthOf(*config, TrainRowCount(*config, schema.rows)), violations);
   if (config->step_event_interval == 0) {
     config->step_event_interval = ChooseStepEventInterval(*config, schema);
   }
@@ -189,12 +206,12 @@ TrainConfig ResolveTrainConfig(const TrainConfig& config, const Schema& schema,
   const int64_t features =
       data_ok ? static_cast<int64_t>(full.data.feature_columns.size()) : int64_t{-1};
   FillDefaults(&full, &found);
-  CheckNetwork(full, features, &found);
-  CheckInitialWeights(full, schema, features, &found);
+  CheckNetwork(full, schema, features, &found);
   CheckLoss(full, schema, &found);
   CheckMetrics(full, schema, &found);
   CheckRun(full, &found);
   CheckBatches(full, data_ok ? TrainRowCount(full, schema.rows) : int64_t{-1}, &found);
+  if (data_ok) CheckParameterCount(full, schema, &found);
   AddNotes(full, notes);
   if (found.empty()) ResolveCounts(schema, &full, &found);
   std::move(found.begin(), found.end(), std::back_inserter(*violations));
@@ -261,9 +278,11 @@ RunLength RunLengthOf(const TrainConfig& config, int64_t train_rows) {
   const int64_t per_epoch = StepsPerEpoch(config, train_rows);
   const int64_t steps = per_epoch * config.epochs;
   if (config.max_steps == 0 || config.max_steps >= steps) {
-    return {.steps = steps, .epochs = config.epochs};
+    return {.steps = steps, .epochs = config.epochs, .steps_per_epoch = per_epoch};
   }
-  return {.steps = config.max_steps, .epochs = (config.max_steps + per_epoch - 1) / per_epoch};
+  return {.steps = config.max_steps,
+          .epochs = (config.max_steps + per_epoch - 1) / per_epoch,
+          .steps_per_epoch = per_epoch};
 }
 
 int64_t StepsTotal(const TrainConfig& config, int64_t rows) {

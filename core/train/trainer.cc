@@ -68,6 +68,7 @@ Trainer::Trainer(const TrainConfig& config, const Dataset& dataset,
       constant_rate_(schedule_.kind == ScheduleKind::kConstant &&
                      schedule_.warmup_steps.value_or(0) == 0),
       keeps_best_(config.early_stopping.enabled && config.early_stopping.restore_best),
+      warmup_epochs_(WarmupEpochs(schedule_, StepsPerEpoch(config, dataset.train.rows()))),
       stepper_(std::move(stepper)),
       stopper_(config.early_stopping),
       plateau_(schedule_, *config.optimizer.learning_rate,
@@ -115,6 +116,7 @@ absl::StatusOr<StepRecord> Trainer::Step() {
     bad_step_ = step;
     return Diverged(steps_done_, stepper_->FindNonFinite(/*parameters_only=*/false));
   }
+  previous_step_ = last_step_;
   last_step_ = step;
   converged_ = !step.moved;
   rows_seen_ += step.rows;
@@ -130,7 +132,9 @@ double Trainer::LearningRate(int64_t step) const {
   const double alpha = *config_.optimizer.learning_rate;
   if (constant_rate_) return alpha;
   return LearningRateAt(schedule_, alpha,
-                        {.step = step, .epoch = epochs_done_, .plateau_factor = plateau_.factor()});
+                        {.step = step,
+                         .epoch = std::max<int64_t>(epochs_done_ - warmup_epochs_, 0),
+                         .plateau_factor = plateau_.factor()});
 }
 
 void Trainer::Report(const StepRecord& step, TrainObserver& observer) {
@@ -203,10 +207,32 @@ absl::StatusOr<EvalResult> Trainer::Validate() {
                         KeepBest(result);
                         return result;
                       }));
+  TY_RETURN_IF_ERROR(CheckMonitored(validation));
   if (validation.rows > 0) plateau_.Add(validation.Find(PlateauMetric(schedule_)));
   evaluated_steps_ = steps_done_;
   validation_ = validation;
   return validation;
+}
+
+// What is chosen by a metric cannot be, where it is not defined.
+absl::Status Trainer::CheckMonitored(const EvalResult& validation) const {
+  if (dataset_.validation.rows() == 0) return absl::OkStatus();
+  std::vector<FieldViolation> violations;
+  const auto check = [&](absl::string_view field, const std::string& metric) {
+    if (!std::isnan(validation.Find(metric))) return;
+    violations.push_back(
+        {std::string(field),
+         absl::StrCat("is \"", metric, "\", which is not defined on the ",
+                      dataset_.validation.rows(),
+                      " validation rows (classes without rows, or rows that all weigh 0): set "
+                      "split.stratify or a larger split.validation_fraction, or choose \"loss\"")});
+  };
+  if (config_.early_stopping.enabled) check("spec.early_stopping.metric", MonitoredMetric(config_));
+  if (schedule_.kind == ScheduleKind::kReduceOnPlateau) {
+    check("spec.schedule.metric", PlateauMetric(schedule_));
+  }
+  if (violations.empty()) return absl::OkStatus();
+  return MakeViolationsError(ErrorReason::kInvalidSpec, std::move(violations));
 }
 
 void Trainer::KeepBest(const EvalResult& validation) {
@@ -262,7 +288,9 @@ absl::Status Trainer::CheckWeights() const {
     return AllFinite(numbers.data(), static_cast<int64_t>(numbers.size()));
   };
   if (finite(network.parameters()) && finite(network.running_statistics())) {
-    return absl::OkStatus();
+    // A mean of squares that has overflowed lets nothing move any more, without a trace in θ.
+    if (stepper_->OptimizerIsFinite()) return absl::OkStatus();
+    return Diverged(std::max<int64_t>(steps_done_ - 1, 0), "optimizer state");
   }
   return Diverged(std::max<int64_t>(steps_done_ - 1, 0),
                   stepper_->FindNonFinite(/*parameters_only=*/true));
@@ -271,14 +299,15 @@ absl::Status Trainer::CheckWeights() const {
 absl::Status Trainer::Diverged(int64_t step, absl::string_view layer) const {
   // Between steps it is the last one that led there.
   const StepOutcome& at = bad_step_.finite ? last_step_ : bad_step_;
+  const StepOutcome& before = bad_step_.finite ? previous_step_ : last_step_;
   const NonFiniteSite site{.step = step,
                            .epoch = epochs_done_,
                            .learning_rate = LearningRate(step),
                            .layer = std::string(layer.empty() ? "loss" : layer),
                            .loss = at.loss,
                            .gradient_norm = at.gradient_norm,
-                           .previous_loss = last_step_.loss,
-                           .previous_gradient_norm = last_step_.gradient_norm};
+                           .previous_loss = before.loss,
+                           .previous_gradient_norm = before.gradient_norm};
   return NonFiniteError(site, config_);
 }
 

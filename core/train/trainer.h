@@ -103,7 +103,10 @@ class Trainer {
   // Measures a part; `name` is how an error calls its loss, e.g. "validation loss".
   absl::StatusOr<EvalResult> EvaluateFinite(const Part& part, const MeterConfig& meter,
                                             absl::string_view name);
+  // Parameters, running statistics and the optimizer's state.
   absl::Status CheckWeights() const;
+  // Errors: INVALID_ARGUMENT/INVALID_SPEC when a metric that decides something is not defined.
+  absl::Status CheckMonitored(const EvalResult& validation) const;
   // The error for a step whose loss or gradient is not finite.
   absl::Status Diverged(int64_t step, absl::string_view layer) const;
 
@@ -114,6 +117,7 @@ class Trainer {
   const ScheduleConfig schedule_;
   const bool constant_rate_;  // the schedule need not be asked
   const bool keeps_best_;
+  const int64_t warmup_epochs_;
 
   const std::unique_ptr<Stepper> stepper_;
   EarlyStopper stopper_;
@@ -123,6 +127,7 @@ class Trainer {
   EvalResult validation_;         // of the last evaluation
   int64_t evaluated_steps_ = -1;  // steps_done_ then
   StepOutcome last_step_;         // the last one that was finite
+  StepOutcome previous_step_;     // the one before it
   StepOutcome bad_step_;          // the one that was not
   bool converged_ = false;
   int64_t epochs_done_ = 0;

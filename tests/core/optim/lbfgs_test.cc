@@ -148,6 +148,23 @@ TEST(LbfgsTest, AnInfiniteLossIsAStepTooLong) {
   EXPECT_NEAR(x[0], 1, 1e-4);
 }
 
+// Schedules pass through 0: that is no optimum.
+TEST(LbfgsTest, ALearningRateOfZeroWaits) {
+  const ParameterTensors tensors = Weights(2);
+  std::vector<float> x = Arena(tensors, {-1.2F, 1});
+  const std::vector<float> before = x;
+  std::vector<float> gradients = Arena(tensors, {});
+  Lbfgs lbfgs(Config(), tensors);
+  const Lbfgs::Evaluate evaluate = EvaluateOf(Rosenbrock, &x, &gradients);
+  ASSERT_OK_AND_ASSIGN(const Lbfgs::Outcome waited, lbfgs.Step(0, evaluate, x));
+  EXPECT_TRUE(waited.moved);
+  EXPECT_EQ(waited.evaluations, 1);
+  EXPECT_EQ(x, before);
+  ASSERT_OK_AND_ASSIGN(const Lbfgs::Outcome went, lbfgs.Step(1, evaluate, x));
+  EXPECT_TRUE(went.moved);
+  EXPECT_NE(x, before);
+}
+
 TEST(LbfgsTest, ANonFiniteStartIsToldAndLeftAlone) {
   const ParameterTensors tensors = Weights(1);
   const auto nan = [](const std::vector<float>&, std::vector<float>* gradients) {

@@ -103,6 +103,21 @@ TEST(ScheduleTest, EpochsAreCountedWhereTheUnitSaysSo) {
   EXPECT_DOUBLE_EQ(LearningRateAt(config, kAlpha, {.step = 1000, .epoch = 10}), 0.04);
 }
 
+// Three epochs and a half of warm-up: the schedule's t = 0 is the fourth epoch, whatever counts it.
+TEST(ScheduleTest, AScheduleOfEpochsBeginsWhereTheWarmupEnds) {
+  const ScheduleConfig config =
+      WithDefaults({.kind = ScheduleKind::kExponential, .gamma = 0.5, .warmup_steps = 350}, kAlpha,
+                   {.steps = 1000, .epochs = 10, .steps_per_epoch = 100});
+  EXPECT_EQ(WarmupEpochs(config, 100), 3);
+  EXPECT_DOUBLE_EQ(LearningRateAt(config, kAlpha, {.step = 349}), kAlpha * 350 / 351);
+  EXPECT_DOUBLE_EQ(LearningRateAt(config, kAlpha, {.step = 350, .epoch = 0}), kAlpha);
+  const RunLength length{.steps = 1000, .epochs = 10, .steps_per_epoch = 100};
+  const ScheduleConfig cosine = WithDefaults(
+      {.kind = ScheduleKind::kCosine, .unit = ScheduleUnit::kEpochs, .warmup_steps = 350}, kAlpha,
+      length);
+  EXPECT_EQ(*cosine.period, 7);
+}
+
 TEST(ScheduleTest, PeriodsDefaultToTheRun) {
   const RunLength length{.steps = 1000, .epochs = 50};
   const auto period = [&](ScheduleKind kind, ScheduleUnit unit, int64_t warmup) {

@@ -378,6 +378,47 @@ TEST(TargetsTest, AClassThatIsNotThereCannotBeWeighed) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("nowhere")));
 }
 
+TEST(TargetsTest, ClassesThatAllWeighNothingAreRefused) {
+  const Dataset dataset = SyntheticDataset({.rows = 20});
+  TrainConfig config = ResolvedConfig(Task::kBinary);
+  config.class_weights.by_name = {{"0", 0}, {"1", 0}};
+  EXPECT_THAT(Trainer::Create(config, dataset),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("nothing to learn from")));
+  config.class_weights.by_name = {{"0", 0}, {"1", 1}};
+  EXPECT_TRUE(Trainer::Create(config, dataset).ok());
+}
+
+// One class in the validation rows: there is no area under its curve, and no best evaluation.
+TEST(EarlyStoppingTest, AMetricThatIsNotDefinedIsAnErrorNotAnEnd) {
+  Dataset dataset = SyntheticDataset({.rows = 40, .validation_rows = 5});
+  for (float& y : dataset.validation.targets) y = 1;
+  TrainConfig config = ResolvedConfig(Task::kBinary);
+  config.early_stopping = {.enabled = true, .metric = "roc_auc"};
+  auto trainer = *Trainer::Create(config, dataset);
+  RecordingObserver observer;
+  const absl::Status status = trainer->Run(observer, StopFlag()).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("roc_auc")));
+  EXPECT_THAT(status, HasReason(ErrorReason::kInvalidSpec));
+  EXPECT_TRUE(observer.epochs.empty());
+}
+
+// The first epoch after three of warm-up has the whole learning rate.
+TEST(ScheduleOfEpochsTest, BeginsAfterTheWarmup) {
+  const Dataset dataset = SyntheticDataset({.rows = 20});
+  TrainConfig config = ResolvedConfig(Task::kBinary);
+  config.batch_size = 10;
+  config.epochs = 5;
+  config.step_event_interval = 1;
+  config.schedule = {.kind = ScheduleKind::kExponential, .gamma = 0.5, .warmup_steps = 6};
+  config.schedule =
+      WithDefaults(config.schedule, *config.optimizer.learning_rate, RunLengthOf(config, 20));
+  const Outcome outcome = Train(config, dataset);
+  const double alpha = *config.optimizer.learning_rate;
+  EXPECT_DOUBLE_EQ(outcome.observer.steps[5].learning_rate, alpha * 6 / 7);
+  EXPECT_DOUBLE_EQ(outcome.observer.steps[6].learning_rate, alpha);
+  EXPECT_DOUBLE_EQ(outcome.observer.steps[8].learning_rate, alpha / 2);
+}
+
 TEST(LbfgsTest, ReachesTheOptimumOfLogisticRegressionInAFewSteps) {
   Dataset dataset = SyntheticDataset({.rows = 300, .validation_rows = 10, .features = 3});
   for (size_t i = 0; i < dataset.train.targets.size(); i += 5) {

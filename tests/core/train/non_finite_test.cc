@@ -94,6 +94,17 @@ TEST(NonFiniteTest, RunningStatisticsThatOverflowAreNamed) {
   EXPECT_EQ(MetadataOf(status)["layer"], "layers[0] running statistics");
 }
 
+// Squares of such gradients are no floats: Adam would never move again, with a finite loss.
+TEST(NonFiniteTest, AnOptimizerThatOverflowsIsNamed) {
+  Dataset dataset = SyntheticDataset({.rows = 100, .features = 4, .task = Task::kRegression});
+  for (float& y : dataset.train.targets) y *= 1e22F;
+  TrainConfig config = ResolvedConfig(Task::kRegression, {.kind = OptimizerKind::kAdam});
+  RecordingObserver observer;
+  const absl::Status status = TrainStatus(config, dataset, observer);
+  EXPECT_THAT(status, HasReason(ErrorReason::kNonFiniteLoss));
+  EXPECT_EQ(MetadataOf(status)["layer"], "optimizer state");
+}
+
 TEST(NonFiniteTest, ADivergingRegressionStopsWithinTheRun) {
   const Dataset dataset = SyntheticDataset({.rows = 64, .features = 4, .task = Task::kRegression});
   TrainConfig config = WithRate(10, Task::kRegression);

@@ -283,14 +283,67 @@ TEST(TrainConfigTest, FaultsOfLayers) {
   EXPECT_THAT(FieldsOf(Resolve(WithLayer({.units = 2, .residual = true}))), IsEmpty());
 }
 
+TEST(TrainConfigTest, ParametersAreCountedBesideOtherFaults) {
+  TrainConfig config = For("label");
+  config.layers = {{.units = 65'536}, {.units = 65'536}};
+  config.optimizer.learning_rate = 0;
+  EXPECT_THAT(FieldsOf(Resolve(config)), UnorderedElementsAre("layers", "optimizer.learning_rate"));
+}
+
+TEST(TrainConfigTest, EvaluationsAreThoseOfTheStepsThatAreDone) {
+  TrainConfig config = For("label");
+  config.epochs = 100'000;
+  config.seed_count = 11;
+  config.max_steps = 10;
+  const Resolved resolved = Resolve(config);
+  EXPECT_THAT(FieldsOf(resolved), IsEmpty());
+}
+
+TEST(TrainConfigTest, OptionsThatWouldDoNothingAreFaults) {
+  ExpectFaults({
+      {"schedule.warmup_steps", "must be fewer",
+       Changed(For("label"), [](TrainConfig& c) { c.schedule.warmup_steps = 1'000'000'000; })},
+      {"schedule.unit", "leave it out",
+       Changed(For("label"), [](TrainConfig& c) { c.schedule.unit = ScheduleUnit::kEpochs; })},
+      {"schedule.gamma", "below 1",
+       Changed(For("label"),
+               [](TrainConfig& c) {
+                 c.schedule = {.kind = ScheduleKind::kReduceOnPlateau, .gamma = 1};
+               })},
+      {"early_stopping.restore_best", "leave one of the two out",
+       Changed(For("label"),
+               [](TrainConfig& c) {
+                 c.early_stopping = {.enabled = true, .restore_best = false, .restore_only = true};
+               })},
+      {"evaluation_interval", "needs validation rows",
+       Changed(For("label"),
+               [](TrainConfig& c) {
+                 c.evaluation_interval = 5;
+                 c.data.split = {.validation_fraction = 0, .test_fraction = 0.1};
+               })},
+      {"optimizer.learning_rate", "1e-30 or more",
+       Changed(For("label"), [](TrainConfig& c) { c.optimizer.learning_rate = 1e-50; })},
+  });
+}
+
+// 699 training rows: 2 and 349 leave one over.
+TEST(TrainConfigTest, TheBatchSizeThatIsAdvisedFits) {
+  TrainConfig config = WithLayer({.units = 2, .normalization = Normalization::kBatch});
+  config.batch_size = 349;
+  config.data.split = {.validation_fraction = 0.151, .test_fraction = 0.15};
+  const Resolved resolved = Resolve(config);
+  ASSERT_THAT(FieldsOf(resolved), ElementsAre("batch_size"));
+  EXPECT_THAT(resolved.violations[0].description, HasSubstr("use a batch_size of 350"));
+}
+
 TEST(TrainConfigTest, OrthogonalWeightsHaveALargestCost) {
   TrainConfig config = For("label");
   config.init.kind = InitKind::kOrthogonal;
   config.layers = {{.units = 4096}, {.units = 4096}};
   EXPECT_THAT(FieldsOf(Resolve(config)), IsEmpty());
-  config.layers[1].units = 5000;
+  config.layers.resize(4, {.units = 4096});
   const Resolved resolved = Resolve(config);
-  EXPECT_THAT(FieldsOf(resolved), ElementsAre("layers[1].units"));
+  EXPECT_THAT(FieldsOf(resolved), ElementsAre("init"));
   EXPECT_THAT(resolved.violations[0].description, HasSubstr("another init"));
 }
 
