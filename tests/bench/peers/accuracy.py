@@ -4,9 +4,9 @@
 
 DIR holds wdbc.csv, iris.csv, winequality-red.csv, adult-train.csv, adult-test.csv and MNIST's two t10k files. For each set and
 seed: one split, the same for all three (Adult's is its authors'); one network, Adam, batch and number of epochs; features
-standardised by the training rows; initial weights and order of rows are each program's own. Trainyard runs as a server and gets
-everything by its command line: upload, train, evaluate on the uploaded test rows. Text columns (Adult's) are one-hot encoded here,
-a missing cell being a category of its own.
+standardised by the training rows; initial weights are drawn as PyTorch's (scikit-learn's are Glorot's), the order of rows is each
+program's own. Trainyard runs as a server and gets everything by its command line: upload, train, evaluate on the uploaded test rows.
+Text columns (Adult's) are one-hot encoded here, a missing cell being a category of its own.
 
 Prints a table: mean accuracy over the seeds, the standard error of one split's accuracy, and whether the means are within it.
 """
@@ -31,6 +31,8 @@ from sklearn.neural_network import MLPClassifier
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "e2e"))
 from support import server  # noqa: E402
 
+# Uniform in ±1 / sqrt(fan_in), as torch.nn.Linear draws weights. (Its biases too; ours start at zero.)
+PYTORCH_INIT = ("--init", "lecun_uniform", "--init-gain", "0.5773502691896258")
 Recipe = collections.namedtuple("Recipe", "read hidden learning_rate batch epochs test_ratio")
 
 
@@ -125,10 +127,10 @@ class Trainyard:
         train, test = self.upload(x, y), self.upload(x_test, y_test)
         lines = self.call("train", "--dataset", train, "--target", "class", "--hidden", ",".join(map(str, recipe.hidden)),
                           "--learning-rate", str(recipe.learning_rate), "--batch-size", str(recipe.batch), "--epochs",
-                          str(recipe.epochs), "--validation-fraction", "0", "--test-fraction", "0", "--seed", str(seed),
+                          str(recipe.epochs), *PYTORCH_INIT, "--validation-fraction", "0", "--test-fraction", "0", "--seed", str(seed),
                           "--follow")
-        job = self.call("job", "get", next(m["job"]["name"] for m in lines if "job" in m))
-        metrics = self.call("model", "evaluate", job["model"], "--dataset", test)["metrics"]
+        model = lines[-1]["event"]["state_change"]["model"]
+        metrics = self.call("model", "evaluate", model, "--dataset", test)["metrics"]
         return next(m["value"] for m in metrics if m["name"] == "accuracy")
 
 
