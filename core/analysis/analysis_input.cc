@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/error_info.h"
+#include "core/train/evaluate.h"
 
 namespace trainyard {
 namespace {
@@ -55,10 +56,7 @@ absl::Status CheckNotStopped(const AnalysisInput& input) {
 }
 
 LossTargets TargetsOf(const Part& part, int64_t row, int64_t outputs) {
-  const LossTargets all{.values = part.targets.empty() ? nullptr : part.targets.data(),
-                        .classes = part.classes.empty() ? nullptr : part.classes.data(),
-                        .weights = part.weights.empty() ? nullptr : part.weights.data()};
-  return all.From(row, part.classes.empty() ? outputs : 1);
+  return TargetsOf(part).From(row, part.classes.empty() ? outputs : 1);
 }
 
 }  // namespace trainyard

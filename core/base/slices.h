@@ -26,6 +26,11 @@ inline constexpr int64_t kSlicedElementsMin = 1 << 15;
 // Slices meet at multiples of so many elements: floats in a cache line.
 inline constexpr int64_t kSliceBorder = 16;
 
+// The first element of `slice` of `count`, a multiple of `border` but for the end.
+inline int64_t SliceBegin(int64_t elements, int64_t slice, int64_t count, int64_t border) {
+  return slice == count ? elements : elements / border * slice / count * border;
+}
+
 // `loop(begin, end)` for ranges that cover [0, elements). `cost`: floats that an element stands
 // for.
 template <typename Loop>
@@ -39,17 +44,13 @@ void ForSlices(Slices* slices, int64_t elements, const Loop& loop, int64_t cost 
     int64_t elements;
     int64_t border;
     int64_t count;
-    int64_t BorderOf(int64_t slice) const {
-      if (slice == count) return elements;
-      return elements / border * slice / count * border;
-    }
   };
   Shared shared{loop, elements, cost == 1 ? kSliceBorder : 1, slices->count()};
   slices->Run(
       [](void* context, int64_t slice) {
         const Shared& s = *static_cast<Shared*>(context);
-        const int64_t begin = s.BorderOf(slice);
-        const int64_t end = s.BorderOf(slice + 1);
+        const int64_t begin = SliceBegin(s.elements, slice, s.count, s.border);
+        const int64_t end = SliceBegin(s.elements, slice + 1, s.count, s.border);
         if (begin < end) s.loop(begin, end);
       },
       &shared);

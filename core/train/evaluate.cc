@@ -20,11 +20,15 @@ std::vector<int64_t> EvalBatchSizes(int64_t rows) {
   return sizes;
 }
 
+LossTargets TargetsOf(const Part& part) {
+  return {.values = part.targets.empty() ? nullptr : part.targets.data(),
+          .classes = part.classes.empty() ? nullptr : part.classes.data(),
+          .weights = part.weights.empty() ? nullptr : part.weights.data()};
+}
+
 absl::StatusOr<EvalResult> Evaluate(const MeterConfig& config, const Part& part, Mlp& mlp) {
   EvalMeter meter(config);
-  const LossTargets targets{.values = part.targets.empty() ? nullptr : part.targets.data(),
-                            .classes = part.classes.empty() ? nullptr : part.classes.data(),
-                            .weights = part.weights.empty() ? nullptr : part.weights.data()};
+  const LossTargets targets = TargetsOf(part);
   for (int64_t begin = 0; begin < part.rows(); begin += kEvalBatchRows) {
     const int64_t rows = std::min(kEvalBatchRows, part.rows() - begin);
     TY_RETURN_IF_ERROR(mlp.Forward(part.features.row(begin).data(), rows));

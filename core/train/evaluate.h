@@ -22,6 +22,9 @@ namespace trainyard {
 // The batch sizes that Evaluate will use for so many rows; empty for 0.
 std::vector<int64_t> EvalBatchSizes(int64_t rows);
 
+// Targets and weights of all rows of a part. Lifetime: the part's.
+LossTargets TargetsOf(const Part& part);
+
 // REQUIRES: `mlp` was created with EvalBatchSizes(part.rows()) among its forward sizes.
 // Errors: those of Mlp::Forward. A non-finite loss is a result, not an error.
 absl::StatusOr<EvalResult> Evaluate(const MeterConfig& meter, const Part& part, Mlp& mlp);

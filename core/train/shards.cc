@@ -179,9 +179,9 @@ absl::StatusOr<double> Shards::ComputeChunk(Mlp& network, int64_t chunk) const {
 // parameters.
 void Shards::AddSlice(int64_t slice) {
   const std::span<float> sum = leader_->gradients();
-  const auto units = static_cast<int64_t>(sum.size()) / kSliceBorder;
-  const int64_t begin = units * slice / count() * kSliceBorder;
-  const int64_t end = units * (slice + 1) / count() * kSliceBorder;
+  const auto size = static_cast<int64_t>(sum.size());
+  const int64_t begin = SliceBegin(size, slice, count(), kSliceBorder);
+  const int64_t end = SliceBegin(size, slice + 1, count(), kSliceBorder);
   for (size_t h = 0; h < helpers_.size(); ++h) {
     const auto chunk = static_cast<int64_t>(h) + 1;
     if (ChunkBegin(batch_.rows, chunk) == ChunkBegin(batch_.rows, chunk + 1)) continue;

@@ -49,12 +49,6 @@ absl::Status CheckTargetValues(const TrainConfig& config, const Dataset& dataset
   return absl::OkStatus();
 }
 
-LossTargets TargetsOf(const Part& part) {
-  return {.values = part.targets.empty() ? nullptr : part.targets.data(),
-          .classes = part.classes.empty() ? nullptr : part.classes.data(),
-          .weights = part.weights.empty() ? nullptr : part.weights.data()};
-}
-
 // Training rows that all weigh 0 have no loss and no gradient.
 absl::Status CheckClassesCount(const TrainConfig& config, const Dataset& dataset) {
   if (config.class_weights.by_name.empty()) return absl::OkStatus();
