@@ -16,6 +16,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 
@@ -79,6 +80,24 @@ class ByteReader {
  private:
   absl::string_view rest_;
 };
+
+// u32 count, then each as ByteWriter::String.
+inline void WriteStrings(const std::vector<std::string>& strings, ByteWriter* w) {
+  w->U32(static_cast<uint32_t>(strings.size()));
+  for (const std::string& s : strings) w->String(s);
+}
+
+// False when the bytes end too early or a string has more than `size_max` bytes.
+inline bool ReadStrings(ByteReader* r, size_t size_max, std::vector<std::string>* strings) {
+  uint32_t count = 0;
+  // A string takes at least its length: no more memory than the bytes can be worth.
+  if (!r->U32(&count) || count > r->remaining() / sizeof(uint32_t)) return false;
+  strings->resize(count);
+  for (std::string& s : *strings) {
+    if (!r->String(&s, size_max)) return false;
+  }
+  return true;
+}
 
 }  // namespace trainyard
 

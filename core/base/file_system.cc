@@ -8,55 +8,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "core/base/error_info.h"
+#include "core/base/descriptor.h"
+#include "core/base/errno_error.h"
 #include "core/base/status_macros.h"
 
 namespace trainyard {
 namespace {
-
-absl::Status ErrnoError(absl::string_view what, absl::string_view path) {
-  const int error = errno;
-  const std::string message = absl::StrCat(what, " \"", path, "\": ", std::strerror(error));
-  if (error == ENOENT) {
-    return MakeError(absl::StatusCode::kNotFound, message, {.reason = ErrorReason::kNotFound});
-  }
-  if (error == EEXIST) {
-    return MakeError(absl::StatusCode::kAlreadyExists, message,
-                     {.reason = ErrorReason::kInvalidState});
-  }
-  if (error == ENOSPC || error == EDQUOT) {
-    return MakeError(absl::StatusCode::kResourceExhausted, message,
-                     {.reason = ErrorReason::kStorageFull,
-                      .hint = "free space on the disk of the data directory, then retry"});
-  }
-  return MakeError(absl::StatusCode::kInternal, message,
-                   {.reason = ErrorReason::kInternal,
-                    .hint = "check the permissions and the health of the data directory's disk"});
-}
-
-// An open descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-absl::StatusOr<Descriptor> Open(const std::string& path, int flags) {
-  Descriptor descriptor(open(path.c_str(), flags | O_CLOEXEC, 0600));
-  if (descriptor.get() < 0) return ErrnoError("cannot open", path);
-  return descriptor;
-}
 
 class PosixWritableFile : public WritableFile {
  public:
@@ -120,7 +79,7 @@ class PosixReadableFile : public ReadableFile {
 };
 
 absl::Status SyncPath(const std::string& path, int flags) {
-  TY_ASSIGN_OR_RETURN(const Descriptor descriptor, Open(path, flags));
+  TY_ASSIGN_OR_RETURN(const Descriptor descriptor, OpenDescriptor(path, flags));
   if (fsync(descriptor.get()) != 0) return ErrnoError("cannot sync", path);
   return absl::OkStatus();
 }
@@ -140,18 +99,22 @@ absl::StatusOr<struct stat> Stat(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<WritableFile>> PosixFileSystem::Create(const std::string& path) {
-  TY_ASSIGN_OR_RETURN(Descriptor descriptor, Open(path, O_WRONLY | O_CREAT | O_TRUNC));
+  TY_ASSIGN_OR_RETURN(Descriptor descriptor, OpenDescriptor(path, O_WRONLY | O_CREAT | O_TRUNC));
   return std::make_unique<PosixWritableFile>(path, std::move(descriptor));
 }
 
 absl::StatusOr<std::unique_ptr<WritableFile>> PosixFileSystem::OpenAppend(const std::string& path) {
-  TY_ASSIGN_OR_RETURN(Descriptor descriptor, Open(path, O_WRONLY | O_CREAT | O_APPEND));
+  TY_ASSIGN_OR_RETURN(Descriptor descriptor, OpenDescriptor(path, O_WRONLY | O_CREAT | O_APPEND));
   return std::make_unique<PosixWritableFile>(path, std::move(descriptor));
 }
 
 absl::StatusOr<std::unique_ptr<ReadableFile>> PosixFileSystem::OpenRead(const std::string& path) {
-  TY_ASSIGN_OR_RETURN(Descriptor descriptor, Open(path, O_RDONLY));
+  TY_ASSIGN_OR_RETURN(Descriptor descriptor, OpenDescriptor(path, O_RDONLY));
   return std::make_unique<PosixReadableFile>(path, std::move(descriptor));
+}
+
+absl::StatusOr<std::shared_ptr<const MappedFile>> PosixFileSystem::Map(const std::string& path) {
+  return MappedFile::Open(path);
 }
 
 absl::StatusOr<int64_t> PosixFileSystem::Size(const std::string& path) {

@@ -22,6 +22,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "core/base/mapped_file.h"
 
 namespace trainyard {
 
@@ -54,6 +55,8 @@ class FileSystem {
   // Writes go after what is there; the file is created when needed.
   virtual absl::StatusOr<std::unique_ptr<WritableFile>> OpenAppend(const std::string& path) = 0;
   virtual absl::StatusOr<std::unique_ptr<ReadableFile>> OpenRead(const std::string& path) = 0;
+  // All of the file, without reading it (mapped_file.h).
+  virtual absl::StatusOr<std::shared_ptr<const MappedFile>> Map(const std::string& path) = 0;
   virtual absl::StatusOr<int64_t> Size(const std::string& path) = 0;
   // Names that lead to the same bytes; 1 for an ordinary file.
   virtual absl::StatusOr<int64_t> LinkCount(const std::string& path) = 0;
@@ -81,6 +84,7 @@ class PosixFileSystem : public FileSystem {
   absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) override;
   absl::StatusOr<std::unique_ptr<WritableFile>> OpenAppend(const std::string& path) override;
   absl::StatusOr<std::unique_ptr<ReadableFile>> OpenRead(const std::string& path) override;
+  absl::StatusOr<std::shared_ptr<const MappedFile>> Map(const std::string& path) override;
   absl::StatusOr<int64_t> Size(const std::string& path) override;
   absl::StatusOr<int64_t> LinkCount(const std::string& path) override;
   absl::Status Truncate(const std::string& path, int64_t size_bytes) override;
