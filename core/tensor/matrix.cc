@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "core/base/check.h"
 
@@ -24,6 +25,7 @@ std::align_val_t AlignmentOf(size_t size_bytes) {
 }  // namespace
 
 void AlignedFree::operator()(float* p) const {
+  if (owner != nullptr) return;
   ::operator delete[](static_cast<void*>(p), large ? kHugePageBytes : kCacheLineBytes);
 }
 
@@ -35,10 +37,19 @@ AlignedFloats AllocateFloats(int64_t count) {
   // Advice only: without huge pages the array works the same.
   if (IsLarge(size_bytes)) madvise(p, size_bytes, MADV_HUGEPAGE);
   std::memset(p, 0, size_bytes);
-  return AlignedFloats(static_cast<float*>(p), AlignedFree{IsLarge(size_bytes)});
+  return AlignedFloats(static_cast<float*>(p), AlignedFree{IsLarge(size_bytes), nullptr});
 }
 
 Matrix::Matrix(int64_t rows, int64_t cols)
     : rows_(rows), cols_(cols), data_(AllocateFloats(rows * cols)) {}
+
+Matrix Matrix::View(int64_t rows, int64_t cols, const float* numbers,
+                    std::shared_ptr<const void> owner) {
+  Matrix view;
+  view.rows_ = rows;
+  view.cols_ = cols;
+  view.data_ = AlignedFloats(const_cast<float*>(numbers), AlignedFree{false, std::move(owner)});
+  return view;
+}
 
 }  // namespace trainyard

@@ -4,7 +4,7 @@
 //   Matrix x(rows, cols);           // [rows, cols]
 //   std::span<float> r = x.row(3);  // [cols]
 //
-// Thread-safety: as a value; const methods may run concurrently. Ownership: owns its memory;
+// Thread-safety: as a value; const methods may run concurrently. Ownership: owns its memory, or shares in that of a view;
 // move-only.
 #ifndef TRAINYARD_CORE_TENSOR_MATRIX_H_
 #define TRAINYARD_CORE_TENSOR_MATRIX_H_
@@ -16,7 +16,8 @@
 namespace trainyard {
 
 struct AlignedFree {
-  bool large = false;  // allocated on a 2 MiB border
+  bool large = false;                 // allocated on a 2 MiB border
+  std::shared_ptr<const void> owner;  // of memory that is only looked at: nothing is freed then
   void operator()(float* p) const;
 };
 using AlignedFloats = std::unique_ptr<float[], AlignedFree>;
@@ -29,6 +30,10 @@ class Matrix {
  public:
   Matrix() = default;
   Matrix(int64_t rows, int64_t cols);
+  // Looks at [rows, cols] numbers that `owner` keeps, e.g. a mapped file. REQUIRES: 64-byte aligned; nobody writes to the matrix
+  // unless the memory may be written.
+  static Matrix View(int64_t rows, int64_t cols, const float* numbers,
+                     std::shared_ptr<const void> owner);
 
   int64_t rows() const { return rows_; }
   int64_t cols() const { return cols_; }
