@@ -17,6 +17,14 @@ find_package(spdlog REQUIRED CONFIG)
 find_package(CLI11 REQUIRED CONFIG)
 find_package(yaml-cpp REQUIRED CONFIG)
 find_package(OpenSSL REQUIRED)
+find_package(ZLIB REQUIRED)
+
+# Debian's libzstd has no CMake config.
+find_path(TY_ZSTD_INCLUDE zstd.h REQUIRED)
+find_library(TY_ZSTD_LIBRARY zstd REQUIRED)
+add_library(ty_zstd INTERFACE IMPORTED)
+target_include_directories(ty_zstd SYSTEM INTERFACE ${TY_ZSTD_INCLUDE})
+target_link_libraries(ty_zstd INTERFACE ${TY_ZSTD_LIBRARY})
 
 # oneDNN 2.6.3's own config asks for OpenCL headers, which nothing here needs.
 find_path(TY_DNNL_INCLUDE dnnl.hpp REQUIRED)

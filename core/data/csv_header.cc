@@ -14,11 +14,12 @@
 namespace trainyard {
 namespace {
 
-bool LooksLikeHeader(const CsvRecord& first) {
+bool LooksLikeHeader(const CsvRecord& first, char decimal_mark) {
   absl::flat_hash_set<absl::string_view> seen;
   for (const absl::string_view field : first.fields) {
     const absl::string_view name = TrimCell(field);
-    if (name.empty() || ParseNumber(name).has_value() || !seen.insert(name).second) return false;
+    if (name.empty() || ParseNumber(name, decimal_mark).has_value() || !seen.insert(name).second)
+      return false;
   }
   return true;
 }
@@ -37,7 +38,7 @@ std::string NameFault(absl::string_view name, int64_t first_at) {
 bool HasHeader(const CsvRecord& first, const CsvOptions& options) {
   if (options.header != CsvOptions::Header::kDetect)
     return options.header == CsvOptions::Header::kPresent;
-  return LooksLikeHeader(first);
+  return LooksLikeHeader(first, options.decimal_character());
 }
 
 absl::StatusOr<std::vector<std::string>> HeaderNames(const CsvRecord& first,

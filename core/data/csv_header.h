@@ -13,8 +13,8 @@
 
 namespace trainyard {
 
-// True when `first` names the columns: options.header says so, or it is detected (no cell is a
-// number, and all are different and not empty).
+// True when `first` names the columns: options.header says so, or it looks like it (no cell is a
+// number, and all are different and not empty). csv_dialect.h looks at the other records, too.
 bool HasHeader(const CsvRecord& first, const CsvOptions& options);
 
 // The trimmed names of `first`, in order.

@@ -10,30 +10,80 @@
 #include "core/base/error_info.h"
 #include "core/base/limits.h"
 #include "core/base/status_macros.h"
+#include "core/data/number.h"
+#include "core/data/padded_number.h"
+#include "core/data/utf8.h"
 
 namespace trainyard {
 namespace {
 
 constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
-constexpr absl::string_view kDelimiters = ",;\t|";
+constexpr absl::string_view kDelimiters = ",;\t| ";
+constexpr absl::string_view kComments = "#%;/*!";
+constexpr size_t kMarkerBytesMax = 100;
 
-// Position of the first `special`, line feed or NUL in [begin, end), or `end`. Sixteen bytes at a
-// time: fields are short, so that one load finds most of their ends.
-size_t FindSpecial(const char* data, size_t begin, size_t end, char special) {
-  const __m128i specials = _mm_set1_epi8(special);
-  const __m128i line_feeds = _mm_set1_epi8('\n');
-  const __m128i zeros = _mm_setzero_si128();
-  size_t i = begin;
-  for (; i + 16 <= end; i += 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + i));
+// Bytes whose specials are indexed at once: so few that the index stays in the first cache.
+constexpr size_t kWindowBytes = 4096;
+constexpr size_t kBlockBytes = 64;
+static_assert(CsvReader::kPadding >= kBlockBytes && CsvReader::kPadding >= kNumberPadding);
+
+// Where special characters are found.
+struct SpecialIndex {
+  uint32_t* positions;  // room for the window and a block more
+  size_t count = 0;
+  bool ascii = true;
+};
+
+// The bits of the positions in the 64 bytes of `block` that hold `a`, `b`, line feed or NUL.
+uint64_t SpecialBits(const char* block, char a, char b, uint64_t* not_ascii) {
+  const __m128i first = _mm_set1_epi8(a);
+  const __m128i second = _mm_set1_epi8(b);
+  const __m128i line_feed = _mm_set1_epi8('\n');
+  uint64_t bits = 0;
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block) + i);
     const __m128i hits = _mm_or_si128(
-        _mm_or_si128(_mm_cmpeq_epi8(bytes, specials), _mm_cmpeq_epi8(bytes, line_feeds)),
-        _mm_cmpeq_epi8(bytes, zeros));
-    const auto mask = static_cast<uint32_t>(_mm_movemask_epi8(hits));
-    if (mask != 0) return i + static_cast<size_t>(std::countr_zero(mask));
+        _mm_or_si128(_mm_cmpeq_epi8(bytes, first), _mm_cmpeq_epi8(bytes, second)),
+        _mm_or_si128(_mm_cmpeq_epi8(bytes, line_feed), _mm_cmpeq_epi8(bytes, _mm_setzero_si128())));
+    bits |= uint64_t{static_cast<uint16_t>(_mm_movemask_epi8(hits))} << (16 * i);
+    *not_ascii |= uint64_t{static_cast<uint16_t>(_mm_movemask_epi8(bytes))} << (16 * i);
   }
-  while (i < end && data[i] != special && data[i] != '\n' && data[i] != '\0') ++i;
-  return i;
+  return bits;
+}
+
+// Appends the positions of the set bits. Eight are written whether there are so many or not: a loop
+// of as many rounds as there are bits is mispredicted once a block.
+void AppendBits(uint64_t bits, size_t base, SpecialIndex* index) {
+  uint32_t* out = index->positions + index->count;
+  index->count += static_cast<size_t>(std::popcount(bits));
+  while (bits != 0) {
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) {
+      out[i] = static_cast<uint32_t>(base + static_cast<size_t>(std::countr_zero(bits)));
+      bits &= bits - 1;
+    }
+    out += 8;
+  }
+}
+
+// Looks through the first `size` bytes of `window`; positions count from its start. Reads up to
+// kBlockBytes more.
+void IndexSpecials(const char* window, size_t size, char a, char b, SpecialIndex* index) {
+  for (size_t i = 0; i < size; i += kBlockBytes) {
+    uint64_t not_ascii = 0;
+    uint64_t bits = SpecialBits(window + i, a, b, &not_ascii);
+    const uint64_t inside =
+        size - i >= kBlockBytes ? ~uint64_t{0} : (uint64_t{1} << (size - i)) - 1;
+    bits &= inside;
+    index->ascii = index->ascii && (not_ascii & inside) == 0;
+    AppendBits(bits, i, index);
+  }
+}
+
+char QuoteCharacter(CsvOptions::Quote quote) {
+  if (quote == CsvOptions::Quote::kNone) return '\n';
+  return quote == CsvOptions::Quote::kSingle ? '\'' : '"';
 }
 
 absl::string_view HeaderName(CsvOptions::Header header) {
@@ -48,54 +98,132 @@ absl::string_view HeaderName(CsvOptions::Header header) {
   return "detected";
 }
 
+// Empty when the marker is fine.
+std::string MarkerFault(const std::string& marker) {
+  if (TrimCell(marker).empty()) return "is blank; empty cells are missing without it";
+  if (TrimCell(marker) != marker) return "has blanks around it, which cells have not";
+  if (marker.size() > kMarkerBytesMax)
+    return absl::StrCat("has ", marker.size(), " bytes; at most ", kMarkerBytesMax, " are allowed");
+  return IsUtf8(marker) ? "" : "is not UTF-8";
+}
+
+void CheckMarkers(const std::vector<std::string>& markers,
+                  std::vector<FieldViolation>* violations) {
+  if (markers.size() > static_cast<size_t>(limits::kMissingMarkersMax)) {
+    violations->push_back({"csv.missing_markers", absl::StrCat("has ", markers.size(), "; at most ",
+                                                               limits::kMissingMarkersMax)});
+    return;
+  }
+  for (size_t i = 0; i < markers.size(); ++i) {
+    std::string fault = MarkerFault(markers[i]);
+    if (fault.empty()) continue;
+    violations->push_back({absl::StrCat("csv.missing_markers[", i, "]"), std::move(fault)});
+  }
+}
+
 }  // namespace
 
 absl::Status CheckCsvOptions(const CsvOptions& options) {
   std::vector<FieldViolation> violations;
-  if (options.delimiter == '\0' || kDelimiters.find(options.delimiter) == absl::string_view::npos) {
-    violations.push_back({"csv.delimiter", "must be one of , ; tab |"});
+  const bool detect_comment = options.comment == CsvOptions::kDetectCharacter;
+  const bool no_comment = options.comment == CsvOptions::kNoComment;
+  if (options.delimiter != CsvOptions::kDetectCharacter &&
+      kDelimiters.find(options.delimiter) == absl::string_view::npos) {
+    violations.push_back({"csv.delimiter", "must be one of , ; tab | space"});
   }
   if (options.bad_rows_max < 0 || options.bad_rows_max > limits::kBadRowsMax) {
     violations.push_back(
         {"csv.bad_rows_max",
          absl::StrCat("is ", options.bad_rows_max, "; must be 0 to ", limits::kBadRowsMax)});
   }
+  if (options.decimal_mark == CsvOptions::DecimalMark::kComma && options.delimiter == ',') {
+    violations.push_back({"csv.decimal_mark", "cannot be a comma where the delimiter is one"});
+  }
+  if (!detect_comment && !no_comment &&
+      kComments.find(options.comment) == absl::string_view::npos) {
+    violations.push_back({"csv.comment", "must be one of # % ; / * !"});
+  } else if (!detect_comment && options.comment == options.delimiter) {
+    violations.push_back({"csv.comment", "is the delimiter too"});
+  }
+  CheckMarkers(options.missing_markers, &violations);
   if (violations.empty()) return absl::OkStatus();
   return MakeViolationsError(ErrorReason::kInvalidRequest, std::move(violations));
 }
 
-std::string DescribeCsvOptions(const CsvOptions& options) {
-  const std::string delimiter =
-      options.delimiter == '\t' ? "tab" : absl::StrCat("'", std::string(1, options.delimiter), "'");
-  return absl::StrCat("delimiter ", delimiter, ", header ", HeaderName(options.header),
-                      ", bad_rows_max ", options.bad_rows_max);
+std::string DelimiterName(char delimiter) {
+  if (delimiter == '\t') return "tab";
+  return delimiter == ' ' ? "space" : std::string(1, delimiter);
 }
 
-CsvReader::CsvReader(const CsvOptions& options) : options_(options) {}
+std::string DescribeCsvOptions(const CsvOptions& options) {
+  std::string text = "delimiter ";
+  if (options.delimiter == CsvOptions::kDetectCharacter) {
+    text += "detected";
+  } else if (options.delimiter == '\t' || options.delimiter == ' ') {
+    text += DelimiterName(options.delimiter);
+  } else {
+    absl::StrAppend(&text, "'", DelimiterName(options.delimiter), "'");
+  }
+  absl::StrAppend(&text, ", header ", HeaderName(options.header));
+  if (options.quote == CsvOptions::Quote::kSingle) text += ", quote single";
+  if (options.quote == CsvOptions::Quote::kNone) text += ", quote none";
+  if (options.decimal_mark == CsvOptions::DecimalMark::kComma) text += ", decimal mark comma";
+  if (kComments.find(options.comment) != absl::string_view::npos && options.comment != '\0')
+    absl::StrAppend(&text, ", comment '", std::string(1, options.comment), "'");
+  absl::StrAppend(&text, ", bad_rows_max ", options.bad_rows_max);
+  return text;
+}
+
+std::vector<std::string> CsvOptions::DefaultMissingMarkers() {
+  return {"?", "NA", "N/A", "NaN", "nan", "null", "NULL"};
+}
+
+CsvReader::CsvReader(const CsvOptions& options)
+    : options_(options),
+      delimiter_(options.delimiter == CsvOptions::kDetectCharacter ? ',' : options.delimiter),
+      quote_(QuoteCharacter(options.quote)),
+      comment_(options.comment == CsvOptions::kDetectCharacter ? CsvOptions::kNoComment
+                                                               : options.comment),
+      runs_(options.delimiter == ' '),
+      buffer_(kPadding, '\0'),
+      specials_(kWindowBytes + kBlockBytes) {}
 
 void CsvReader::Append(absl::string_view bytes) {
-  buffer_.erase(0, record_begin_);
-  dropped_bytes_ += static_cast<int64_t>(record_begin_);
-  record_begin_ = 0;
+  const size_t shift = record_begin_;
+  const char* const old_data = buffer_.data() + shift;
+  std::vector<size_t> begins;  // of the fields of a record in two chunks
+  for (const absl::string_view field : fields_) begins.push_back(field.data() - old_data);
+  buffer_.resize(size_);
+  buffer_.erase(0, shift);
   buffer_.append(bytes.data(), bytes.size());
+  size_ = buffer_.size();
+  buffer_.append(kPadding, '\0');
+  for (size_t i = 0; i < fields_.size(); ++i) {
+    fields_[i] = absl::string_view(buffer_).substr(begins[i], fields_[i].size());
+  }
+  dropped_ += static_cast<int64_t>(shift);
+  indexed_ -= std::min(shift, indexed_);
+  not_ascii_until_ -= std::min(shift, not_ascii_until_);
+  window_begin_ -= static_cast<int64_t>(shift);
+  record_begin_ = 0;
+  field_begin_ -= shift;
+  scanned_ -= std::min(shift, scanned_);
+  close_ -= std::min(shift, close_);
 }
 
 void CsvReader::FinishInput() { finished_ = true; }
 
 absl::StatusOr<bool> CsvReader::Next(CsvRecord* record) {
+  TY_RETURN_IF_ERROR(status_);
   if (at_start_ && !SkipByteOrderMark()) return false;
   while (true) {
-    TY_ASSIGN_OR_RETURN(const Scan scan, ScanRecord());
-    if (scan == Scan::kNeedsBytes) return false;
-    const char first = *record_data();
-    const bool blank = spans_.size() == 1 && spans_[0].end == 0 && first != '"';
-    if (!blank) FillRecord(record);
-    record_begin_ += scanned_;
-    line_ += line_breaks_ + 1;
-    scanned_ = 0;
-    line_breaks_ = 0;
-    spans_.clear();
-    state_ = State::kFieldStart;
+    const absl::StatusOr<Scan> scan = ScanRecord();
+    status_ = scan.status();
+    TY_RETURN_IF_ERROR(status_);
+    if (*scan == Scan::kNeedsBytes) return false;
+    const bool blank = RecordIsBlank();
+    if (!blank) GiveRecord(record);
+    GoToNextRecord();
     if (!blank) return true;
   }
 }
@@ -104,8 +232,11 @@ absl::StatusOr<CsvReader::Scan> CsvReader::ScanRecord() {
   while (true) {
     absl::StatusOr<Scan> scan = Scan::kGoOn;
     switch (state_) {
-      case State::kFieldStart:
-        scan = StartField();
+      case State::kRecordStart:
+        scan = StartRecord();
+        break;
+      case State::kComment:
+        scan = SkipComment();
         break;
       case State::kUnquoted:
         scan = ScanUnquoted();
@@ -118,114 +249,147 @@ absl::StatusOr<CsvReader::Scan> CsvReader::ScanRecord() {
         break;
     }
     if (!scan.ok() || *scan != Scan::kGoOn) return scan;
-    TY_RETURN_IF_ERROR(CheckRecordLimits());
   }
 }
 
-CsvReader::Scan CsvReader::StartField() {
-  if (scanned_ == record_size()) {
-    if (!finished_ || spans_.empty()) return Scan::kNeedsBytes;
-    field_begin_ = scanned_;
-    PushField(scanned_);
-    return EndRecord(scanned_);
-  }
-  const bool quoted = record_data()[scanned_] == '"';
-  if (quoted) ++scanned_;
-  field_begin_ = scanned_;
-  field_line_breaks_ = line_breaks_;
-  state_ = quoted ? State::kQuoted : State::kUnquoted;
+CsvReader::Scan CsvReader::StartRecord() {
+  if (record_begin_ == size_) return Scan::kNeedsBytes;
+  const char first = buffer_[record_begin_];
+  const bool comment = first == comment_ && comment_ != CsvOptions::kNoComment;
+  state_ = comment ? State::kComment : State::kUnquoted;
   return Scan::kGoOn;
+}
+
+absl::StatusOr<CsvReader::Scan> CsvReader::SkipComment() {
+  while (true) {
+    const size_t end = PeekSpecial();
+    if (end - record_begin_ > static_cast<size_t>(limits::kRecordBytesMax))
+      return TooLarge("more bytes than", limits::kRecordBytesMax);
+    if (end == size_ && !finished_) return Scan::kNeedsBytes;
+    scanned_ = std::min(end + 1, size_);
+    if (end == size_) return Scan::kRecordEnd;
+    ++next_special_;
+    if (buffer_[end] == '\0') return Rejected(end, "NUL byte", "");
+    if (buffer_[end] == '\n') return Scan::kRecordEnd;
+  }
 }
 
 // Goes through all unquoted fields in a row: the hot loop.
 absl::StatusOr<CsvReader::Scan> CsvReader::ScanUnquoted() {
-  const char* const data = record_data();
-  const size_t size = record_size();
+  const char* const data = buffer_.data();
   while (true) {
-    const size_t field_limit = field_begin_ + limits::kFieldBytesMax + 1;
-    const size_t window = std::min(size, field_limit);
-    const size_t end = FindSpecial(data, scanned_, window, options_.delimiter);
-    if (end == field_limit) return TooLarge("a field of more bytes than", limits::kFieldBytesMax);
-    scanned_ = end;
-    if (end == size && !finished_) return Scan::kNeedsBytes;
-    const bool at_delimiter = end < size && data[end] == options_.delimiter;
-    if (end < size && data[end] == '\0') return Rejected(end, "NUL byte", "");
-    if (!at_delimiter) {
-      const bool carriage_return = end > field_begin_ && data[end - 1] == '\r';
-      PushField(carriage_return ? end - 1 : end);
-      return EndRecord(std::min(end + 1, size));
+    const size_t end = PeekSpecial();
+    if (end - field_begin_ > static_cast<size_t>(limits::kFieldBytesMax))
+      return TooLarge("a field of more bytes than", limits::kFieldBytesMax);
+    if (end == size_) return finished_ ? EndRecord(end) : Scan::kNeedsBytes;
+    ++next_special_;
+    const char special = data[end];
+    if (special == delimiter_) [[likely]] {
+      if (!PushUnquoted(end)) return RecordTooLarge();
+      field_begin_ = end + 1;
+      continue;
     }
-    PushField(end);
-    scanned_ = end + 1;
-    state_ = State::kFieldStart;
-    if (scanned_ == size || data[scanned_] == '"') return Scan::kGoOn;
-    TY_RETURN_IF_ERROR(CheckRecordLimits());
-    state_ = State::kUnquoted;
-    field_begin_ = scanned_;
+    if (special == '\n') return EndRecord(end);
+    if (special == '\0') return Rejected(end, "NUL byte", "");
+    // A quote. Only the first one of a field can open it.
+    if (has_text_ || !AllBlank(field_begin_, end)) {
+      has_text_ = true;
+      continue;
+    }
+    state_ = State::kQuoted;
+    any_quoted_ = true;
+    field_begin_ = end + 1;
+    field_line_breaks_ = line_breaks_;
+    return Scan::kGoOn;
   }
 }
 
 absl::StatusOr<CsvReader::Scan> CsvReader::ScanQuoted() {
-  const char* const data = record_data();
-  const size_t size = record_size();
-  const size_t field_limit = field_begin_ + limits::kFieldBytesMax + 1;
-  const size_t window = std::min(size, field_limit);
   while (true) {
-    const size_t end = FindSpecial(data, scanned_, window, '"');
-    if (end == field_limit) return TooLarge("a field of more bytes than", limits::kFieldBytesMax);
-    scanned_ = end;
-    if (end == size && !finished_) return Scan::kNeedsBytes;
-    if (end == size) {
+    const size_t end = PeekSpecial();
+    if (end - field_begin_ > static_cast<size_t>(limits::kFieldBytesMax))
+      return TooLarge("a field of more bytes than", limits::kFieldBytesMax);
+    if (end == size_ && !finished_) return Scan::kNeedsBytes;
+    if (end == size_) {
       line_breaks_ = field_line_breaks_;
       return Rejected(field_begin_ - 1, "quote left open",
                       "close the quote, and double the quotes inside a quoted field");
     }
-    if (data[end] == '\0') return Rejected(end, "NUL byte", "");
-    if (data[end] == '"') break;
-    ++line_breaks_;
-    ++scanned_;
+    ++next_special_;
+    const char special = buffer_[end];
+    if (special == '\0') return Rejected(end, "NUL byte", "");
+    if (special == '\n') ++line_breaks_;
+    if (special != quote_) continue;
+    close_ = end;
+    scanned_ = end + 1;
+    state_ = State::kAfterQuote;
+    return Scan::kGoOn;
   }
-  ++scanned_;
-  state_ = State::kAfterQuote;
-  return Scan::kGoOn;
 }
 
-// scanned_ is one past a quote inside a quoted field: half of a doubled one, or the closing one.
+// close_ is a quote inside a quoted field: half of a doubled one, or the closing one.
 absl::StatusOr<CsvReader::Scan> CsvReader::ScanAfterQuote() {
-  const size_t size = record_size();
-  if (scanned_ == size && !finished_) return Scan::kNeedsBytes;
-  const size_t close = scanned_ - 1;
-  const char next = scanned_ < size ? record_data()[scanned_] : '\n';
-  if (next == '"') {
-    has_doubled_quotes_ = true;
-    ++scanned_;
+  while (scanned_ < size_ && IsBlank(buffer_[scanned_])) ++scanned_;
+  if (scanned_ - record_begin_ > static_cast<size_t>(limits::kRecordBytesMax))
+    return RecordTooLarge();
+  if (scanned_ == size_) return finished_ ? EndRecord(size_) : Scan::kNeedsBytes;
+  const char next = buffer_[scanned_];
+  if (next == quote_ && scanned_ == close_ + 1) {
+    TakeSpecial();
+    if (doubled_.empty() || doubled_.back() != fields_.size()) doubled_.push_back(fields_.size());
     state_ = State::kQuoted;
     return Scan::kGoOn;
   }
-  if (next == options_.delimiter) {
-    PushField(close);
-    ++scanned_;
-    state_ = State::kFieldStart;
+  if (next == delimiter_) {
+    TakeSpecial();
+    if (!PushField(close_)) return RecordTooLarge();
+    field_begin_ = scanned_ + 1;
+    state_ = State::kUnquoted;
     return Scan::kGoOn;
   }
   const size_t line_end = next == '\r' ? scanned_ + 1 : scanned_;
-  if (line_end == size && !finished_) return Scan::kNeedsBytes;
-  const bool ends =
-      next == '\n' || (next == '\r' && (line_end == size || record_data()[line_end] == '\n'));
-  if (!ends) {
-    return Rejected(scanned_, "text after a closing quote",
-                    "double the quotes inside a quoted field, and put nothing between its closing "
-                    "quote and the "
-                    "delimiter");
+  if (line_end == size_) return finished_ ? EndRecord(size_) : Scan::kNeedsBytes;
+  if (buffer_[line_end] == '\n') {
+    TakeSpecial();
+    return EndRecord(line_end);
   }
-  PushField(close);
-  return EndRecord(std::min(line_end + 1, size));
+  return Rejected(scanned_, "text after a closing quote",
+                  "double the quotes inside a quoted field, and put nothing between its closing "
+                  "quote and the delimiter");
+}
+
+// `end` is the line feed or the end of the input.
+absl::StatusOr<CsvReader::Scan> CsvReader::EndRecord(size_t end) {
+  const bool carriage_return = end > field_begin_ && buffer_[end - 1] == '\r';
+  const bool fits = state_ == State::kAfterQuote ? PushField(close_)
+                                                 : PushUnquoted(end - (carriage_return ? 1 : 0));
+  if (!fits) return RecordTooLarge();
+  scanned_ = std::min(end + 1, size_);
+  return Scan::kRecordEnd;
+}
+
+size_t CsvReader::IndexMore() {
+  next_special_ = 0;
+  special_count_ = 0;
+  while (special_count_ == 0 && indexed_ < size_) {
+    const size_t size = std::min(kWindowBytes, size_ - indexed_);
+    SpecialIndex index{specials_.data()};
+    IndexSpecials(buffer_.data() + indexed_, size, delimiter_, quote_, &index);
+    window_begin_ = static_cast<int64_t>(indexed_);
+    special_count_ = index.count;
+    indexed_ += size;
+    if (!index.ascii) not_ascii_until_ = indexed_;
+  }
+  return special_count_ == 0 ? size_ : SpecialAt(0);
 }
 
 bool CsvReader::SkipByteOrderMark() {
-  const absl::string_view start = absl::string_view(buffer_).substr(0, kByteOrderMark.size());
+  const absl::string_view start =
+      absl::string_view(buffer_).substr(0, std::min(size_, kByteOrderMark.size()));
   if (start == kByteOrderMark) {
     record_begin_ = kByteOrderMark.size();
+    field_begin_ = record_begin_;
+    indexed_ = record_begin_;
   } else if (!finished_ && kByteOrderMark.substr(0, start.size()) == start) {
     return false;
   }
@@ -233,57 +397,72 @@ bool CsvReader::SkipByteOrderMark() {
   return true;
 }
 
-void CsvReader::PushField(size_t end) {
-  spans_.push_back({field_begin_, end, has_doubled_quotes_});
-  has_doubled_quotes_ = false;
+bool CsvReader::AllBlank(size_t begin, size_t end) const {
+  while (begin < end && IsBlank(buffer_[begin])) ++begin;
+  return begin == end;
 }
 
-CsvReader::Scan CsvReader::EndRecord(size_t next_record) {
-  scanned_ = next_record;
-  return Scan::kRecordEnd;
+// A comment has no fields.
+bool CsvReader::RecordIsBlank() const {
+  if (fields_.empty()) return true;
+  if (fields_.size() > 1 || any_quoted_) return false;
+  const size_t begin = fields_[0].data() - buffer_.data();
+  return AllBlank(begin, begin + fields_[0].size());
 }
 
-void CsvReader::FillRecord(CsvRecord* record) {
+bool CsvReader::PushUnquoted(size_t end) {
+  if (!runs_ || end > field_begin_) return PushField(end);
+  return end - record_begin_ < static_cast<size_t>(limits::kRecordBytesMax);
+}
+
+bool CsvReader::PushField(size_t end) {
+  const bool fits = fields_.size() < static_cast<size_t>(limits::kDatasetColumnsMax) &&
+                    end - record_begin_ < static_cast<size_t>(limits::kRecordBytesMax);
+  if (fits) fields_.emplace_back(buffer_.data() + field_begin_, end - field_begin_);
+  has_text_ = false;
+  return fits;
+}
+
+void CsvReader::GiveRecord(CsvRecord* record) {
+  for (const size_t i : doubled_) UnquoteDoubled(&fields_[i]);
   record->line = line_;
-  record->byte_offset = dropped_bytes_ + static_cast<int64_t>(record_begin_);
-  record->fields.clear();
-  unquoted_.clear();
-  // Reserved before any view into it is handed out: unquoting only makes text shorter.
-  size_t doubled_size = 0;
-  for (const FieldSpan& span : spans_) {
-    if (span.has_doubled_quotes) doubled_size += span.end - span.begin;
-  }
-  unquoted_.reserve(doubled_size);
-  for (const FieldSpan& span : spans_) {
-    record->fields.push_back(span.has_doubled_quotes ? Unquote(span)
-                                                     : absl::string_view(record_data() + span.begin,
-                                                                         span.end - span.begin));
-  }
+  record->byte_offset = dropped_ + static_cast<int64_t>(record_begin_);
+  record->is_ascii = record_begin_ >= not_ascii_until_;
+  record->fields.swap(fields_);
 }
 
-absl::string_view CsvReader::Unquote(const FieldSpan& span) {
-  const char* const data = record_data();
-  const size_t begin = unquoted_.size();
-  for (size_t i = span.begin; i < span.end; ++i) {
-    unquoted_.push_back(data[i]);
-    if (data[i] == '"') ++i;  // the second of the pair
-  }
-  return absl::string_view(unquoted_).substr(begin);
+void CsvReader::GoToNextRecord() {
+  record_begin_ = scanned_;
+  field_begin_ = scanned_;
+  line_ += line_breaks_ + 1;
+  line_breaks_ = 0;
+  state_ = State::kRecordStart;
+  any_quoted_ = false;
+  has_text_ = false;
+  fields_.clear();
+  doubled_.clear();
 }
 
-absl::Status CsvReader::CheckRecordLimits() const {
-  if (scanned_ > static_cast<size_t>(limits::kRecordBytesMax)) {
-    return TooLarge("more bytes than", limits::kRecordBytesMax);
+// In place: the text only becomes shorter, and nobody reads it again.
+void CsvReader::UnquoteDoubled(absl::string_view* field) {
+  char* const begin = buffer_.data() + (field->data() - buffer_.data());
+  char* out = begin;
+  for (size_t i = 0; i < field->size(); ++i) {
+    *out++ = begin[i];
+    if (begin[i] == quote_) ++i;  // the second of the pair
   }
-  if (spans_.size() >= static_cast<size_t>(limits::kDatasetColumnsMax)) {
+  *field = absl::string_view(begin, static_cast<size_t>(out - begin));
+}
+
+absl::Status CsvReader::RecordTooLarge() const {
+  if (fields_.size() == static_cast<size_t>(limits::kDatasetColumnsMax))
     return TooLarge("more fields than", limits::kDatasetColumnsMax);
-  }
-  return absl::OkStatus();
+  return TooLarge("more bytes than", limits::kRecordBytesMax);
 }
 
 absl::Status CsvReader::Rejected(size_t position, absl::string_view what,
                                  absl::string_view hint) const {
-  const int64_t byte = dropped_bytes_ + static_cast<int64_t>(record_begin_ + position);
+  const int64_t byte = dropped_ + static_cast<int64_t>(position);
   const absl::string_view not_text =
       "this is not a CSV file in UTF-8: decompress it, or export the table as CSV in UTF-8";
   return MakeError(
@@ -296,7 +475,7 @@ absl::Status CsvReader::Rejected(size_t position, absl::string_view what,
 }
 
 absl::Status CsvReader::TooLarge(absl::string_view what, int64_t limit) const {
-  const int64_t byte = dropped_bytes_ + static_cast<int64_t>(record_begin_);
+  const int64_t byte = dropped_ + static_cast<int64_t>(record_begin_);
   return MakeError(absl::StatusCode::kResourceExhausted,
                    absl::StrCat("line ", line_, " (byte ", byte,
                                 "): the record that starts here has ", what, " ", limit),

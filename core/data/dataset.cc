@@ -11,14 +11,14 @@
 #include "core/base/check.h"
 #include "core/base/limits.h"
 #include "core/base/status_macros.h"
+#include "core/data/data_warnings.h"
 #include "core/data/number.h"
+#include "core/data/resolve_features.h"
+#include "core/data/schema_index.h"
 #include "core/data/split.h"
 
 namespace trainyard {
 namespace {
-
-// Rows gathered at once: 8 doubles are one cache line of a column.
-constexpr int64_t kGatherRows = 8;
 
 absl::Status CellError(const Column& column, int64_t row, absl::string_view what,
                        absl::string_view hint) {
@@ -27,7 +27,7 @@ absl::Status CellError(const Column& column, int64_t row, absl::string_view what
                    {.reason = ErrorReason::kInvalidRequest, .hint = std::string(hint)});
 }
 
-absl::StatusOr<EncodedTargets> EncodeNumbers(const Column& target) {
+absl::StatusOr<EncodedTargets> EncodeNumbers(const Column& target, const TargetUnit& unit) {
   if (target.type != ColumnType::kNumeric) {
     return CellError(target, 0, "the target of a regression is text", "choose a numeric target");
   }
@@ -37,8 +37,8 @@ absl::StatusOr<EncodedTargets> EncodeNumbers(const Column& target) {
     const auto row = static_cast<int64_t>(targets.numbers.size());
     if (std::isnan(number))
       return CellError(target, row, "the target is missing", "fill the cell or remove the row");
-    const auto value = static_cast<float>(number);
-    if (!std::isfinite(value)) {
+    const auto value = static_cast<float>((number - unit.offset) / unit.scale);
+    if (!std::isfinite(static_cast<float>(number)) || !std::isfinite(value)) {
       return CellError(target, row, absl::StrCat(number, " is beyond the range of float32"),
                        "rescale the target");
     }
@@ -160,24 +160,47 @@ absl::StatusOr<EncodedTargets> EncodeLabelColumns(const Table& table, const Data
   return EncodeLabels(labels);
 }
 
-// Targets and weights of every row; fills dataset->classes.
-absl::StatusOr<TableTargets> EncodeRows(const Table& table, Dataset* dataset) {
-  const DataConfig& config = dataset->config;
+// Targets and weights of every row, by the classes of `dataset`.
+absl::StatusOr<TableTargets> EncodeRows(const Table& table, const Dataset& dataset) {
+  const DataConfig& config = dataset.config;
   TableTargets all;
   if (config.task == Task::kMultilabel) {
-    dataset->classes = config.label_columns;
     TY_ASSIGN_OR_RETURN(all.targets, EncodeLabelColumns(table, config));
   } else {
     const Column* target = table.FindColumn(config.target_column);
     if (target == nullptr) return NoSuchColumn("target_column", config.target_column);
-    if (config.task != Task::kRegression) dataset->classes = ClassesOf(*target);
-    TY_ASSIGN_OR_RETURN(all.targets, EncodeTargets(*target, config.task, dataset->classes));
+    TY_ASSIGN_OR_RETURN(all.targets, EncodeTargets(*target, config.task, dataset.classes,
+                                                   {dataset.target_offset, dataset.target_scale}));
   }
   if (config.weight_column.empty()) return all;
   const Column* weights = table.FindColumn(config.weight_column);
   if (weights == nullptr) return NoSuchColumn("weight_column", config.weight_column);
   TY_ASSIGN_OR_RETURN(all.weights, EncodeWeights(*weights));
   return all;
+}
+
+// Chooses the unit in which the targets of a regression are learned, as `unit` says or as the
+// training rows do, and gives the targets in it.
+absl::Status ScaleTargets(const Table& table, std::span<const int64_t> train_rows,
+                          const TargetUnit* unit, Dataset* dataset, TableTargets* all) {
+  const DataConfig& config = dataset->config;
+  const bool fits = config.target_scaling == TargetScaling::kStandardize;
+  if (config.task != Task::kRegression || (unit == nullptr && !fits)) return absl::OkStatus();
+  const Column& target = *table.FindColumn(config.target_column);
+  const TargetUnit used = unit != nullptr ? *unit : FitTargetUnit(target, train_rows);
+  dataset->target_offset = used.offset;
+  dataset->target_scale = used.scale;
+  TY_ASSIGN_OR_RETURN(*all, EncodeRows(table, *dataset));
+  return absl::OkStatus();
+}
+
+// Those of the target column of `table`, or the names of the labels; none for regression.
+absl::StatusOr<std::vector<std::string>> ClassesFor(const Table& table, const DataConfig& config) {
+  if (config.task == Task::kMultilabel) return config.label_columns;
+  if (config.task == Task::kRegression) return std::vector<std::string>();
+  const Column* target = table.FindColumn(config.target_column);
+  if (target == nullptr) return NoSuchColumn("target_column", config.target_column);
+  return ClassesOf(*target);
 }
 
 absl::Status CheckWeightsTrain(const std::vector<float>& weights, const std::vector<int64_t>& rows,
@@ -214,17 +237,58 @@ absl::StatusOr<std::vector<const Column*>> FindFeatures(const Table& table,
   std::vector<FieldViolation> violations;
   for (size_t i = 0; i < config.feature_columns.size(); ++i) {
     const Column* column = table.FindColumn(config.feature_columns[i]);
-    const bool usable = column != nullptr && column->type == ColumnType::kNumeric &&
-                        column->stats.missing_count == 0;
-    if (!usable) {
-      violations.push_back({absl::StrCat("feature_columns[", i, "]"),
-                            absl::StrCat("the table has no numeric column \"",
-                                         config.feature_columns[i], "\" without missing cells")});
+    if (column == nullptr) {
+      violations.push_back(
+          {absl::StrCat("feature_columns[", i, "]"),
+           absl::StrCat("the table has no column \"", config.feature_columns[i], "\"")});
     }
     columns.push_back(column);
   }
   if (violations.empty()) return columns;
   return MakeViolationsError(ErrorReason::kInvalidSpec, std::move(violations));
+}
+
+absl::StatusOr<Preprocessor> FitPreprocessor(const Table& table,
+                                             std::span<const Column* const> columns,
+                                             std::span<const int64_t> rows,
+                                             const DataConfig& config) {
+  const Schema schema = SchemaOf(table);
+  const SchemaIndex index(schema);
+  std::vector<FeatureOptions> options;
+  for (const Column* column : columns) {
+    options.push_back(
+        ResolvedOptions(OptionsGiven(config, column->name), config, *index.Find(column->name)));
+  }
+  return Preprocessor::Fit(columns, rows, options);
+}
+
+// What a table's parts are made of.
+struct TableRows {
+  const std::vector<const Column*>& columns;  // the features
+  const TableTargets& targets;
+};
+
+// The part of `rows`, with preprocessor and classes of `dataset`.
+absl::StatusOr<Part> BuildPart(const TableRows& table, const std::vector<int64_t>& rows,
+                               const Dataset& dataset) {
+  TY_ASSIGN_OR_RETURN(Matrix features, BuildFeatures(table.columns, rows, dataset.preprocessor));
+  return TakePart(std::move(features), table.targets, dataset.config.task, dataset.output_count(),
+                  rows);
+}
+
+absl::StatusOr<Part> BuildAllRows(const Table& table, const Dataset& dataset) {
+  TY_ASSIGN_OR_RETURN(const TableTargets all, EncodeRows(table, dataset));
+  TY_ASSIGN_OR_RETURN(const std::vector<const Column*> columns,
+                      FindFeatures(table, dataset.config));
+  std::vector<int64_t> rows(table.rows);
+  std::iota(rows.begin(), rows.end(), int64_t{0});
+  return BuildPart({.columns = columns, .targets = all}, rows, dataset);
+}
+
+absl::StatusOr<Part> BuildTestPart(const Table& table, const Dataset& dataset) {
+  absl::StatusOr<Part> part = BuildAllRows(table, dataset);
+  if (part.ok()) return part;
+  return Annotate(part.status(), "test_dataset");
 }
 
 }  // namespace
@@ -249,8 +313,9 @@ Schema SchemaOf(const Table& table) {
   Schema schema;
   schema.rows = table.rows;
   for (const Column& column : table.columns) {
-    ColumnInfo info{column.name, column.type, column.stats.missing_count,
-                    column.stats.distinct_count, column.stats.integers};
+    ColumnInfo info{
+        column.name,           column.type, column.stats.missing_count, column.stats.distinct_count,
+        column.stats.integers, column.kind, column.kind_given};
     if (column.type == ColumnType::kNumeric) {
       info.min = column.stats.min;
       info.max = column.stats.max;
@@ -272,6 +337,15 @@ int64_t Dataset::output_count() const {
   return one ? 1 : static_cast<int64_t>(classes.size());
 }
 
+TargetUnit FitTargetUnit(const Column& target, std::span<const int64_t> rows) {
+  const Column* const columns[] = {&target};
+  const Preprocessor fitted = Preprocessor::Fit(columns, rows, Scaling::kStandardize);
+  const ColumnTransform& line = fitted.transforms()[0];
+  const double scale = line.scale == 0 ? 1 : 1 / line.scale;
+  // Losses are given in squares of it.
+  return {.offset = line.offset, .scale = scale * scale > 0 ? scale : 1};
+}
+
 std::vector<std::string> ClassesOf(const Column& target) {
   if (target.type == ColumnType::kText) return target.categories;
   std::vector<double> values;
@@ -286,8 +360,9 @@ std::vector<std::string> ClassesOf(const Column& target) {
 }
 
 absl::StatusOr<EncodedTargets> EncodeTargets(const Column& target, Task task,
-                                             const std::vector<std::string>& classes) {
-  if (task == Task::kRegression) return EncodeNumbers(target);
+                                             const std::vector<std::string>& classes,
+                                             const TargetUnit& unit) {
+  if (task == Task::kRegression) return EncodeNumbers(target, unit);
   EncodedTargets targets;
   targets.classes = ClassOfRows(target, classes);
   const auto unknown = std::find(targets.classes.begin(), targets.classes.end(), -1);
@@ -316,55 +391,35 @@ absl::StatusOr<std::vector<float>> EncodeWeights(const Column& column) {
   });
 }
 
-absl::StatusOr<Matrix> BuildFeatures(std::span<const Column* const> columns,
-                                     std::span<const int64_t> rows,
-                                     const Preprocessor& preprocessor) {
-  const auto row_count = static_cast<int64_t>(rows.size());
-  const auto width = static_cast<int64_t>(columns.size());
-  Matrix features(row_count, width);
-  std::vector<double> raw(kGatherRows * width);  // [kGatherRows, width]
-  for (int64_t begin = 0; begin < row_count; begin += kGatherRows) {
-    const int64_t count = std::min(kGatherRows, row_count - begin);
-    for (int64_t c = 0; c < width; ++c) {
-      const double* const numbers = columns[c]->numbers.data();
-      for (int64_t r = 0; r < count; ++r) raw[r * width + c] = numbers[rows[begin + r]];
-    }
-    for (int64_t r = 0; r < count; ++r) {
-      const std::span<float> out = features.row(begin + r);
-      preprocessor.Apply({raw.data() + r * width, static_cast<size_t>(width)}, out);
-      const auto bad =
-          std::find_if(out.begin(), out.end(), [](float x) { return !std::isfinite(x); });
-      if (bad == out.end()) continue;
-      return CellError(*columns[bad - out.begin()], rows[begin + r],
-                       "the value is beyond the range of float32",
-                       "standardize the features, or rescale the column");
-    }
-  }
-  return features;
-}
-
 absl::StatusOr<Dataset> BuildDataset(const Table& table, const DataConfig& config, uint64_t seed,
-                                     const Preprocessor* preprocessor) {
+                                     const BuildOptions& options) {
   Dataset dataset;
   dataset.config = config;
-  TY_ASSIGN_OR_RETURN(const TableTargets all, EncodeRows(table, &dataset));
+  TY_ASSIGN_OR_RETURN(dataset.classes, ClassesFor(table, config));
+  TY_ASSIGN_OR_RETURN(TableTargets all, EncodeRows(table, dataset));
   TY_ASSIGN_OR_RETURN(const std::vector<const Column*> columns, FindFeatures(table, config));
   if (config.split.stratify) TY_RETURN_IF_ERROR(CheckStratifies(all.targets, dataset));
 
-  const RowSplit split = SplitRows(table.rows, config.split, all.targets.classes, seed);
+  TY_ASSIGN_OR_RETURN(const RowSplit split,
+                      SplitTable(table, config.split, all.targets.classes, seed, options.fold));
   TY_RETURN_IF_ERROR(CheckWeightsTrain(all.weights, split.train, config));
-  dataset.preprocessor = preprocessor != nullptr
-                             ? *preprocessor
-                             : Preprocessor::Fit(columns, split.train, config.scaling);
-  TY_CHECK(dataset.preprocessor.feature_count() == static_cast<int64_t>(columns.size()));
-  const auto build = [&](const std::vector<int64_t>& rows, Part* part) -> absl::Status {
-    TY_ASSIGN_OR_RETURN(Matrix features, BuildFeatures(columns, rows, dataset.preprocessor));
-    *part = TakePart(std::move(features), all, config.task, dataset.output_count(), rows);
-    return absl::OkStatus();
-  };
-  TY_RETURN_IF_ERROR(build(split.train, &dataset.train));
-  TY_RETURN_IF_ERROR(build(split.validation, &dataset.validation));
-  TY_RETURN_IF_ERROR(build(split.test, &dataset.test));
+  TY_RETURN_IF_ERROR(ScaleTargets(table, split.train, options.target_unit, &dataset, &all));
+  TY_ASSIGN_OR_RETURN(dataset.preprocessor,
+                      options.preprocessor != nullptr
+                          ? *options.preprocessor
+                          : FitPreprocessor(table, columns, split.train, config));
+  TY_CHECK(dataset.preprocessor.column_count() == static_cast<int64_t>(columns.size()));
+  dataset.feature_names = dataset.preprocessor.FeatureNames(config.feature_columns);
+  const TableRows rows{.columns = columns, .targets = all};
+  TY_ASSIGN_OR_RETURN(dataset.train, BuildPart(rows, split.train, dataset));
+  TY_ASSIGN_OR_RETURN(dataset.validation, BuildPart(rows, split.validation, dataset));
+  TY_ASSIGN_OR_RETURN(dataset.test, options.test_table == nullptr
+                                        ? BuildPart(rows, split.test, dataset)
+                                        : BuildTestPart(*options.test_table, dataset));
+  if (options.warnings == nullptr) return dataset;
+  const std::vector<std::string> warnings = DiagnoseData(
+      {.table = table, .dataset = dataset, .split = split, .test_table = options.test_table});
+  options.warnings->insert(options.warnings->end(), warnings.begin(), warnings.end());
   return dataset;
 }
 

@@ -1,45 +1,18 @@
 #include "core/data/number.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstdint>
 
 #include "absl/strings/numbers.h"
+#include "core/data/padded_number.h"
 
 namespace trainyard {
 namespace {
 
-bool IsBlank(char c) { return c == ' ' || c == '\t'; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-// Powers of ten that are exact as doubles.
-constexpr double kExactPowers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-
-// Digits with at most one point and no exponent, at most 15 digits: the value is then an exact
-// integer divided by an exact power of ten, which IEEE division rounds correctly (Clinger 1990).
-// Most cells are of this kind.
-std::optional<double> ParseShortDecimal(absl::string_view digits) {
-  if (digits.size() > 16) return std::nullopt;
-  uint64_t mantissa = 0;
-  size_t digit_count = 0;
-  size_t point = digits.size();
-  for (size_t i = 0; i < digits.size(); ++i) {
-    if (IsDigit(digits[i])) {
-      mantissa = mantissa * 10 + static_cast<uint64_t>(digits[i] - '0');
-      ++digit_count;
-      continue;
-    }
-    if (digits[i] != '.' || point != digits.size()) return std::nullopt;
-    point = i;
-  }
-  if (digit_count == 0 || digit_count > 15) return std::nullopt;
-  const size_t fraction_digits = point == digits.size() ? 0 : digits.size() - point - 1;
-  return static_cast<double>(mantissa) / kExactPowers[fraction_digits];
-}
-
-// Everything else. `digits` has no sign.
+// `digits` has no sign, and a point as its decimal mark.
 std::optional<double> ParseAnyDecimal(absl::string_view digits) {
   const bool number_like = IsDigit(digits[0]) || (digits[0] == '.' && digits.size() > 1);
   if (!number_like) return std::nullopt;  // "inf", "nan", a second sign
@@ -52,6 +25,14 @@ std::optional<double> ParseAnyDecimal(absl::string_view digits) {
   // say which.
   if (!absl::SimpleAtod(digits, &value) || !std::isfinite(value)) return std::nullopt;
   return value;
+}
+
+// Like ParseAnyNumber of `text` with a point in the place of its other decimal mark.
+bool ParseWithPoint(absl::string_view text, char decimal_mark, double* value) {
+  if (text.find('.') != absl::string_view::npos) return false;
+  std::string with_point(text);
+  std::replace(with_point.begin(), with_point.end(), decimal_mark, '.');
+  return ParseAnyNumber(with_point, '.', value);
 }
 
 template <typename Float>
@@ -67,21 +48,26 @@ std::string FewestDigits(Float value) {
 
 }  // namespace
 
-absl::string_view TrimCell(absl::string_view text) {
-  while (!text.empty() && IsBlank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && IsBlank(text.back())) text.remove_suffix(1);
-  return text;
+std::optional<double> ParseNumber(absl::string_view text, char decimal_mark) {
+  double value = 0;
+  if (text.size() <= kPlainNumberMax + 1) {
+    char padded[kPlainNumberMax + 1 + kNumberPadding] = {};
+    std::copy(text.begin(), text.end(), padded);
+    if (ParsePlainNumber({padded, text.size()}, decimal_mark, &value)) return value;
+  }
+  if (ParseAnyNumber(text, decimal_mark, &value)) return value;
+  return std::nullopt;
 }
 
-std::optional<double> ParseNumber(absl::string_view text) {
-  if (text.empty()) return std::nullopt;
+bool ParseAnyNumber(absl::string_view text, char decimal_mark, double* value) {
+  if (decimal_mark != '.') return ParseWithPoint(text, decimal_mark, value);
+  if (text.empty()) return false;
   const bool negative = text[0] == '-';
   const absl::string_view digits = negative || text[0] == '+' ? text.substr(1) : text;
-  if (digits.empty()) return std::nullopt;
-  std::optional<double> value = ParseShortDecimal(digits);
-  if (!value.has_value()) value = ParseAnyDecimal(digits);
-  if (!value.has_value()) return std::nullopt;
-  return negative ? 0.0 - *value : *value;  // 0.0 - 0.0 is +0
+  if (digits.empty()) return false;
+  const std::optional<double> magnitude = ParseAnyDecimal(digits);
+  if (magnitude.has_value()) *value = negative ? 0.0 - *magnitude : *magnitude;  // 0.0 - 0.0 is +0
+  return magnitude.has_value();
 }
 
 std::string NumberText(double value) { return FewestDigits(value); }

@@ -1,62 +1,50 @@
 // ResolveDataConfig: what a user said about the data, checked against the schema and filled in.
 #include <algorithm>
-#include <numeric>
+#include <iterator>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "core/base/limits.h"
-#include "core/base/nearest.h"
 #include "core/data/dataset.h"
-#include "core/data/number.h"
-#include "core/data/split.h"
+#include "core/data/resolve_features.h"
+#include "core/data/resolve_split.h"
+#include "core/data/schema_index.h"
 
 namespace trainyard {
 namespace {
 
-constexpr size_t kNamesShownMax = 20;
 // With more different values than this, or any that is not an integer, a numeric target is a
 // quantity.
 constexpr int64_t kNumericClassesInferredMax = 20;
 
-// "a", "b", "c" and 7 more.
-std::string NameList(const std::vector<std::string>& names) {
-  const size_t shown = std::min(names.size(), kNamesShownMax);
-  std::string list = absl::StrJoin(
-      names.begin(), names.begin() + shown, ", ",
-      [](std::string* out, const std::string& name) { absl::StrAppend(out, "\"", name, "\""); });
-  if (shown < names.size()) absl::StrAppend(&list, " and ", names.size() - shown, " more");
-  return list;
-}
-
-bool ClassPrecedes(ColumnType type, const std::string& a, const std::string& b) {
-  if (type == ColumnType::kText) return a < b;
-  return ParseNumber(a).value_or(0) < ParseNumber(b).value_or(0);
-}
+// A target that is not named has one of these names, upper or lower case, or is the last column.
+constexpr absl::string_view kTargetNames[] = {"target", "label", "labels", "class", "y", "outcome"};
 
 // One resolution: reads config and schema, collects faults and notes.
 class Resolver {
  public:
   Resolver(const DataConfig& config, const Schema& schema, std::vector<FieldViolation>* violations,
            std::vector<std::string>* notes)
-      : config_(config), schema_(schema), violations_(*violations), notes_(*notes) {
-    for (const ColumnInfo& column : schema.columns) by_name_.emplace(column.name, &column);
-  }
+      : config_(config),
+        schema_(schema),
+        columns_(schema),
+        violations_(*violations),
+        notes_(*notes) {}
 
   DataConfig Run() {
     ResolveTarget();
     CheckLabels();
     CheckWeights();
-    ResolveFeatures();
+    ResolveFeatures(columns_, &config_, &violations_, &notes_);
     if (HasLabels()) {
       ResolveMultilabel();
     } else if (target_ != nullptr) {
       ResolveTask();
     }
     if (config_.scaling == Scaling::kUnspecified) config_.scaling = Scaling::kStandardize;
-    CheckSplit();
+    ResolveSplit(columns_, &config_, &violations_);
     return std::move(config_);
   }
 
@@ -65,19 +53,9 @@ class Resolver {
     violations_.push_back({std::move(field), std::move(description)});
   }
 
-  const ColumnInfo* Find(absl::string_view name) const {
-    const auto it = by_name_.find(name);
-    return it == by_name_.end() ? nullptr : it->second;
-  }
+  const ColumnInfo* Find(absl::string_view name) const { return columns_.Find(name); }
 
-  std::string NoSuchColumn(absl::string_view name) const {
-    std::vector<std::string> names;
-    for (const ColumnInfo& column : schema_.columns) names.push_back(column.name);
-    const std::string nearest = Nearest(name, names);
-    if (!nearest.empty())
-      return absl::StrCat("no column \"", name, "\"; did you mean \"", nearest, "\"?");
-    return absl::StrCat("no column \"", name, "\"; the columns are ", NameList(names));
-  }
+  std::string NoSuchColumn(absl::string_view name) const { return columns_.NoSuchColumn(name); }
 
   // The user wants several labels, whether or not they are in order.
   bool HasLabels() const {
@@ -98,16 +76,51 @@ class Resolver {
                 : "cannot be given together with label_columns; leave one of them empty");
       return;
     }
-    if (config_.target_column.empty()) {
-      Fault("target_column", "is required: the name of the column to predict");
-      return;
-    }
+    if (config_.target_column.empty()) InferTarget();
+    if (config_.target_column.empty()) return;
     target_ = Find(config_.target_column);
     if (target_ == nullptr) {
       Fault("target_column", NoSuchColumn(config_.target_column));
     } else if (target_->missing_count > 0) {
       Fault("target_column", MissingCells(*target_));
     }
+  }
+
+  void InferTarget() {
+    std::vector<std::string> free;
+    std::vector<std::string> named;
+    for (const ColumnInfo& column : schema_.columns) {
+      if (HasOtherPart(column.name)) continue;
+      free.push_back(column.name);
+      const std::string name = absl::AsciiStrToLower(column.name);
+      const bool is_named = std::find(std::begin(kTargetNames), std::end(kTargetNames), name) !=
+                            std::end(kTargetNames);
+      if (is_named) named.push_back(column.name);
+    }
+    if (free.empty()) {
+      Fault("target_column", "cannot be inferred: every column is used otherwise; name it");
+      return;
+    }
+    const bool by_name = named.size() == 1;
+    config_.target_column = by_name ? named[0] : free.back();
+    notes_.push_back(
+        absl::StrCat("target_column: \"", config_.target_column, "\", because it is ",
+                     by_name ? "the only column with the name of a target" : "the last column",
+                     "; name target_column to predict another"));
+  }
+
+  // What the user says the column is, besides a target.
+  bool HasOtherPart(const std::string& name) const {
+    const auto has = [&name](const std::vector<std::string>& names) {
+      return std::find(names.begin(), names.end(), name) != names.end();
+    };
+    return has(config_.feature_columns) || has(config_.exclude_columns) ||
+           name == config_.weight_column || IsSplitColumn(name);
+  }
+
+  bool IsSplitColumn(absl::string_view name) const {
+    const SplitConfig& split = config_.split;
+    return name == split.group_column || name == split.time_column || name == split.part_column;
   }
 
   void CheckLabels() {
@@ -134,11 +147,6 @@ class Resolver {
     if (column->integers && !(column->min < 0) && !(column->max > 1)) return "";
     return absl::StrCat("column \"", name, "\" has other values than 0 and 1 (from ", column->min,
                         " to ", column->max, "); code the label as 0 and 1");
-  }
-
-  static std::string MissingCells(const ColumnInfo& column) {
-    return absl::StrCat("column \"", column.name, "\" has ", column.missing_count,
-                        " missing cells; fill them or remove their rows, and upload again");
   }
 
   void CheckWeights() {
@@ -168,105 +176,6 @@ class Resolver {
     return "";
   }
 
-  void ResolveFeatures() {
-    const bool both = !config_.feature_columns.empty() && !config_.exclude_columns.empty();
-    if (both)
-      Fault("exclude_columns",
-            "cannot be given together with feature_columns; leave one of them empty");
-    CheckExcluded();
-    if (!config_.feature_columns.empty()) {
-      CheckGivenFeatures();
-    } else if (target_ != nullptr || !config_.label_columns.empty()) {
-      TakeOtherColumns();  // without a known target it would be among them, and look like a fault
-    }
-    config_.exclude_columns.clear();
-    NoteConstantFeatures();
-  }
-
-  void CheckExcluded() {
-    absl::flat_hash_set<absl::string_view> seen;
-    for (size_t i = 0; i < config_.exclude_columns.size(); ++i) {
-      const std::string& name = config_.exclude_columns[i];
-      std::string field = absl::StrCat("exclude_columns[", i, "]");
-      if (Find(name) == nullptr) {
-        Fault(std::move(field), NoSuchColumn(name));
-      } else if (!seen.insert(name).second) {
-        Fault(std::move(field), absl::StrCat("column \"", name, "\" is named twice"));
-      }
-    }
-  }
-
-  void CheckGivenFeatures() {
-    absl::flat_hash_set<absl::string_view> seen;
-    for (size_t i = 0; i < config_.feature_columns.size(); ++i) {
-      const std::string& name = config_.feature_columns[i];
-      const ColumnInfo* column = Find(name);
-      std::string fault;
-      if (column == nullptr) {
-        fault = NoSuchColumn(name);
-      } else if (!seen.insert(name).second) {
-        fault = absl::StrCat("column \"", name, "\" is named twice");
-      } else if (name == config_.target_column) {
-        fault = absl::StrCat("column \"", name, "\" is the target; remove it from the features");
-      } else if (IsLabel(name) || name == config_.weight_column) {
-        fault = absl::StrCat("column \"", name, "\" is a ", IsLabel(name) ? "label" : "weight",
-                             "; remove it from the features");
-      } else if (column->type == ColumnType::kText) {
-        fault =
-            absl::StrCat("column \"", name,
-                         "\" is text; features must be numeric: code it as numbers or remove it");
-      } else if (column->missing_count > 0) {
-        fault = absl::StrCat("column \"", name, "\" has ", column->missing_count,
-                             " missing cells; fill them, or remove the column");
-      }
-      if (!fault.empty()) Fault(absl::StrCat("feature_columns[", i, "]"), std::move(fault));
-    }
-  }
-
-  // Every column that has no other part and is not excluded, in table order.
-  void TakeOtherColumns() {
-    absl::flat_hash_set<std::string> excluded(config_.exclude_columns.begin(),
-                                              config_.exclude_columns.end());
-    excluded.insert(config_.label_columns.begin(), config_.label_columns.end());
-    excluded.insert({config_.target_column, config_.weight_column});
-    std::vector<std::string> text;
-    std::vector<std::string> with_missing;
-    for (const ColumnInfo& column : schema_.columns) {
-      if (excluded.contains(column.name)) continue;
-      config_.feature_columns.push_back(column.name);
-      if (column.type == ColumnType::kText) {
-        text.push_back(column.name);
-      } else if (column.missing_count > 0) {
-        with_missing.push_back(column.name);
-      }
-    }
-    if (!text.empty()) {
-      Fault("feature_columns",
-            absl::StrCat("features must be numeric, and these columns are text: ", NameList(text),
-                         "; name them in exclude_columns, or code them as numbers"));
-    }
-    if (!with_missing.empty()) {
-      Fault("feature_columns",
-            absl::StrCat("these columns have missing cells: ", NameList(with_missing),
-                         "; name them in exclude_columns, or fill the cells"));
-    }
-    if (config_.feature_columns.empty()) {
-      Fault("feature_columns", "no column is left to learn from; exclude fewer columns");
-    }
-  }
-
-  void NoteConstantFeatures() {
-    std::vector<std::string> constant;
-    for (const std::string& name : config_.feature_columns) {
-      const ColumnInfo* column = Find(name);
-      if (column != nullptr && column->distinct_count == 1) constant.push_back(name);
-    }
-    if (!constant.empty()) {
-      notes_.push_back(absl::StrCat("features that are the same in every row teach nothing: ",
-                                    NameList(constant)));
-    }
-  }
-
   void ResolveMultilabel() {
     if (config_.task == Task::kUnspecified) {
       notes_.push_back("task: multilabel, because label_columns are given");
@@ -291,10 +200,13 @@ class Resolver {
   void InferTask() {
     const std::string column = absl::StrCat("target \"", target_->name, "\"");
     std::string because;
-    if (target_->type == ColumnType::kText) {
+    const bool names = target_->kind_given && (target_->kind == ColumnKind::kCategory ||
+                                               target_->kind == ColumnKind::kBoolean);
+    if (target_->type == ColumnType::kText || names) {
       config_.task = target_->distinct_count <= 2 ? Task::kBinary : Task::kMulticlass;
       because =
-          absl::StrCat(column, " is text with ", target_->distinct_count, " different values");
+          absl::StrCat(column, names ? " was said to be a category and has " : " is text with ",
+                       target_->distinct_count, " different values");
     } else if (!target_->integers) {
       config_.task = Task::kRegression;
       because = absl::StrCat(column, " has values that are not integers");
@@ -305,7 +217,9 @@ class Resolver {
     } else {
       Fault("task",
             absl::StrCat("cannot be inferred: ", column, " has ", target_->distinct_count,
-                         " different integers; set task to binary, multiclass or regression"));
+                         " different integers, which may be names or a quantity; set task to ",
+                         target_->distinct_count == 2 ? "binary" : "multiclass",
+                         " to predict one of them, or to regression to predict a number"));
       return;
     }
     if (target_->distinct_count < 2 && config_.task != Task::kRegression)
@@ -331,83 +245,19 @@ class Resolver {
       Fault("task", absl::StrCat("binary needs 2 different values, and \"", target_->name,
                                  "\" has ", classes, "; set task to multiclass or regression"));
     } else if (classes >= limits::kClassesMax) {
-      // Counting stops at kDistinctCountMax, which is the same number.
       Fault("target_column",
-            absl::StrCat("column \"", target_->name, "\" has ", limits::kClassesMax,
-                         " different values or more; a classifier takes fewer: group them, or set "
+            absl::StrCat("column \"", target_->name, "\" has ", classes,
+                         " different values; a classifier takes fewer than ", limits::kClassesMax,
+                         ": group them, or set "
                          "task to regression for a numeric target"));
-    }
-  }
-
-  void CheckSplit() {
-    const SplitConfig& split = config_.split;
-    const bool validation_ok =
-        CheckFraction("split.validation_fraction", split.validation_fraction);
-    const bool test_ok = CheckFraction("split.test_fraction", split.test_fraction);
-    if (validation_ok && test_ok) CheckPartSizes();
-    const bool classless = config_.task == Task::kRegression || config_.task == Task::kMultilabel;
-    if (split.stratify && classless) {
-      Fault("split.stratify", absl::StrCat("keeps class proportions, and ", TaskWord(config_.task),
-                                           " has no classes; set it to false"));
-    }
-  }
-
-  bool CheckFraction(std::string field, double fraction) {
-    if (fraction >= 0 && fraction < 1) return true;
-    Fault(std::move(field), absl::StrCat("is ", fraction, "; must be at least 0 and below 1"));
-    return false;
-  }
-
-  void CheckPartSizes() {
-    const SplitConfig& split = config_.split;
-    const double together = split.validation_fraction + split.test_fraction;
-    if (together >= 1) {
-      Fault(
-          "split",
-          absl::StrCat("validation_fraction and test_fraction are ", together,
-                       " together; they must leave rows to train on: lower them below 1 together"));
-      return;
-    }
-    const SplitCounts counts = CountSplit(schema_.rows, split);
-    const std::string of_rows = absl::StrCat(" of ", schema_.rows, " rows");
-    if (split.validation_fraction > 0 && counts.validation == 0) {
-      Fault("split.validation_fraction", absl::StrCat(split.validation_fraction, of_rows,
-                                                      " is no row; raise it, or set it to 0"));
-    }
-    if (split.test_fraction > 0 && counts.test == 0) {
-      Fault("split.test_fraction",
-            absl::StrCat(split.test_fraction, of_rows, " is no row; raise it, or set it to 0"));
-    }
-    if (counts.train == 0) {
-      Fault("split", absl::StrCat("leaves no row", of_rows,
-                                  " to train on; lower the fractions, or upload more rows"));
-    }
-    const bool classifies = config_.task == Task::kBinary || config_.task == Task::kMulticlass;
-    if (split.stratify && classifies && target_ != nullptr) CheckClassSizes();
-  }
-
-  void CheckClassSizes() {
-    if (target_->value_counts.size() != target_->values.size()) return;
-    // In class order, which decides ties between equal remainders.
-    std::vector<size_t> order(target_->values.size());
-    std::iota(order.begin(), order.end(), size_t{0});
-    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-      return ClassPrecedes(target_->type, target_->values[a], target_->values[b]);
-    });
-    std::vector<int64_t> class_rows;
-    for (const size_t c : order) class_rows.push_back(target_->value_counts[c]);
-    const std::vector<SplitCounts> counts = CountStratifiedSplit(class_rows, config_.split);
-    for (size_t i = 0; i < counts.size(); ++i) {
-      if (!IsClassTooSmall(counts[i], config_.split)) continue;
-      Fault("split.stratify", DescribeTooSmallClass(target_->values[order[i]], class_rows[i]));
     }
   }
 
   DataConfig config_;
   const Schema& schema_;
+  const SchemaIndex columns_;
   std::vector<FieldViolation>& violations_;
   std::vector<std::string>& notes_;
-  absl::flat_hash_map<absl::string_view, const ColumnInfo*> by_name_;
   const ColumnInfo* target_ = nullptr;
 };
 

@@ -10,6 +10,7 @@
 #ifndef TRAINYARD_CORE_DATA_TABLE_H_
 #define TRAINYARD_CORE_DATA_TABLE_H_
 
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -17,18 +18,38 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "core/data/cells.h"
 
 namespace trainyard {
 
 // Persisted in table files: do not change values.
 enum class ColumnType : uint8_t { kNumeric = 1, kText = 2 };
 
+// What a column is for a model; see trainyard.v1.ColumnKind, whose numbers these are. Persisted in
+// table files.
+enum class ColumnKind : uint8_t {
+  kUnspecified = 0,
+  kNumeric = 1,
+  kIntegerCategory = 2,
+  kCategory = 3,
+  kBoolean = 4,
+  kIdentifier = 5,
+  kConstant = 6,
+  kFreeText = 7,
+};
+
+// The shares of cells whose bounds ColumnStats::quantiles has.
+inline constexpr std::array<double, 7> kQuantileProbabilities = {0.01, 0.05, 0.25, 0.5,
+                                                                 0.75, 0.95, 0.99};
+
 // Exact statistics of one column; see trainyard.v1.Column for each field.
 struct ColumnStats {
   int64_t missing_count = 0;
-  int64_t distinct_count = 0;                                 // stops at limits::kDistinctCountMax
+  int64_t distinct_count = 0;
   double min = 0, max = 0, mean = 0, standard_deviation = 0;  // numeric columns; divisor N
   bool integers = false;                                      // numeric: every value is an integer
+  // Numeric, with any cell that is not missing: linear interpolation, as numpy.quantile. Else empty.
+  std::vector<double> quantiles;  // [kQuantileProbabilities]
   std::vector<std::pair<std::string, int64_t>> top_values;    // most frequent first, ties by value
 };
 
@@ -38,9 +59,11 @@ struct Column {
 
   std::string name;
   ColumnType type = ColumnType::kNumeric;
+  ColumnKind kind = ColumnKind::kUnspecified;
+  bool kind_given = false;  // by the user, not inferred
   ColumnStats stats;
-  std::vector<double> numbers;          // kNumeric: [rows]; NaN where missing, finite elsewhere
-  std::vector<int32_t> codes;           // kText: [rows]; index into categories, -1 where missing
+  Cells<double> numbers;                // kNumeric: [rows]; NaN where missing, finite elsewhere
+  Cells<int32_t> codes;                 // kText: [rows]; index into categories, -1 where missing
   std::vector<std::string> categories;  // kText: the different values, sorted bytewise
 };
 

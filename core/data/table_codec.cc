@@ -1,27 +1,37 @@
 #include "core/data/table_codec.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstdint>
+#include <bit>
+#include <cstring>
+#include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "core/base/coding.h"
+#include "core/base/check.h"
 #include "core/base/crc32c.h"
 #include "core/base/error_info.h"
 #include "core/base/limits.h"
+#include "core/base/mapped_file.h"
 #include "core/base/status_macros.h"
+#include "core/data/column_kind.h"
+#include "core/data/column_stats.h"
 
 namespace trainyard {
 namespace {
 
-constexpr absl::string_view kMagic = "TYTABLE1";
-constexpr uint32_t kVersion = 1;
-constexpr size_t kPreambleBytes = 8 + 4 + 8;  // magic, version, header_bytes
+constexpr absl::string_view kMagic = "TYTABLE2";
+constexpr absl::string_view kMagicOne = "TYTABLE1";
+constexpr uint32_t kVersion = 2;
+constexpr size_t kVersionBytes = 4;
+constexpr size_t kSizeBytes = 8;
 constexpr size_t kCrcBytes = 4;
-constexpr size_t kAlignment = 64;
+constexpr size_t kPreambleOneBytes = 8 + kVersionBytes + kSizeBytes;
+constexpr size_t kTrailerBytes = kSizeBytes + kCrcBytes + 8;
+constexpr size_t kAlignment = 64;  // also the size of the preamble
+constexpr size_t kPieceBytes = size_t{1} << 20;
 
 // Where a column's cells stand in the file.
 struct CellRange {
@@ -54,6 +64,8 @@ void WriteStats(const ColumnStats& stats, ByteWriter* w) {
   w->F64(stats.mean);
   w->F64(stats.standard_deviation);
   w->U8(stats.integers ? 1 : 0);
+  w->U32(static_cast<uint32_t>(stats.quantiles.size()));
+  for (const double quantile : stats.quantiles) w->F64(quantile);
   w->U32(static_cast<uint32_t>(stats.top_values.size()));
   for (const auto& [value, count] : stats.top_values) {
     w->String(value);
@@ -61,25 +73,18 @@ void WriteStats(const ColumnStats& stats, ByteWriter* w) {
   }
 }
 
-std::string EncodeHeader(const Table& table, const std::vector<CellRange>& ranges) {
-  ByteWriter w;
-  w.I64(table.rows);
-  w.U32(static_cast<uint32_t>(table.columns.size()));
-  for (size_t i = 0; i < table.columns.size(); ++i) {
-    const Column& column = table.columns[i];
-    w.String(column.name);
-    w.U8(static_cast<uint8_t>(column.type));
-    WriteStats(column.stats, &w);
-    w.U32(static_cast<uint32_t>(column.categories.size()));
-    for (const std::string& category : column.categories) w.String(category);
-    w.U64(ranges[i].offset);
-    w.U64(ranges[i].size_bytes);
-    w.U32(ranges[i].crc);
-  }
-  return std::move(w).Take();
+void WriteColumnHeader(const Column& column, const CellRange& range, ByteWriter* w) {
+  w->String(column.name);
+  w->U8(static_cast<uint8_t>(column.type));
+  w->U8(static_cast<uint8_t>(column.kind));
+  w->U8(column.kind_given ? 1 : 0);
+  WriteStats(column.stats, w);
+  w->U32(static_cast<uint32_t>(column.categories.size()));
+  for (const std::string& category : column.categories) w->String(category);
+  w->U64(range.offset);
+  w->U64(range.size_bytes);
+  w->U32(range.crc);
 }
-
-void PadToAlignment(std::string* bytes) { bytes->resize(AlignUp(bytes->size()), '\0'); }
 
 absl::Status Damaged(absl::string_view what) {
   return MakeError(absl::StatusCode::kDataLoss, absl::StrCat("table file is damaged: ", what),
@@ -101,12 +106,20 @@ bool ReadFlag(ByteReader* r, bool* flag) {
   return true;
 }
 
-bool ReadStats(ByteReader* r, ColumnStats* stats) {
+bool ReadQuantiles(ByteReader* r, ColumnStats* stats) {
+  uint32_t count = 0;
+  if (!r->U32(&count) || (count != 0 && count != kQuantileProbabilities.size())) return false;
+  stats->quantiles.resize(count);
+  return r->Raw(stats->quantiles.data(), count * sizeof(double));
+}
+
+bool ReadStats(ByteReader* r, uint32_t version, ColumnStats* stats) {
   uint32_t top_count = 0;
   const bool ok = r->I64(&stats->missing_count) && r->I64(&stats->distinct_count) &&
                   r->F64(&stats->min) && r->F64(&stats->max) && r->F64(&stats->mean) &&
                   r->F64(&stats->standard_deviation) && ReadFlag(r, &stats->integers) &&
-                  r->U32(&top_count) && top_count <= limits::kTopValuesMax;
+                  (version == 1 || ReadQuantiles(r, stats)) && r->U32(&top_count) &&
+                  top_count <= limits::kTopValuesMax;
   if (!ok) return false;
   stats->top_values.resize(top_count);
   for (auto& [value, count] : stats->top_values) {
@@ -115,7 +128,7 @@ bool ReadStats(ByteReader* r, ColumnStats* stats) {
   return true;
 }
 
-// Sorted and different, as TableBuilder makes them.
+// Sorted and different, as TableWriter makes them.
 bool ReadCategories(ByteReader* r, Column* column) {
   uint32_t count = 0;
   if (!r->U32(&count) || count > limits::kDistinctTextMax) return false;
@@ -131,16 +144,25 @@ bool ReadCategories(ByteReader* r, Column* column) {
   return true;
 }
 
-bool ReadColumnHeader(ByteReader* r, Column* column, CellRange* range) {
+bool ReadKind(ByteReader* r, Column* column) {
+  uint8_t kind = 0;
+  if (!r->U8(&kind) || kind > static_cast<uint8_t>(ColumnKind::kFreeText)) return false;
+  column->kind = static_cast<ColumnKind>(kind);
+  return ReadFlag(r, &column->kind_given);
+}
+
+bool ReadColumnHeader(ByteReader* r, uint32_t version, Column* column, CellRange* range) {
   uint8_t type = 0;
   if (!r->String(&column->name, limits::kColumnNameBytesMax) || !r->U8(&type)) return false;
   column->type = static_cast<ColumnType>(type);
   if (column->type != ColumnType::kNumeric && column->type != ColumnType::kText) return false;
-  return ReadStats(r, &column->stats) && ReadCategories(r, column) && r->U64(&range->offset) &&
-         r->U64(&range->size_bytes) && r->U32(&range->crc);
+  return (version == 1 || ReadKind(r, column)) && ReadStats(r, version, &column->stats) &&
+         ReadCategories(r, column) && r->U64(&range->offset) && r->U64(&range->size_bytes) &&
+         r->U32(&range->crc);
 }
 
-absl::StatusOr<Table> DecodeHeader(absl::string_view header, std::vector<CellRange>* ranges) {
+absl::StatusOr<Table> DecodeHeader(absl::string_view header, uint32_t version,
+                                   std::vector<CellRange>* ranges) {
   ByteReader r(header);
   Table table;
   uint32_t column_count = 0;
@@ -152,7 +174,7 @@ absl::StatusOr<Table> DecodeHeader(absl::string_view header, std::vector<CellRan
   absl::flat_hash_set<std::string> names;
   for (uint32_t i = 0; i < column_count; ++i) {
     Column column;
-    if (!ReadColumnHeader(&r, &column, &ranges->emplace_back())) {
+    if (!ReadColumnHeader(&r, version, &column, &ranges->emplace_back())) {
       return Damaged(absl::StrCat("the header of column ", i, " cannot be read"));
     }
     if (!names.insert(column.name).second) return Damaged("two columns of one name");
@@ -162,28 +184,39 @@ absl::StatusOr<Table> DecodeHeader(absl::string_view header, std::vector<CellRan
   return table;
 }
 
-bool CellsAreValid(const Column& column) {
-  const auto categories = static_cast<int64_t>(column.categories.size());
-  const bool codes_fit = std::all_of(column.codes.begin(), column.codes.end(), [&](int32_t code) {
-    return code >= Column::kMissingCode && code < categories;
-  });
-  return codes_fit && std::none_of(column.numbers.begin(), column.numbers.end(),
-                                   [](double number) { return std::isinf(number); });
+// No early end, so that it is a loop over whole registers.
+bool CodesAreValid(std::span<const int32_t> codes, size_t category_count) {
+  int32_t lowest = Column::kMissingCode;
+  int32_t highest = Column::kMissingCode;
+  for (const int32_t code : codes) {
+    lowest = std::min(lowest, code);
+    highest = std::max(highest, code);
+  }
+  return lowest == Column::kMissingCode && highest < static_cast<int64_t>(category_count);
 }
 
-absl::Status ReadCells(absl::string_view cells, int64_t rows, Column* column) {
-  ByteReader r(cells);
-  bool ok = false;
-  if (column->type == ColumnType::kNumeric) {
-    column->numbers.resize(rows);
-    ok = r.Raw(column->numbers.data(), cells.size());
-  } else {
-    column->codes.resize(rows);
-    ok = r.Raw(column->codes.data(), cells.size());
+bool NumbersAreValid(std::span<const double> numbers) {
+  uint64_t infinities = 0;
+  for (const double number : numbers) {
+    const auto bits = std::bit_cast<uint64_t>(number);
+    infinities |= bits << 1 == uint64_t{0x7ff} << 53 ? 1 : 0;
   }
-  if (!ok || !CellsAreValid(*column))
-    return Damaged(absl::StrCat("impossible cells in column \"", column->name, "\""));
-  return absl::OkStatus();
+  return infinities == 0;
+}
+
+bool CellsAreValid(const Column& column) {
+  return CodesAreValid(column.codes, column.categories.size()) && NumbersAreValid(column.numbers);
+}
+
+// Cells of type T: a view of `cells` that keeps `owner` alive, or a copy when that is null.
+template <typename T>
+Cells<T> CellsOf(absl::string_view cells, const std::shared_ptr<const void>& owner) {
+  const size_t count = cells.size() / sizeof(T);
+  if (owner != nullptr)
+    return Cells<T>::View({reinterpret_cast<const T*>(cells.data()), count}, owner);
+  std::vector<T> copy(count);
+  if (count > 0) std::memcpy(copy.data(), cells.data(), cells.size());
+  return copy;
 }
 
 // Padding has no CRC of its own; a reader that let it pass would take a damaged file for a whole
@@ -192,82 +225,202 @@ bool IsZeros(absl::string_view bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](char c) { return c == '\0'; });
 }
 
-// Reads all columns; `position` is the end of the header's CRC.
-absl::Status DecodeColumns(absl::string_view bytes, size_t position,
-                           const std::vector<CellRange>& ranges, Table* table) {
-  for (size_t i = 0; i < ranges.size(); ++i) {
-    Column& column = table->columns[i];
-    const CellRange& range = ranges[i];
-    const size_t begin = AlignUp(position);
-    const bool fits = range.offset == begin &&
-                      range.size_bytes == CellBytesOf(column.type, table->rows) &&
-                      begin <= bytes.size() && range.size_bytes <= bytes.size() - begin;
-    if (!fits)
-      return Damaged(
-          absl::StrCat("the cells of column \"", column.name, "\" are not where they should be"));
-    if (!IsZeros(bytes.substr(position, begin - position))) return Damaged("padding is not zero");
-    const absl::string_view cells = bytes.substr(begin, range.size_bytes);
-    if (crc32c::Value(cells) != range.crc)
-      return Damaged(absl::StrCat("checksum of column \"", column.name, "\""));
-    TY_RETURN_IF_ERROR(ReadCells(cells, table->rows, &column));
-    position = begin + range.size_bytes;
+// What the cells of a file are read from, and into what.
+struct CellSource {
+  absl::string_view bytes;  // of the file, up to the end of the last column
+  size_t position = 0;      // where the first column's padding starts
+  bool check = true;
+  std::shared_ptr<const void> owner;  // null: copy
+};
+
+absl::Status DecodeColumn(const CellSource& source, const CellRange& range, int64_t rows,
+                          Column* column) {
+  const auto what = [&] { return absl::StrCat("column \"", column->name, "\""); };
+  const absl::string_view bytes = source.bytes;
+  const size_t begin = AlignUp(source.position);
+  const bool fits = range.offset == begin && range.size_bytes == CellBytesOf(column->type, rows) &&
+                    begin <= bytes.size() && range.size_bytes <= bytes.size() - begin;
+  if (!fits) return Damaged(absl::StrCat("the cells of ", what(), " are not where they should be"));
+  if (!IsZeros(bytes.substr(source.position, begin - source.position)))
+    return Damaged("padding is not zero");
+  const absl::string_view cells = bytes.substr(begin, range.size_bytes);
+  if (source.check && crc32c::Value(cells) != range.crc)
+    return Damaged(absl::StrCat("checksum of ", what()));
+  if (column->type == ColumnType::kNumeric) {
+    column->numbers = CellsOf<double>(cells, source.owner);
+  } else {
+    column->codes = CellsOf<int32_t>(cells, source.owner);
   }
-  if (position != bytes.size()) return Damaged("bytes after the last column");
+  if (source.check && !CellsAreValid(*column))
+    return Damaged(absl::StrCat("impossible cells in ", what()));
   return absl::OkStatus();
+}
+
+absl::Status DecodeColumns(CellSource source, const std::vector<CellRange>& ranges, Table* table) {
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    TY_RETURN_IF_ERROR(DecodeColumn(source, ranges[i], table->rows, &table->columns[i]));
+    source.position = ranges[i].offset + ranges[i].size_bytes;
+  }
+  if (source.position != source.bytes.size()) return Damaged("bytes after the last column");
+  return absl::OkStatus();
+}
+
+absl::Status CheckVersion(uint32_t version, uint32_t expected) {
+  if (version == expected) return absl::OkStatus();
+  if (version < kVersion) return Damaged("its version is not that of its first bytes");
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition,
+      absl::StrCat("table file has version ", version, "; this build reads up to ", kVersion),
+      {.reason = ErrorReason::kInvalidState, .hint = "use the newer build that wrote it"});
+}
+
+// What version 1 did not have, and what it counted less exactly.
+void FillIn(Table* table) {
+  StatsComputer computer;
+  for (Column& column : table->columns) {
+    column.stats = computer.Compute(column);
+    column.kind = InferKind(column, table->rows);
+  }
+}
+
+absl::StatusOr<Table> DecodeOne(absl::string_view bytes) {
+  ByteReader r(bytes.substr(kMagicOne.size()));
+  uint32_t version = 0;
+  uint64_t header_size = 0;
+  if (!r.U32(&version)) return Damaged("no version");
+  TY_RETURN_IF_ERROR(CheckVersion(version, 1));
+  if (!r.U64(&header_size) || header_size > r.remaining()) return Damaged("the header ends early");
+  const absl::string_view header = bytes.substr(kPreambleOneBytes, header_size);
+  uint32_t crc = 0;
+  ByteReader after_header(bytes.substr(kPreambleOneBytes + header.size()));
+  if (!after_header.U32(&crc) || crc != crc32c::Value(header))
+    return Damaged("checksum of the header");
+  std::vector<CellRange> ranges;
+  TY_ASSIGN_OR_RETURN(Table table, DecodeHeader(header, 1, &ranges));
+  const CellSource source{.bytes = bytes,
+                          .position = kPreambleOneBytes + header.size() + kCrcBytes};
+  TY_RETURN_IF_ERROR(DecodeColumns(source, ranges, &table));
+  FillIn(&table);
+  return table;
+}
+
+// The header, its bounds in the file and its CRC checked.
+absl::StatusOr<absl::string_view> FindHeader(absl::string_view bytes) {
+  ByteReader preamble(bytes.substr(kMagic.size()));
+  uint32_t version = 0;
+  if (!preamble.U32(&version)) return Damaged("no version");
+  TY_RETURN_IF_ERROR(CheckVersion(version, kVersion));
+  if (bytes.size() < kAlignment + kTrailerBytes) return Damaged("it ends early");
+  const size_t version_end = kMagic.size() + kVersionBytes;
+  if (!IsZeros(bytes.substr(version_end, kAlignment - version_end)))
+    return Damaged("padding is not zero");
+  const absl::string_view trailer = bytes.substr(bytes.size() - kTrailerBytes);
+  if (trailer.substr(kSizeBytes + kCrcBytes) != kMagic) return Damaged("it ends early");
+  ByteReader r(trailer);
+  uint64_t header_size = 0;
+  uint32_t crc = 0;
+  const size_t size_max = bytes.size() - kAlignment - kTrailerBytes;
+  if (!r.U64(&header_size) || !r.U32(&crc) || header_size > size_max)
+    return Damaged("the size of the header");
+  const size_t begin = bytes.size() - kTrailerBytes - static_cast<size_t>(header_size);
+  const absl::string_view header = bytes.substr(begin, static_cast<size_t>(header_size));
+  if (crc != crc32c::Value(header)) return Damaged("checksum of the header");
+  return header;
+}
+
+absl::StatusOr<Table> DecodeTwo(absl::string_view bytes, bool check_cells,
+                                std::shared_ptr<const void> owner) {
+  TY_ASSIGN_OR_RETURN(const absl::string_view header, FindHeader(bytes));
+  std::vector<CellRange> ranges;
+  TY_ASSIGN_OR_RETURN(Table table, DecodeHeader(header, kVersion, &ranges));
+  const size_t cells_end = bytes.size() - kTrailerBytes - header.size();
+  CellSource source{.bytes = bytes.substr(0, cells_end), .position = kAlignment};
+  source.check = check_cells;
+  source.owner = std::move(owner);
+  TY_RETURN_IF_ERROR(DecodeColumns(std::move(source), ranges, &table));
+  return table;
 }
 
 }  // namespace
 
+TableFileWriter::TableFileWriter(AppendBytes append) : append_(std::move(append)) {}
+
+absl::Status TableFileWriter::Append(absl::string_view bytes) {
+  position_ += bytes.size();
+  return append_(bytes);
+}
+
+absl::Status TableFileWriter::AppendZerosTo(uint64_t position) {
+  const std::string zeros(position - position_, '\0');
+  return zeros.empty() ? absl::OkStatus() : Append(zeros);
+}
+
+absl::Status TableFileWriter::AddColumn(const Column& column) {
+  if (position_ == 0) TY_RETURN_IF_ERROR(AppendPreamble());
+  TY_RETURN_IF_ERROR(AppendZerosTo(AlignUp(position_)));
+  const absl::string_view cells = CellBytes(column);
+  CellRange range{.offset = position_, .size_bytes = cells.size()};
+  for (size_t i = 0; i < cells.size(); i += kPieceBytes) {
+    const absl::string_view piece = cells.substr(i, kPieceBytes);
+    range.crc = crc32c::Extend(range.crc, piece);
+    TY_RETURN_IF_ERROR(Append(piece));
+  }
+  WriteColumnHeader(column, range, &column_headers_);
+  ++column_count_;
+  return absl::OkStatus();
+}
+
+absl::Status TableFileWriter::AppendPreamble() {
+  ByteWriter preamble;
+  preamble.Raw(kMagic.data(), kMagic.size());
+  preamble.U32(kVersion);
+  TY_RETURN_IF_ERROR(Append(preamble.bytes()));
+  return AppendZerosTo(kAlignment);
+}
+
+absl::Status TableFileWriter::Finish(int64_t rows) {
+  if (position_ == 0) TY_RETURN_IF_ERROR(AppendPreamble());
+  ByteWriter start;
+  start.I64(rows);
+  start.U32(column_count_);
+  ByteWriter trailer;
+  trailer.U64(start.size_bytes() + column_headers_.size_bytes());
+  trailer.U32(crc32c::Extend(crc32c::Value(start.bytes()), column_headers_.bytes()));
+  trailer.Raw(kMagic.data(), kMagic.size());
+  for (const ByteWriter* part : {&start, &column_headers_, &trailer})
+    TY_RETURN_IF_ERROR(Append(part->bytes()));
+  return absl::OkStatus();
+}
+
 std::string EncodeTable(const Table& table) {
-  // The header's size does not depend on the ranges, so a first one tells where the cells start.
-  std::vector<CellRange> ranges(table.columns.size());
-  size_t position = AlignUp(kPreambleBytes + EncodeHeader(table, ranges).size() + kCrcBytes);
-  for (size_t i = 0; i < ranges.size(); ++i) {
-    const absl::string_view cells = CellBytes(table.columns[i]);
-    ranges[i] = {AlignUp(position), cells.size(), crc32c::Value(cells)};
-    position = ranges[i].offset + cells.size();
-  }
-  const std::string header = EncodeHeader(table, ranges);
-  ByteWriter w;
-  w.Raw(kMagic.data(), kMagic.size());
-  w.U32(kVersion);
-  w.U64(header.size());
-  w.Raw(header.data(), header.size());
-  w.U32(crc32c::Value(header));
-  std::string bytes = std::move(w).Take();
-  bytes.reserve(position);
-  for (const Column& column : table.columns) {
-    PadToAlignment(&bytes);
-    const absl::string_view cells = CellBytes(column);
-    bytes.append(cells.data(), cells.size());
-  }
+  std::string bytes;
+  TableFileWriter file([&](absl::string_view piece) {
+    bytes.append(piece.data(), piece.size());
+    return absl::OkStatus();
+  });
+  for (const Column& column : table.columns) TY_CHECK(file.AddColumn(column).ok());
+  TY_CHECK(file.Finish(table.rows).ok());
   return bytes;
 }
 
 absl::StatusOr<Table> DecodeTable(absl::string_view bytes) {
-  ByteReader r(bytes);
-  std::string magic(kMagic.size(), '\0');
-  uint32_t version = 0;
-  uint64_t header_size = 0;
-  if (!r.Raw(magic.data(), magic.size()) || magic != kMagic)
-    return Damaged("it does not start with TYTABLE1");
-  if (!r.U32(&version) || version == 0) return Damaged("no version");
-  if (version > kVersion) {
-    return MakeError(
-        absl::StatusCode::kFailedPrecondition,
-        absl::StrCat("table file has version ", version, "; this build reads up to ", kVersion),
-        {.reason = ErrorReason::kInvalidState, .hint = "use the newer build that wrote it"});
-  }
-  if (!r.U64(&header_size) || header_size > r.remaining()) return Damaged("the header ends early");
-  const absl::string_view header = bytes.substr(kPreambleBytes, header_size);
-  const size_t header_end = kPreambleBytes + header.size() + kCrcBytes;
-  uint32_t crc = 0;
-  ByteReader after_header(bytes.substr(kPreambleBytes + header.size()));
-  if (!after_header.U32(&crc) || crc != crc32c::Value(header))
-    return Damaged("checksum of the header");
-  std::vector<CellRange> ranges;
-  TY_ASSIGN_OR_RETURN(Table table, DecodeHeader(header, &ranges));
-  TY_RETURN_IF_ERROR(DecodeColumns(bytes, header_end, ranges, &table));
+  const absl::string_view magic = bytes.substr(0, kMagic.size());
+  if (magic == kMagicOne) return DecodeOne(bytes);
+  if (magic == kMagic) return DecodeTwo(bytes, /*check_cells=*/true, nullptr);
+  return Damaged(absl::StrCat("it does not start with ", kMagic));
+}
+
+absl::StatusOr<Table> OpenTable(std::shared_ptr<const MappedFile> file,
+                                const OpenTableOptions& options) {
+  const absl::string_view bytes = file->bytes();
+  return bytes.substr(0, kMagic.size()) == kMagic ? DecodeTwo(bytes, options.check_cells, file)
+                                                  : DecodeTable(bytes);
+}
+
+absl::StatusOr<Table> OpenTable(const std::string& path, const OpenTableOptions& options) {
+  TY_ASSIGN_OR_RETURN(std::shared_ptr<const MappedFile> file, MappedFile::Open(path));
+  absl::StatusOr<Table> table = OpenTable(std::move(file), options);
+  if (!table.ok()) return Annotate(table.status(), absl::StrCat("\"", path, "\""));
   return table;
 }
 

@@ -17,7 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const absl::StatusOr<trainyard::Bundle> back = trainyard::DecodeBundle(encoded);
   TY_CHECK(back.ok());
   TY_CHECK(trainyard::EncodeBundle(*back) == encoded);
-  TY_CHECK(trainyard::ExportOnnx(*bundle).ok());
+  const absl::StatusOr<std::string> onnx = trainyard::ExportOnnx(*bundle);
+  TY_CHECK(onnx.ok() || absl::IsInvalidArgument(onnx.status()));  // hashed columns
   TY_CHECK(!trainyard::ExportJson(*bundle).empty());
   return 0;
 }

@@ -42,7 +42,7 @@ Reading ReadInChunks(absl::string_view bytes, size_t chunk_size) {
 
 void CheckIngest(absl::string_view bytes) {
   StringSource source{std::string(bytes)};
-  const absl::StatusOr<IngestResult> result = ReadCsvTable(source, {.bad_rows_max = 3});
+  const absl::StatusOr<IngestResult> result = IngestTable(source, {.csv = {.bad_rows_max = 3}});
   if (!result.ok()) {
     TY_CHECK(GetErrorInfo(result.status()).has_value());
     return;

@@ -27,12 +27,12 @@ inline std::string ReadFileForTest(const std::string& path) {
 // The table of a CSV text that is known to be good.
 inline Table TableOf(const std::string& csv) {
   StringSource source(csv);
-  absl::StatusOr<IngestResult> result = ReadCsvTable(source, {});
+  absl::StatusOr<IngestResult> result = IngestTable(source, {});
   TY_CHECK(result.ok());
   return std::move(result->table);
 }
 
-// The table in tests/golden/table_v1.bin.
+// The table in tests/golden/table_v1.bin, and but for one column that in table_v2.bin.
 inline Table SmallTable() {
   return TableOf("size,weight,kind\n1,0.5,b\n2,,a\n-3.25,1e20,\n4,7,\"b\"\n");
 }

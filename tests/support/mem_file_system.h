@@ -93,6 +93,11 @@ class MemFileSystem : public FileSystem {
     TY_ASSIGN_OR_RETURN(std::shared_ptr<Inode> inode, Find(path));
     return std::make_unique<Readable>(this, std::move(inode));
   }
+  absl::StatusOr<std::shared_ptr<const MappedFile>> Map(const std::string& path) override {
+    absl::MutexLock lock(&mutex_);
+    TY_ASSIGN_OR_RETURN(const std::shared_ptr<Inode> inode, Find(path));
+    return MappedFile::Of(inode->bytes);
+  }
   absl::StatusOr<int64_t> Size(const std::string& path) override {
     absl::MutexLock lock(&mutex_);
     TY_ASSIGN_OR_RETURN(const std::shared_ptr<Inode> inode, Find(path));

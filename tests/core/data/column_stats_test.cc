@@ -2,13 +2,13 @@
 
 #include <cmath>
 
-#include "core/base/limits.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace trainyard {
 namespace {
 
+using testing::DoubleEq;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Pair;
@@ -54,13 +54,18 @@ TEST(ColumnStatsTest, AColumnOfMissingCells) {
   EXPECT_FALSE(stats.integers);
 }
 
-TEST(ColumnStatsTest, DistinctCountStopsAtItsLimit) {
+TEST(ColumnStatsTest, DifferentNumbersAreCountedToTheLast) {
   std::vector<double> numbers;
-  for (int64_t i = 0; i < limits::kDistinctCountMax + 5; ++i)
-    numbers.push_back(static_cast<double>(i));
+  for (int i = 0; i < 30'000; ++i) numbers.push_back(0.25 * (i % 20'011));
   const ColumnStats stats = StatsOfNumbers(numbers);
-  EXPECT_EQ(stats.distinct_count, limits::kDistinctCountMax);
+  EXPECT_EQ(stats.distinct_count, 20'011);
   EXPECT_THAT(stats.top_values, IsEmpty());
+}
+
+TEST(ColumnStatsTest, QuantilesInterpolate) {
+  const ColumnStats stats = StatsOfNumbers({4, Column::kMissingNumber, 1, 3, 2, 5});
+  EXPECT_THAT(stats.quantiles,
+              ElementsAre(DoubleEq(1.04), DoubleEq(1.2), 2, 3, 4, DoubleEq(4.8), DoubleEq(4.96)));
 }
 
 TEST(ColumnStatsTest, TextCountsMostFrequentFirstTiesByValue) {

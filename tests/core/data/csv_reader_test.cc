@@ -73,7 +73,7 @@ TEST(CsvReaderTest, RecordsOfRfc4180) {
       {"quoted line break", "\"a\nb\",c\n", {{"a\nb", "c"}}},
       {"doubled quotes", "\"a\"\"b\"\"\",\"\"\"\"\n", {{"a\"b\"", "\""}}},
       {"a quote inside an unquoted field", "5\" pipe,b\n", {{"5\" pipe", "b"}}},
-      {"a space before a quote", "a, \"b\"\n", {{"a", " \"b\""}}},
+      {"a space before a quote", "a, \"b\"\n", {{"a", "b"}}},
       {"byte order mark",
        "\xEF\xBB\xBF"
        "a,b\n",

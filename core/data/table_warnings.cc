@@ -1,0 +1,194 @@
+#include "core/data/table_warnings.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "core/base/limits.h"
+#include "core/data/number.h"
+
+namespace trainyard {
+namespace {
+
+using Code = TableWarning::Code;
+
+constexpr double kMissingShareMax = 0.5;
+constexpr double kExtremeDistance = 20;  // of the spread between the 5 % and the 95 % quantile
+constexpr size_t kCategoriesComparedMax = 10'000;
+// Indices into ColumnStats::quantiles.
+constexpr size_t kFivePercent = 1, kMedian = 3, kNinetyFivePercent = 5;
+
+class Finder {
+ public:
+  explicit Finder(const Table& table) : table_(table) {}
+
+  std::vector<TableWarning> Run() && {
+    for (const Column& column : table_.columns) LookAt(column);
+    LookAtRows();
+    return std::move(warnings_);
+  }
+
+ private:
+  void Add(Code code, const std::string& column, std::string message) {
+    if (warnings_.size() < static_cast<size_t>(limits::kTableWarningsMax)) {
+      warnings_.push_back({code, column, std::move(message)});
+    }
+  }
+
+  void LookAt(const Column& column) {
+    LookAtKind(column);
+    const auto missing = static_cast<double>(column.stats.missing_count);
+    const double share = missing / static_cast<double>(std::max<int64_t>(table_.rows, 1));
+    if (share > kMissingShareMax && column.kind != ColumnKind::kConstant) {
+      Add(Code::kMostlyMissingColumn, column.name,
+          absl::StrCat(std::round(share * 1000) / 10, " % of its cells are missing: what stands in for them will say more than the "
+                       "cells do; leave it out, or ask for a missing_indicator"));
+    }
+    LookAtExtremes(column);
+    LookAtCategories(column);
+    LookForEqual(column);
+  }
+
+  void LookAtKind(const Column& column) {
+    if (column.kind == ColumnKind::kConstant) {
+      Add(Code::kConstantColumn, column.name,
+          column.stats.missing_count == table_.rows
+              ? "all its cells are missing: it teaches nothing"
+              : "it is the same in every row: it teaches nothing");
+    } else if (column.kind == ColumnKind::kIdentifier && !column.kind_given) {
+      Add(Code::kIdentifierColumn, column.name,
+          "it looks like a name or number of each row, which a network can only learn by heart: it is left out unless "
+          "feature_columns name it");
+    } else if (column.kind == ColumnKind::kFreeText && !column.kind_given) {
+      Add(Code::kFreeTextColumn, column.name,
+          absl::StrCat("it has ", column.stats.distinct_count,
+                       " different texts, too many for categories: it is left out unless feature_columns name it, and is hashed "
+                       "then"));
+    }
+  }
+
+  void LookAtExtremes(const Column& column) {
+    const std::vector<double>& quantiles = column.stats.quantiles;
+    if (quantiles.size() != kQuantileProbabilities.size()) return;
+    const double spread = quantiles[kNinetyFivePercent] - quantiles[kFivePercent];
+    const double median = quantiles[kMedian];
+    const double below = median - column.stats.min;
+    const double above = column.stats.max - median;
+    if (!(spread > 0) || std::max(below, above) <= kExtremeDistance * spread) return;
+    const double extreme = above >= below ? column.stats.max : column.stats.min;
+    Add(Code::kExtremeValues, column.name,
+        absl::StrCat("it has ", NumberText(extreme), ", and 90 % of its cells are between ",
+                     NumberText(quantiles[kFivePercent]), " and ",
+                     NumberText(quantiles[kNinetyFivePercent]),
+                     ": if that is a mistake or a code for \"missing\", mend the cells or name it in missing_markers; else scale the column "
+                     "with robust"));
+  }
+
+  void LookAtCategories(const Column& column) {
+    const bool compared = column.type == ColumnType::kText &&
+                          column.kind != ColumnKind::kFreeText &&
+                          column.kind != ColumnKind::kIdentifier &&
+                          column.categories.size() <= kCategoriesComparedMax;
+    if (!compared) return;
+    absl::flat_hash_map<std::string, const std::string*> first_of;
+    for (const std::string& category : column.categories) {
+      std::string plain = absl::AsciiStrToLower(category);
+      absl::RemoveExtraAsciiWhitespace(&plain);
+      const auto [it, is_new] = first_of.emplace(std::move(plain), &category);
+      if (is_new) continue;
+      return Add(Code::kSimilarCategories, column.name,
+                 absl::StrCat("\"", *it->second, "\" and \"", category,
+                              "\" differ in case or spaces only and are two categories: spell them alike if they mean the same"));
+    }
+  }
+
+  // With a column before it that has the same statistics and cells.
+  void LookForEqual(const Column& column) {
+    if (column.kind == ColumnKind::kConstant) return;
+    const auto [begin, end] = seen_.equal_range(KeyOf(column));
+    for (auto it = begin; it != end; ++it) {
+      if (!SameCells(*it->second, column)) continue;
+      return Add(Code::kDuplicateColumn, column.name,
+                 absl::StrCat("it is equal to \"", it->second->name,
+                              "\" in every row: leave one of both out"));
+    }
+    seen_.emplace(KeyOf(column), &column);
+  }
+
+  static double KeyOf(const Column& column) {
+    return column.type == ColumnType::kNumeric
+               ? column.stats.mean
+               : static_cast<double>(column.stats.distinct_count);
+  }
+
+  static bool SameCells(const Column& a, const Column& b) {
+    if (a.type != b.type || a.stats.missing_count != b.stats.missing_count ||
+        a.stats.distinct_count != b.stats.distinct_count)
+      return false;
+    if (a.type == ColumnType::kText) return a.categories == b.categories && a.codes == b.codes;
+    const auto same = [](double x, double y) { return x == y || (std::isnan(x) && std::isnan(y)); };
+    return std::equal(a.numbers.begin(), a.numbers.end(), b.numbers.begin(), b.numbers.end(), same);
+  }
+
+  static uint64_t BitsOf(const Column& column, int64_t row) {
+    if (column.type == ColumnType::kText) return static_cast<uint64_t>(column.codes[row]);
+    const double number = column.numbers[row];
+    return std::bit_cast<uint64_t>(number == 0 ? 0.0 : number);
+  }
+
+  std::vector<uint64_t> RowHashes() const {
+    std::vector<uint64_t> hashes(table_.rows, 0);
+    for (const Column& column : table_.columns) {
+      for (int64_t row = 0; row < table_.rows; ++row) {
+        uint64_t& hash = hashes[row];
+        hash = (hash ^ BitsOf(column, row)) * 0x9E3779B97F4A7C15u;
+        hash ^= hash >> 32;
+      }
+    }
+    return hashes;
+  }
+
+  bool SameRows(int64_t a, int64_t b) const {
+    return std::all_of(table_.columns.begin(), table_.columns.end(), [=](const Column& column) {
+      return BitsOf(column, a) == BitsOf(column, b);
+    });
+  }
+
+  void LookAtRows() {
+    const auto columns = static_cast<int64_t>(table_.columns.size());
+    if (columns == 0 || table_.rows > limits::kEqualRowsCellsMax / columns) return;
+    const std::vector<uint64_t> hashes = RowHashes();
+    absl::flat_hash_map<uint64_t, int64_t> first_of;
+    first_of.reserve(hashes.size());
+    int64_t repeated = 0;
+    std::pair<int64_t, int64_t> example;
+    for (int64_t row = 0; row < table_.rows; ++row) {
+      const auto [it, is_new] = first_of.emplace(hashes[row], row);
+      if (is_new || !SameRows(it->second, row)) continue;
+      if (repeated == 0) example = {it->second, row};
+      ++repeated;
+    }
+    if (repeated == 0) return;
+    Add(Code::kDuplicateRows, "",
+        absl::StrCat(repeated, repeated == 1 ? " row is" : " rows are", " equal to a row before, first row ",
+                     example.second, " to row ", example.first,
+                     " (from 0): a random split has copies on both sides; remove them, or split by a group_column"));
+  }
+
+  const Table& table_;
+  std::vector<TableWarning> warnings_;
+  std::multimap<double, const Column*> seen_;
+};
+
+}  // namespace
+
+std::vector<TableWarning> FindTableWarnings(const Table& table) { return Finder(table).Run(); }
+
+}  // namespace trainyard
