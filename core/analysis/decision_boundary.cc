@@ -10,6 +10,7 @@
 #include "core/analysis/loss_evaluator.h"
 #include "core/base/nearest.h"
 #include "core/base/status_macros.h"
+#include "core/data/resolve_features.h"
 
 namespace trainyard {
 namespace {
@@ -22,17 +23,18 @@ struct Span {
   double max = -std::numeric_limits<double>::infinity();
 };
 
-// One of the two features: its column, and how it was scaled.
+// One of the two features: which one it is, and how it was scaled.
 class Axis {
  public:
   Axis(const Dataset& dataset, const std::string& name) {
     const std::vector<std::string>& names = dataset.config.feature_columns;
-    column_ = std::find(names.begin(), names.end(), name) - names.begin();
-    offset_ = dataset.preprocessor.offsets()[static_cast<size_t>(column_)];
-    scale_ = dataset.preprocessor.scales()[static_cast<size_t>(column_)];
+    const int64_t column = std::find(names.begin(), names.end(), name) - names.begin();
+    feature_ = dataset.preprocessor.first_feature(column);
+    offset_ = dataset.preprocessor.offsets()[static_cast<size_t>(column)];
+    scale_ = dataset.preprocessor.scales()[static_cast<size_t>(column)];
   }
 
-  int64_t column() const { return column_; }
+  size_t feature() const { return static_cast<size_t>(feature_); }
   // Original units → what the network sees, and back. A constant feature has scale 0 and always its
   // offset.
   float Scaled(double value) const { return static_cast<float>((value - offset_) * scale_); }
@@ -41,7 +43,7 @@ class Axis {
   std::vector<double> Values(const AnalysisRows& rows, int64_t resolution) const {
     Span span;
     for (int64_t r = 0; r < rows.count; ++r) {
-      const double value = Original(rows.part->features.row(r)[static_cast<size_t>(column_)]);
+      const double value = Original(rows.part->features.row(r)[feature()]);
       span.min = std::min(span.min, value);
       span.max = std::max(span.max, value);
     }
@@ -50,7 +52,7 @@ class Axis {
   }
 
  private:
-  int64_t column_ = 0;
+  int64_t feature_ = 0;
   double offset_ = 0;
   double scale_ = 1;
 };
@@ -71,7 +73,7 @@ std::vector<float> MeanRow(const AnalysisRows& rows) {
 // What the network says of one row, as the picture shows it.
 class Reader {
  public:
-  Reader(Task task, LossKind loss, int64_t outputs, size_t classes)
+  Reader(Task task, const LossConfig& loss, int64_t outputs, size_t classes)
       : task_(task), loss_(loss), outputs_(outputs), probabilities_(std::max<size_t>(classes, 1)) {}
 
   void Append(const float* logits, DecisionBoundaryResult* result) {
@@ -94,21 +96,22 @@ class Reader {
 
  private:
   const Task task_;
-  const LossKind loss_;
+  const LossConfig loss_;
   const int64_t outputs_;
   std::vector<double> probabilities_;
 };
 
-void AddPoints(const AnalysisRows& rows, int64_t count, const Axis& x, const Axis& y, Task task,
-               int64_t outputs, DecisionBoundaryResult* result) {
+void AddPoints(const AnalysisRows& rows, int64_t count, const Axis& x, const Axis& y,
+               const Dataset& dataset, DecisionBoundaryResult* result) {
   const Part& part = *rows.part;
+  const int64_t outputs = dataset.output_count();
   for (int64_t r = 0; r < std::min(count, rows.count); ++r) {
     const std::span<const float> row = part.features.row(r);
-    DecisionBoundaryResult::Point point{.x = x.Original(row[static_cast<size_t>(x.column())]),
-                                        .y = y.Original(row[static_cast<size_t>(y.column())])};
+    DecisionBoundaryResult::Point point{.x = x.Original(row[x.feature()]),
+                                        .y = y.Original(row[y.feature()])};
     const auto target = static_cast<size_t>(r * (part.classes.empty() ? outputs : 1));
-    if (task == Task::kRegression) {
-      point.value = part.targets[target];
+    if (dataset.config.task == Task::kRegression) {
+      point.value = part.targets[target] * dataset.target_scale + dataset.target_offset;
     } else {
       point.class_index =
           part.classes.empty() ? static_cast<int32_t>(part.targets[target]) : part.classes[target];
@@ -117,13 +120,22 @@ void AddPoints(const AnalysisRows& rows, int64_t count, const Axis& x, const Axi
   }
 }
 
-void CheckFeature(absl::string_view field, const std::string& name,
-                  const std::vector<std::string>& features,
+void CheckFeature(absl::string_view name_of_field, const std::string& name, const DataConfig& data,
                   std::vector<FieldViolation>* violations) {
-  if (std::find(features.begin(), features.end(), name) != features.end()) return;
+  const std::string field = absl::StrCat("analysis.decision_boundary.", name_of_field);
+  const std::vector<std::string>& features = data.feature_columns;
+  if (features.empty()) return;
+  if (std::find(features.begin(), features.end(), name) != features.end()) {
+    const Encoding encoding = OptionsGiven(data, name).encoding;
+    if (encoding == Encoding::kNumber || encoding == Encoding::kUnspecified) return;
+    violations->push_back(
+        {field, absl::StrCat("is \"", name,
+                             "\", whose values are categories: name a feature that is a number")});
+    return;
+  }
   const std::string nearest = Nearest(name, features);
   violations->push_back(
-      {absl::StrCat("analysis.decision_boundary.", field),
+      {field,
        absl::StrCat("is \"", name, "\", which is no feature of the network",
                     nearest.empty() ? "" : absl::StrCat(" (did you mean \"", nearest, "\"?)"),
                     ": name one of its feature columns")});
@@ -131,11 +143,10 @@ void CheckFeature(absl::string_view field, const std::string& name,
 
 }  // namespace
 
-void CheckDecisionBoundaryOptions(const DecisionBoundaryOptions& options,
-                                  const std::vector<std::string>& features,
+void CheckDecisionBoundaryOptions(const DecisionBoundaryOptions& options, const DataConfig& data,
                                   std::vector<FieldViolation>* violations) {
-  CheckFeature("x_feature", options.x_feature, features, violations);
-  CheckFeature("y_feature", options.y_feature, features, violations);
+  CheckFeature("x_feature", options.x_feature, data, violations);
+  CheckFeature("y_feature", options.y_feature, data, violations);
   if (options.x_feature == options.y_feature) {
     violations->push_back(
         {"analysis.decision_boundary.y_feature",
@@ -163,24 +174,23 @@ absl::StatusOr<DecisionBoundaryResult> ComputeDecisionBoundary(
                                 .y_axis = y.Values(rows, options.resolution),
                                 .classes = input.dataset.classes,
                                 .row_count = rows.count};
-  AddPoints(rows, options.rows_shown, x, y, task, outputs, &result);
+  AddPoints(rows, options.rows_shown, x, y, input.dataset, &result);
 
   SetKernelThreads(1);
   TY_ASSIGN_OR_RETURN(const std::unique_ptr<Mlp> mlp,
                       Mlp::Create(ConfigOf(input.weights), *CreateFastKernels(),
                                   {.forward = {options.resolution}}));
   TY_RETURN_IF_ERROR(mlp->LoadWeights(input.weights));
-  Reader reader(task, input.config.loss.kind, outputs, input.dataset.classes.size());
+  Reader reader(task, LossConfigOf(input.config, input.dataset), outputs,
+                input.dataset.classes.size());
   const std::vector<float> mean = MeanRow(rows);
   Matrix grid(options.resolution, rows.part->features.cols());
   for (int64_t i = 0; i < options.resolution; ++i) {
     TY_RETURN_IF_ERROR(CheckNotStopped(input));
     for (int64_t j = 0; j < options.resolution; ++j) {
       std::copy(mean.begin(), mean.end(), grid.row(j).begin());
-      grid.row(j)[static_cast<size_t>(x.column())] =
-          x.Scaled(result.x_axis[static_cast<size_t>(j)]);
-      grid.row(j)[static_cast<size_t>(y.column())] =
-          y.Scaled(result.y_axis[static_cast<size_t>(i)]);
+      grid.row(j)[x.feature()] = x.Scaled(result.x_axis[static_cast<size_t>(j)]);
+      grid.row(j)[y.feature()] = y.Scaled(result.y_axis[static_cast<size_t>(i)]);
     }
     TY_RETURN_IF_ERROR(mlp->Forward(grid.data(), options.resolution));
     for (int64_t j = 0; j < options.resolution; ++j)

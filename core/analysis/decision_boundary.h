@@ -1,6 +1,6 @@
 // ComputeDecisionBoundary asks the network about a grid over two features, the others held at their
 // mean over the rows: the picture of what it has learned. The grid spans the rows and a tenth more
-// on each side. Units are the original ones.
+// on each side. Units are the original ones; rows whose cell is missing are where it is filled in.
 #ifndef TRAINYARD_CORE_ANALYSIS_DECISION_BOUNDARY_H_
 #define TRAINYARD_CORE_ANALYSIS_DECISION_BOUNDARY_H_
 
@@ -43,9 +43,9 @@ struct DecisionBoundaryResult {
 };
 
 // Faults with paths "analysis.decision_boundary.…"; an unknown feature comes with the nearest known
-// one.
-void CheckDecisionBoundaryOptions(const DecisionBoundaryOptions& options,
-                                  const std::vector<std::string>& features,
+// one, and one of categories is refused: they are no axis. `data`: resolved; without feature
+// columns, as it is when it has faults of its own, names are taken on trust.
+void CheckDecisionBoundaryOptions(const DecisionBoundaryOptions& options, const DataConfig& data,
                                   std::vector<FieldViolation>* violations);
 
 // A point of progress is a row of the grid. REQUIRES: the options passed their check.

@@ -99,9 +99,9 @@ double MultiMarginTerm(const double* z, int32_t target, int64_t outputs) {
   return term / static_cast<double>(outputs);
 }
 
-// One output against one number, without weights.
+// One output against one number, without weights. Both are of the scaled target, the error of y.
 double ValueTerm(const LossConfig& loss, double z, double y) {
-  const double e = y - z;
+  const double e = (y - z) * loss.target_scale;
   switch (loss.kind) {
     case LossKind::kBinaryCrossEntropy:
       return LogOnePlusExp(z) - z * y;

@@ -52,7 +52,8 @@ class DoubleNetwork {
   std::vector<Layer> layers_;
 };
 
-// Σ w_i L_i / Σ w_i by the formulas of trainyard.v1.Loss, in double. logits: [rows, outputs].
+// Σ w_i L_i / Σ w_i by the formulas of trainyard.v1.Loss, in double; of a scaled target in the unit
+// of y, as loss.h. logits: [rows, outputs].
 double DoubleLoss(const LossConfig& loss, const std::vector<double>& logits,
                   const LossTargets& targets, int64_t rows, int64_t outputs);
 

@@ -43,7 +43,8 @@ bool HasKink(const Differences& whole, const Differences& half) {
          std::fabs(whole.central() - half.central()) > limit;
 }
 
-// The loss of the batch as a function of one parameter, in double.
+// The loss of the batch as a function of one parameter, in double: that of the scaled target, whose
+// gradient backpropagation gives.
 class NumericLoss {
  public:
   NumericLoss(const AnalysisInput& input, const LossEvaluator& evaluator, int64_t outputs)
@@ -51,6 +52,7 @@ class NumericLoss {
         loss_(evaluator.loss_config()),
         rows_(evaluator.rows()),
         outputs_(outputs),
+        unit_(LossUnit(loss_)),
         here_(Loss()) {}
 
   // f at θ and with one parameter h above and below.
@@ -70,13 +72,15 @@ class NumericLoss {
   double Loss() const {
     const std::vector<double> logits =
         network_.Forward(rows_.part->features.data(), rows_.count, DoubleNetwork::Mode::kTraining);
-    return DoubleLoss(loss_, logits, TargetsOf(*rows_.part, 0, outputs_), rows_.count, outputs_);
+    const LossTargets targets = TargetsOf(*rows_.part, 0, outputs_);
+    return DoubleLoss(loss_, logits, targets, rows_.count, outputs_) / unit_;
   }
 
   DoubleNetwork network_;
   const LossConfig& loss_;
   const AnalysisRows rows_;
   const int64_t outputs_;
+  const double unit_;  // of the reported loss in that of the scaled target
   const double here_;  // the loss at θ
 };
 

@@ -5,8 +5,9 @@
 // Hessian-vector products are central differences of the engine's gradient,
 // (∇L(θ + h·v) − ∇L(θ − h·v)) / 2h.
 //
-// With batch normalisation the loss is that of training batches. At a kink (ReLU) the differences
-// see a mean over a short way.
+// Of a scaled target it is the loss of what the network learns, (y - offset) / scale: the one that
+// a step of the optimizer goes by. With batch normalisation the loss is that of training batches.
+// At a kink (ReLU) the differences see a mean over a short way.
 #ifndef TRAINYARD_CORE_ANALYSIS_HESSIAN_H_
 #define TRAINYARD_CORE_ANALYSIS_HESSIAN_H_
 

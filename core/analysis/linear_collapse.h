@@ -16,11 +16,11 @@ namespace trainyard {
 
 struct LinearCollapseResult {
   bool linear = false;
-  std::string reason;  // why not, e.g. "layers[0] is not linear: its activation is RELU"
-  std::vector<double>
-      weights;  // W' [features, outputs], row-major, on scaled features; only when linear
-  std::vector<double> biases;  // b' [outputs]
-  double difference_max = 0;   // largest |network − (W'x + b')| over rows and outputs
+  std::string reason;           // why not, e.g. "layers[0] is not linear: its activation is RELU"
+  std::vector<double> weights;  // W' [features, outputs], row-major, on scaled features and, of a
+                                // regression, of the scaled target; only when linear
+  std::vector<double> biases;   // b' [outputs]
+  double difference_max = 0;    // largest |network − (W'x + b')| over rows and outputs
   int64_t parameter_count = 0;
   int64_t collapsed_parameter_count = 0;
   int64_t row_count = 0;

@@ -7,7 +7,8 @@
 //
 // Loss() is in evaluation mode. LossAndGradient() is the same function and its gradient, but for
 // batch normalisation, which it runs in training mode over batches of the spec's size; a last batch
-// of one row, which no training would take, is left out then. Dropout is off in both. One thread.
+// of one row, which no training would take, is left out then. Dropout is off in both. Of a scaled
+// target the loss is in the unit of y and the gradient that of the scaled one (loss.h). One thread.
 // Thread-safety: none. Sums are in double, in row order.
 #ifndef TRAINYARD_CORE_ANALYSIS_LOSS_EVALUATOR_H_
 #define TRAINYARD_CORE_ANALYSIS_LOSS_EVALUATOR_H_

@@ -8,17 +8,20 @@ namespace {
 
 class ErrorMeter final : public TaskMeter {
  public:
-  explicit ErrorMeter(LossKind kind) : kind_(kind) {}
+  explicit ErrorMeter(const LossConfig& loss)
+      : loss_(loss), zero_(static_cast<float>((0 - loss.target_offset) / loss.target_scale)) {}
 
   void Add(const float* logits, const LossTargets& targets, int64_t rows) override;
   MetricValues Values() const override;
 
  private:
   void AddRow(double value, double target, double weight);
+  void AddRelative(double error, double target, double weight);
   double RSquared() const;
 
   // Constant after construction.
-  const LossKind kind_;
+  const LossConfig loss_;
+  const float zero_;  // what a target of 0 is, scaled
 
   // Sums over rows, each times its weight.
   double weight_ = 0;
@@ -33,7 +36,12 @@ class ErrorMeter final : public TaskMeter {
 void ErrorMeter::Add(const float* logits, const LossTargets& targets, int64_t rows) {
   for (int64_t r = 0; r < rows; ++r) {
     const double weight = targets.weights == nullptr ? 1 : targets.weights[r];
-    if (weight > 0) AddRow(ValueOf(kind_, logits[r]), targets.values[r], weight);
+    if (weight == 0) continue;
+    const double value = ValueOf(loss_, logits[r]);
+    const double target = targets.values[r] * loss_.target_scale + loss_.target_offset;
+    AddRow(value, target, weight);
+    // Scaled there and back, a 0 would be the rounding of the offset.
+    if (targets.values[r] != zero_) AddRelative(std::fabs(value - target), target, weight);
   }
 }
 
@@ -44,13 +52,14 @@ void ErrorMeter::AddRow(double value, double target, double weight) {
   weight_ += weight;
   square_sum_ += weight * error * error;
   absolute_sum_ += weight * error;
-  if (target != 0) {
-    relative_sum_ += weight * error / std::fabs(target);
-    relative_weight_ += weight;
-  }
   const double distance = target - target_mean_;
   target_mean_ += distance * weight / weight_;
   target_square_sum_ += weight * distance * (target - target_mean_);
+}
+
+void ErrorMeter::AddRelative(double error, double target, double weight) {
+  relative_sum_ += weight * error / std::fabs(target);
+  relative_weight_ += weight;
 }
 
 double ErrorMeter::RSquared() const {
@@ -68,8 +77,8 @@ MetricValues ErrorMeter::Values() const {
 
 }  // namespace
 
-std::unique_ptr<TaskMeter> MakeErrorMeter(LossKind kind) {
-  return std::make_unique<ErrorMeter>(kind);
+std::unique_ptr<TaskMeter> MakeErrorMeter(const LossConfig& loss) {
+  return std::make_unique<ErrorMeter>(loss);
 }
 
 }  // namespace trainyard

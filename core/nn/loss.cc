@@ -125,8 +125,10 @@ ElementwiseLoss ElementwiseOf(LossKind kind, int64_t outputs) {
   return nullptr;
 }
 
+// Where the square ends is given in the unit of y.
 float ParameterOf(const LossConfig& loss) {
-  return static_cast<float>(loss.kind == LossKind::kQuantile ? loss.quantile : loss.delta);
+  if (loss.kind == LossKind::kQuantile) return static_cast<float>(loss.quantile);
+  return static_cast<float>(loss.delta / loss.target_scale);
 }
 
 double Sum(const double* terms, int64_t count) {
@@ -294,7 +296,7 @@ double MarginRow(const LossConfig& loss, const float* z, int32_t target, int64_t
   return sum * class_weight * mean;
 }
 
-// Σ w_i L_i; its gradient times `scale` in `dlogits` unless that is null.
+// Σ w_i L_i of the scaled target; its gradient times `scale` in `dlogits` unless that is null.
 double WeightedLoss(const LossConfig& loss, const float* logits, const LossTargets& targets,
                     int64_t rows, int64_t outputs, double scale, float* dlogits) {
   if (ElementwiseOf(loss.kind, outputs) != nullptr) {
@@ -369,6 +371,24 @@ int64_t FirstUnfitTarget(LossKind kind, const float* values, int64_t rows) {
   return found == values + rows ? -1 : found - values;
 }
 
+double LossUnit(const LossConfig& loss) {
+  switch (loss.kind) {
+    case LossKind::kMeanSquaredError:
+    case LossKind::kHuber:
+      return loss.target_scale * loss.target_scale;
+    case LossKind::kMeanAbsoluteError:
+    case LossKind::kQuantile:
+      return loss.target_scale;
+    case LossKind::kUnspecified:
+    case LossKind::kBinaryCrossEntropy:
+    case LossKind::kSoftmaxCrossEntropy:
+    case LossKind::kPoisson:
+    case LossKind::kHinge:
+      break;
+  }
+  return 1;
+}
+
 double BatchWeight(const LossConfig& loss, const LossTargets& targets, int64_t rows,
                    int64_t outputs) {
   const bool by_class =
@@ -394,12 +414,14 @@ double LossAndGradient(const LossConfig& loss, const float* logits, const LossTa
     std::fill_n(dlogits, rows * outputs, 0.0f);
     return 0;
   }
-  return WeightedLoss(loss, logits, targets, rows, outputs, 1 / weight, dlogits) / weight;
+  const double sum = WeightedLoss(loss, logits, targets, rows, outputs, 1 / weight, dlogits);
+  return LossUnit(loss) * (sum / weight);
 }
 
 double LossSum(const LossConfig& loss, const float* logits, const LossTargets& targets,
                int64_t rows, int64_t outputs) {
-  return WeightedLoss(loss, logits, targets, rows, outputs, /*scale=*/1, /*dlogits=*/nullptr);
+  return LossUnit(loss) *
+         WeightedLoss(loss, logits, targets, rows, outputs, /*scale=*/1, /*dlogits=*/nullptr);
 }
 
 void Probabilities(const float* logits, int64_t outputs, double* probabilities) {
@@ -422,8 +444,9 @@ void LabelProbabilities(const float* logits, int64_t labels, double* probabiliti
   }
 }
 
-double ValueOf(LossKind kind, float output) {
-  return kind == LossKind::kPoisson ? std::exp(static_cast<double>(output)) : output;
+double ValueOf(const LossConfig& loss, float output) {
+  if (loss.kind == LossKind::kPoisson) return std::exp(static_cast<double>(output));
+  return output * loss.target_scale + loss.target_offset;
 }
 
 int32_t PredictedClass(const float* logits, int64_t outputs) {

@@ -13,9 +13,11 @@
 // Formulas are trainyard.v1.Loss's, as PyTorch's BCEWithLogitsLoss, CrossEntropyLoss (label
 // smoothing and class weights too), MSELoss (no factor ½), L1Loss, HuberLoss, PoissonNLLLoss and
 // MultiMarginLoss with reduction "mean". Units: nats for the cross-entropies; the target's unit
-// squared for the squared error. Non-finite logits give a non-finite loss, never a crash; for
-// finite ones the loss is finite unless the true value does not fit float32. Thread-safety: pure
-// functions.
+// squared for the squared error. Of a scaled target (LossConfig::target_scale) losses are in the
+// unit of y all the same, and gradients those of the scaled target, LossUnit times smaller: so that
+// numbers can be read and steps do not depend on the unit. Non-finite logits give a non-finite
+// loss, never a crash; for finite ones the loss is finite unless the true value does not fit
+// float32. Thread-safety: pure functions.
 #ifndef TRAINYARD_CORE_NN_LOSS_H_
 #define TRAINYARD_CORE_NN_LOSS_H_
 
@@ -45,9 +47,18 @@ struct LossConfig {
   // Classification: [classes], ≥ 0, or empty: all 1. Multi-label: [labels], each the weight of the
   // rows that have the label, as PyTorch's pos_weight.
   std::vector<float> class_weights;
-  double delta = 1;       // kHuber
+  double delta = 1;       // kHuber, unit of the target
   double quantile = 0.5;  // kQuantile
+  // Regression on a scaled target: what the network learns is (y - target_offset) / target_scale.
+  // Losses are given in the unit of y; their gradients are those of the scaled target. Not with
+  // kPoisson.
+  double target_offset = 0;
+  double target_scale = 1;  // > 0
 };
+
+// How many units of a loss are one unit of that of the scaled target: scale² for squares
+// (kMeanSquaredError, kHuber), scale for distances (kMeanAbsoluteError, kQuantile), 1 for others.
+double LossUnit(const LossConfig& loss);
 
 // The loss that a task has unless another is asked for; kUnspecified for kUnspecified.
 LossKind LossOf(Task task);
@@ -83,10 +94,10 @@ struct LossTargets {
 double BatchWeight(const LossConfig& loss, const LossTargets& targets, int64_t rows,
                    int64_t outputs);
 
-// Σ w_i L_i / weight, and its gradient in dlogits: the mean over the batch when `weight` is that of
-// the whole batch; parts of a batch then add up to it, but for the last bits. 0 and zeros when
-// `weight` is 0. logits, dlogits: [rows, outputs]. REQUIRES: rows ≥ 1; outputs fits the kind; the
-// kind is not kUnspecified.
+// Σ w_i L_i / weight, and its gradient, over LossUnit, in dlogits: the mean over the batch when
+// `weight` is that of the whole batch; parts of a batch then add up to it, but for the last bits. 0
+// and zeros when `weight` is 0. logits, dlogits: [rows, outputs]. REQUIRES: rows ≥ 1; outputs fits
+// the kind; the kind is not kUnspecified.
 double LossAndGradient(const LossConfig& loss, const float* logits, const LossTargets& targets,
                        int64_t rows, int64_t outputs, double weight, float* dlogits);
 
@@ -102,8 +113,9 @@ void Probabilities(const float* logits, int64_t outputs, double* probabilities);
 // Probabilities of labels that exclude nothing: σ of each logit. logits, probabilities: [labels].
 void LabelProbabilities(const float* logits, int64_t labels, double* probabilities);
 
-// The value a regression's output stands for: exp(z) for kPoisson, z for the others.
-double ValueOf(LossKind kind, float output);
+// The value a regression's output stands for, in the unit of y: exp(z) for kPoisson, z · scale +
+// offset for the others.
+double ValueOf(const LossConfig& loss, float output);
 
 // Index of the most probable class of one row of logits: 0 or 1 by the sign for one output, else
 // the first largest.

@@ -31,7 +31,7 @@ std::unique_ptr<TaskMeter> MakeTaskMeter(const MeterConfig& config,
       .ranking = Contains(wanted, "roc_auc") || Contains(wanted, "pr_auc"),
       .top = std::any_of(wanted.begin(), wanted.end(),
                          [](const std::string& name) { return absl::StartsWith(name, "top_"); })};
-  if (config.task == Task::kRegression) return MakeErrorMeter(config.loss.kind);
+  if (config.task == Task::kRegression) return MakeErrorMeter(config.loss);
   if (config.task == Task::kMultilabel) return MakeLabelMeter(config.outputs, extras);
   return MakeClassMeter(config.outputs, extras);
 }

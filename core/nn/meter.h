@@ -66,7 +66,8 @@ struct MeterConfig {
 //   classes, the mean over labels.
 // - top_2_accuracy, top_3_accuracy, top_5_accuracy, each of more classes than that: of equal logits
 // the first class comes first, as in PredictedClass.
-// - rmse, mae, r2, mape are of ValueOf(logit), whatever the loss.
+// - rmse, mae, r2, mape are of ValueOf(logit), whatever the loss, and in the unit of y. A target of
+// 0 is no row of mape; nor is one that float32 does not tell from 0 once it is scaled.
 // A metric that is not defined is left out: roc_auc and pr_auc where no class has both kinds of
 // rows, mape where every target is 0; so is one that is not finite, but for the loss. r2 of targets
 // that are all equal is 1 when they are all met and 0 otherwise. Logits may be NaN.

@@ -42,7 +42,7 @@ std::unique_ptr<TaskMeter> MakeClassMeter(int64_t outputs, const MeterExtras& ex
 // kMultilabel.
 std::unique_ptr<TaskMeter> MakeLabelMeter(int64_t outputs, const MeterExtras& extras);
 // kRegression.
-std::unique_ptr<TaskMeter> MakeErrorMeter(LossKind kind);
+std::unique_ptr<TaskMeter> MakeErrorMeter(const LossConfig& loss);
 
 }  // namespace trainyard
 

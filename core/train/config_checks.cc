@@ -10,6 +10,7 @@
 #include "core/base/limits.h"
 #include "core/base/nearest.h"
 #include "core/data/number.h"
+#include "core/data/split.h"
 #include "core/nn/meter.h"
 
 namespace trainyard {
@@ -156,10 +157,10 @@ void CheckOrthogonal(const TrainConfig& config, int64_t features, int64_t output
   cost *= static_cast<double>(std::max<int64_t>(config.seed_count, 1));
   if (cost <= kOrthogonalCostMax) return;
   violations->push_back(
-      {"init",
-       absl::StrCat("is ORTHOGONAL, which takes ", Text(cost),
-                    " operations for these layers and seeds; at most ", Text(kOrthogonalCostMax),
-                    " (two layers of 4096 units after 4096): choose another init, or fewer units")});
+      {"init", absl::StrCat(
+                   "is ORTHOGONAL, which takes ", Text(cost),
+                   " operations for these layers and seeds; at most ", Text(kOrthogonalCostMax),
+                   " (two layers of 4096 units after 4096): choose another init, or fewer units")});
 }
 
 void CheckInit(const TrainConfig& config, int64_t features, int64_t outputs,
@@ -304,6 +305,20 @@ void AddForeignOption(absl::string_view field, double value, LossKind owner, Los
                     field, ": leave it out, or choose ", LossName(owner))});
 }
 
+void CheckTargetScaling(const TrainConfig& config, Violations* violations) {
+  if (config.data.target_scaling != TargetScaling::kStandardize) return;
+  if (config.loss.kind == LossKind::kPoisson) {
+    violations->push_back({"target_scaling",
+                           "is STANDARDIZE but the loss is POISSON, whose targets are counts of 0 "
+                           "or more: leave it out, or choose MEAN_SQUARED_ERROR"});
+  } else if (config.data.task != Task::kUnspecified && config.data.task != Task::kRegression) {
+    violations->push_back({"target_scaling", absl::StrCat("is STANDARDIZE but the task is ",
+                                                          TaskName(config.data.task),
+                                                          ", whose target is no number: leave it "
+                                                          "out")});
+  }
+}
+
 void CheckLossOptions(const LossConfig& loss, Violations* violations) {
   const LossConfig defaults;
   if (loss.kind == LossKind::kSoftmaxCrossEntropy) {
@@ -338,13 +353,25 @@ void CheckMetricName(absl::string_view field, absl::string_view metric,
 }
 
 // Something that chooses by what it sees on the validation rows.
-void CheckHasValidation(absl::string_view field, const TrainConfig& config,
+void CheckHasValidation(absl::string_view field, const TrainConfig& config, const Schema& schema,
                         Violations* violations) {
-  if (config.data.split.validation_fraction > 0) return;
+  const SplitConfig& split = config.data.split;
+  if (HasValidation(schema, split)) return;
   violations->push_back(
       {std::string(field),
-       "needs validation rows but split.validation_fraction is 0: set it to 0.15, or leave this "
-       "out"});
+       split.part_column.empty()
+           ? "needs validation rows but split.validation_fraction is 0: set it to 0.15, or leave "
+             "this out"
+           : absl::StrCat("needs validation rows but column \"", split.part_column,
+                          "\" has no row for \"validation\": leave this out")});
+}
+
+void CheckRunCounts(const TrainConfig& config, Violations* violations) {
+  if (config.data.split.fold_count == 0 || config.seed_count <= 1) return;
+  violations->push_back(
+      {"seed_count", absl::StrCat("is ", config.seed_count,
+                                  " together with split.fold_count, which trains once for each "
+                                  "fold: leave one of the two out")});
 }
 
 void CheckEarlyStopping(const EarlyStoppingConfig& stopping, Violations* violations) {
@@ -439,14 +466,14 @@ void CheckNumber(absl::string_view field, double value, bool in_range, absl::str
       {std::string(field), absl::StrCat("is ", Text(value), "; must be ", range, ": ", remedy)});
 }
 
-void CheckNetwork(const TrainConfig& config, const Schema& schema, int64_t features,
+void CheckNetwork(const TrainConfig& config, const Schema& schema, const FeatureCounts& features,
                   Violations* violations) {
   const bool task_known = config.data.task != Task::kUnspecified;
-  const int64_t outputs = task_known && features > 0 ? OutputCountOf(config, schema) : -1;
-  CheckLayers(config, features, violations);
+  const int64_t outputs = task_known && features.max > 0 ? OutputCountOf(config, schema) : -1;
+  CheckLayers(config, features.exact, violations);
   CheckDropout("input_dropout", config.input_dropout, violations);
-  CheckInit(config, features, outputs, violations);
-  CheckInitialLayers(config, features, outputs, violations);
+  CheckInit(config, features.max, outputs, violations);
+  CheckInitialLayers(config, features.exact, outputs, violations);
 }
 
 void CheckLoss(const TrainConfig& config, const Schema& schema, Violations* violations) {
@@ -461,16 +488,19 @@ void CheckLoss(const TrainConfig& config, const Schema& schema, Violations* viol
                               "task")});
   }
   if (kind != LossKind::kUnspecified) CheckLossOptions(config.loss, violations);
+  CheckTargetScaling(config, violations);
 }
 
 void CheckMetrics(const TrainConfig& config, const Schema& schema, Violations* violations) {
   const bool plateau = config.schedule.kind == ScheduleKind::kReduceOnPlateau;
   const bool stopping = config.early_stopping.enabled;
   if (stopping) CheckEarlyStopping(config.early_stopping, violations);
-  if (stopping) CheckHasValidation("early_stopping", config, violations);
-  if (plateau) CheckHasValidation("schedule.kind", config, violations);
-  if (config.seed_count > 1) CheckHasValidation("seed_count", config, violations);
-  if (config.evaluation_interval > 0) CheckHasValidation("evaluation_interval", config, violations);
+  if (stopping) CheckHasValidation("early_stopping", config, schema, violations);
+  if (plateau) CheckHasValidation("schedule.kind", config, schema, violations);
+  if (config.seed_count > 1) CheckHasValidation("seed_count", config, schema, violations);
+  if (config.evaluation_interval > 0)
+    CheckHasValidation("evaluation_interval", config, schema, violations);
+  CheckRunCounts(config, violations);
   if (config.data.task == Task::kUnspecified) return;
   const std::vector<std::string> names =
       MetricNames(config.data.task, OutputCountOf(config, schema));

@@ -26,12 +26,20 @@ void CheckCount(absl::string_view field, int64_t value, int64_t min, int64_t max
 void CheckNumber(absl::string_view field, double value, bool in_range, absl::string_view range,
                  absl::string_view remedy, Violations* violations);
 
+// Inputs of a network; -1 when not known. The training rows decide on the categories of one-hot
+// columns, so that there may be only a bound before they are read.
+struct FeatureCounts {
+  int64_t exact = -1;
+  int64_t max = -1;
+};
+
 // "layers", "init", "init_options", "input_dropout", and "initial_weights": as many as the network
-// has. `features`: -1 when the columns have faults of their own.
-void CheckNetwork(const TrainConfig& config, const Schema& schema, int64_t features,
+// has.
+void CheckNetwork(const TrainConfig& config, const Schema& schema, const FeatureCounts& features,
                   Violations* violations);
 
-// "loss" and "loss_options". The task may be unspecified (it has a fault of its own then).
+// "loss", "loss_options" and "target_scaling". The task may be unspecified (it has a fault of its
+// own then).
 void CheckLoss(const TrainConfig& config, const Schema& schema, Violations* violations);
 
 // "early_stopping", "schedule.metric", "metrics", "seed_count": what is measured and chosen by it.

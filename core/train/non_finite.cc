@@ -28,8 +28,9 @@ std::string Hint(const TrainConfig& config) {
   if (config.data.scaling == Scaling::kNone) {
     absl::StrAppend(&hint, ", and use scaling STANDARDIZE");
   }
-  if (config.loss.kind == LossKind::kMeanSquaredError) {
-    absl::StrAppend(&hint, ", and give the target in a larger unit if its values are large");
+  const bool scaled = config.data.target_scaling == TargetScaling::kStandardize;
+  if (config.loss.kind == LossKind::kMeanSquaredError && !scaled) {
+    absl::StrAppend(&hint, ", and use target_scaling STANDARDIZE if its values are large");
   }
   return hint;
 }

@@ -1,5 +1,8 @@
 #include "core/train/seed_runs.h"
 
+#include <algorithm>
+#include <cmath>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -79,37 +82,129 @@ bool IsBetterRun(const TrainResult& result, const TrainResult& best, const Train
   return IsBetter(value, other, 0, HigherIsBetter(metric));
 }
 
+// Runs of one config, one after another: numbers their records, keeps the best.
+class Runs {
+ public:
+  Runs(const TrainConfig& config, TrainObserver& observer, const StopFlag& stop)
+      : config_(config), observer_(observer), stop_(stop) {}
+
+  // Whether another run would have no time.
+  bool IsOver() const { return count() > 0 && stop_.cause() == StopCause::kRuntimeLimit; }
+
+  absl::Status Train(uint64_t seed, std::optional<int64_t> fold, const Dataset& dataset,
+                     const MlpWeights* initial) {
+    TrainConfig one = config_;
+    one.seed = seed;
+    one.seed_count = 1;
+    RunObserver numbered(observer_, count(), done_);
+    TY_ASSIGN_OR_RETURN(TrainResult result, TrainOnce(one, dataset, initial, numbered, stop_));
+    done_ = numbered.now();
+    runs_.seeds.push_back({.seed = seed,
+                           .fold = fold,
+                           .stop_reason = result.stop_reason,
+                           .steps_done = result.steps_done,
+                           .validation = result.validation,
+                           .test = result.test});
+    if (count() > 1 && !IsBetterRun(result, runs_.best, config_)) return absl::OkStatus();
+    runs_.best = std::move(result);
+    runs_.best_run = count() - 1;
+    return absl::OkStatus();
+  }
+
+  // REQUIRES: one run at least.
+  SeedsResult Result() && {
+    const bool all = count() == RunCountOf(config_);
+    if (stop_.cause() == StopCause::kRuntimeLimit &&
+        (!all || runs_.seeds.back().stop_reason == StopReason::kRuntimeLimit)) {
+      runs_.best.stop_reason = StopReason::kRuntimeLimit;
+    }
+    return std::move(runs_);
+  }
+
+ private:
+  int64_t count() const { return static_cast<int64_t>(runs_.seeds.size()); }
+
+  const TrainConfig& config_;
+  TrainObserver& observer_;
+  const StopFlag& stop_;
+  SeedsResult runs_;
+  Done done_;
+};
+
+// Adds a run's metrics to the values of their names, which stay in order of appearance.
+void AddMetrics(absl::string_view part, const EvalResult& result,
+                std::vector<std::pair<std::string, std::vector<double>>>* values) {
+  for (const auto& [metric, value] : result.metrics) {
+    const std::string name = absl::StrCat(part, "_", metric);
+    auto found = std::find_if(values->begin(), values->end(),
+                              [&name](const auto& entry) { return entry.first == name; });
+    if (found == values->end()) found = values->insert(found, {name, {}});
+    found->second.push_back(value);
+  }
+}
+
+MetricSpread SpreadOfValues(std::string name, const std::vector<double>& values) {
+  const auto count = static_cast<double>(values.size());
+  double sum = 0;
+  for (const double value : values) sum += value;
+  const double mean = sum / count;
+  double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return {.name = std::move(name),
+          .mean = mean,
+          .standard_deviation = values.size() > 1 ? std::sqrt(squares / (count - 1)) : 0,
+          .count = static_cast<int64_t>(values.size())};
+}
+
 }  // namespace
 
 absl::StatusOr<SeedsResult> TrainSeeds(const TrainConfig& config, const Dataset& dataset,
                                        const MlpWeights* initial, TrainObserver& observer,
                                        const StopFlag& stop) {
-  SeedsResult all;
-  std::optional<TrainResult> best;
-  Done done;
-  for (int64_t run = 0; run < config.seed_count; ++run) {
-    if (run > 0 && stop.cause() == StopCause::kRuntimeLimit) break;
-    TrainConfig one = config;
-    one.seed = config.seed + static_cast<uint64_t>(run);
-    one.seed_count = 1;
-    RunObserver numbered(observer, run, done);
-    absl::StatusOr<TrainResult> result = TrainOnce(one, dataset, initial, numbered, stop);
-    if (!result.ok() && config.seed_count > 1) {
-      return Annotate(result.status(), absl::StrCat("seed ", one.seed, ": "));
+  Runs runs(config, observer, stop);
+  for (int64_t run = 0; run < config.seed_count && !runs.IsOver(); ++run) {
+    const uint64_t seed = config.seed + static_cast<uint64_t>(run);
+    const absl::Status status = runs.Train(seed, std::nullopt, dataset, initial);
+    if (!status.ok() && config.seed_count > 1) {
+      return Annotate(status, absl::StrCat("seed ", seed));
     }
-    TY_RETURN_IF_ERROR(result.status());
-    done = numbered.now();
-    all.seeds.push_back(
-        {one.seed, result->stop_reason, result->steps_done, result->validation, result->test});
-    if (!best || IsBetterRun(*result, *best, config)) best = *std::move(result);
+    TY_RETURN_IF_ERROR(status);
   }
-  all.best = *std::move(best);
-  if (stop.cause() == StopCause::kRuntimeLimit &&
-      (all.seeds.back().stop_reason == StopReason::kRuntimeLimit ||
-       static_cast<int64_t>(all.seeds.size()) < config.seed_count)) {
-    all.best.stop_reason = StopReason::kRuntimeLimit;
+  return std::move(runs).Result();
+}
+
+absl::StatusOr<FoldsResult> TrainFolds(const TrainConfig& config, const FoldBuilder& build,
+                                       const MlpWeights* initial, TrainObserver& observer,
+                                       const StopFlag& stop) {
+  Runs runs(config, observer, stop);
+  FoldsResult result;
+  int64_t built = 0;
+  const auto rebuild = [&](int64_t fold) -> absl::Status {
+    result.dataset = Dataset();  // first: never two at a time
+    TY_ASSIGN_OR_RETURN(result.dataset, build(fold));
+    built = fold;
+    return absl::OkStatus();
+  };
+  for (int64_t fold = 0; fold < config.data.split.fold_count && !runs.IsOver(); ++fold) {
+    absl::Status status = rebuild(fold);
+    if (status.ok()) status = runs.Train(config.seed, fold, result.dataset, initial);
+    if (!status.ok()) return Annotate(status, absl::StrCat("fold ", fold));
   }
-  return all;
+  result.runs = std::move(runs).Result();
+  if (result.runs.best_run != built) TY_RETURN_IF_ERROR(rebuild(result.runs.best_run));
+  return result;
+}
+
+std::vector<MetricSpread> SpreadOf(const std::vector<SeedSummary>& runs) {
+  std::vector<MetricSpread> spreads;
+  if (runs.size() < 2) return spreads;
+  std::vector<std::pair<std::string, std::vector<double>>> values;
+  for (const SeedSummary& run : runs) AddMetrics("validation", run.validation, &values);
+  for (const SeedSummary& run : runs) AddMetrics("test", run.test, &values);
+  for (auto& [name, of_runs] : values) {
+    spreads.push_back(SpreadOfValues(std::move(name), of_runs));
+  }
+  return spreads;
 }
 
 }  // namespace trainyard

@@ -16,6 +16,7 @@
 #include "core/nn/init.h"
 #include "core/tensor/kernels.h"
 #include "core/tensor/vector_ops.h"
+#include "core/train/config_checks.h"
 #include "core/train/evaluate.h"
 
 namespace trainyard {
@@ -77,6 +78,17 @@ absl::Status CheckClassNames(const TrainConfig& config, const Dataset& dataset) 
   return MakeViolationsError(ErrorReason::kInvalidSpec, std::move(violations));
 }
 
+// How many rows a split by groups leaves for training is known only here.
+absl::Status CheckBatchesFit(const TrainConfig& config, const Dataset& dataset) {
+  std::vector<FieldViolation> violations;
+  CheckBatches(config, dataset.train.rows(), &violations);
+  if (violations.empty()) return absl::OkStatus();
+  for (FieldViolation& violation : violations) {
+    violation.field = absl::StrCat("spec.", violation.field);
+  }
+  return MakeViolationsError(ErrorReason::kInvalidSpec, std::move(violations));
+}
+
 absl::Status CheckFits(const TrainConfig& config, const Dataset& dataset) {
   if (dataset.train.rows() == 0) {
     return absl::InvalidArgumentError("the dataset has no training rows");
@@ -87,6 +99,7 @@ absl::Status CheckFits(const TrainConfig& config, const Dataset& dataset) {
         {{"spec.precision",
           "is BF16 but the CPU of the worker has no bfloat16 arithmetic: leave it out for FP32"}});
   }
+  TY_RETURN_IF_ERROR(CheckBatchesFit(config, dataset));
   TY_RETURN_IF_ERROR(CheckTargets(config, dataset));
   TY_RETURN_IF_ERROR(CheckTargetValues(config, dataset));
   TY_RETURN_IF_ERROR(CheckClassNames(config, dataset));
@@ -104,18 +117,39 @@ BatchSizes BatchSizesOf(const TrainConfig& config, const Dataset& dataset) {
   return sizes;
 }
 
+absl::Status DoesNotFit(std::string field, std::string description) {
+  return MakeViolationsError(ErrorReason::kInvalidSpec,
+                             {{std::move(field), std::move(description)}});
+}
+
+// What could not be checked before the training rows had said how many features there are.
+absl::Status CheckFirstLayer(const MlpConfig& shape) {
+  if (shape.layers.empty()) return absl::OkStatus();
+  const LayerConfig& first = shape.layers[0];
+  if (!first.residual || first.units == shape.features) return absl::OkStatus();
+  return DoesNotFit(
+      "layers[0].residual",
+      absl::StrCat("is true for a layer of ", first.units, " units, and the training rows make ",
+                   shape.features, " features; use as many units, or leave residual out"));
+}
+
 // The weights a user gave. Gains of a normalisation start at one, shifts at zero.
 absl::StatusOr<MlpWeights> GivenWeights(const MlpConfig& shape,
                                         const std::vector<InitialLayerConfig>& given) {
   MlpWeights weights = ZeroWeights(shape);
-  bool fits = given.size() == weights.size();
-  for (size_t i = 0; fits && i < weights.size(); ++i) {
-    fits = given[i].weights.size() == weights[i].weights.size();
+  if (given.size() != weights.size())
+    return DoesNotFit("initial_weights", "are not as many as the layers");
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const size_t expected = weights[i].weights.size();
+    if (given[i].weights.size() != expected) {
+      return DoesNotFit(absl::StrCat("initial_weights[", i, "].weights"),
+                        absl::StrCat("has ", given[i].weights.size(), " values; must have ",
+                                     expected, ", as there are ", shape.features, " features"));
+    }
     weights[i].weights = given[i].weights;
     if (!given[i].biases.empty()) weights[i].biases = given[i].biases;
   }
-  if (fits) return weights;
-  return absl::InvalidArgumentError("initial_weights do not fit the layers");
+  return weights;
 }
 
 absl::Status LoadInitial(const TrainConfig& config, const MlpWeights* initial, Mlp* network) {
@@ -133,6 +167,7 @@ absl::StatusOr<std::unique_ptr<Shards>> BuildShards(const TrainConfig& config,
                                                     const MlpWeights* initial,
                                                     const Kernels* kernels) {
   const MlpConfig shape = MlpConfigOf(config, dataset.feature_count(), dataset.output_count());
+  TY_RETURN_IF_ERROR(CheckFirstLayer(shape));
   const std::unique_ptr<Kernels> fast = CreateFastKernels();
   TY_ASSIGN_OR_RETURN(
       std::unique_ptr<Shards> shards,
@@ -209,13 +244,15 @@ absl::StatusOr<StepOutcome> Stepper::StepLbfgs(double learning_rate) {
   const Batch* batch = batcher_.Next(shards_->slices());
   TY_CHECK(batch != nullptr);
   StepOutcome last;
-  const auto evaluate = [this, batch, &last]() -> absl::StatusOr<Lbfgs::Evaluation> {
+  // Its line search compares values with slopes: both must be those of the scaled target.
+  const double unit = LossUnit(loss_);
+  const auto evaluate = [this, batch, unit, &last]() -> absl::StatusOr<Lbfgs::Evaluation> {
     TY_RETURN_IF_ERROR(ComputeBatch(*batch, &last));
-    return Lbfgs::Evaluation{.loss = last.loss, .gradients = network().gradients()};
+    return Lbfgs::Evaluation{.loss = last.loss / unit, .gradients = network().gradients()};
   };
   TY_ASSIGN_OR_RETURN(const Lbfgs::Outcome found,
                       lbfgs_->Step(learning_rate, evaluate, network().parameters()));
-  return StepOutcome{.loss = found.loss,
+  return StepOutcome{.loss = found.loss * unit,
                      .gradient_norm = found.gradient_norm,
                      .weight = last.weight,
                      .rows = last.rows,

@@ -33,8 +33,8 @@
 namespace trainyard {
 
 struct StepOutcome {
-  double loss = 0;           // weighted mean over the step's rows, before the update
-  double gradient_norm = 0;  // Euclidean, over all parameters, before clipping
+  double loss = 0;           // weighted mean over the step's rows, before the update; unit of y
+  double gradient_norm = 0;  // Euclidean, over all parameters, before clipping; scaled target
   double weight = 0;         // sum of the rows' weights, what the mean is over
   int64_t rows = 0;
   bool finite = true;  // false: loss or gradient is not; the parameters are as they were

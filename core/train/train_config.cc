@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/data/resolve_features.h"
 #include "core/data/split.h"
 #include "core/optim/optimizer_checks.h"
 #include "core/train/config_checks.h"
@@ -39,6 +40,13 @@ InitConfig WithDefaults(const InitConfig& init) {
   return full;
 }
 
+// Of classes there is nothing to scale, and the Poisson loss is of counts.
+TargetScaling TargetScalingOf(const TrainConfig& config) {
+  if (config.data.task != Task::kRegression) return TargetScaling::kUnspecified;
+  return config.loss.kind == LossKind::kPoisson ? TargetScaling::kNone
+                                                : TargetScaling::kStandardize;
+}
+
 // Every default that does not depend on how long the run is. Adds the faults of the optimizer,
 // which are told before its defaults are filled in.
 void FillDefaults(TrainConfig* config, Violations* violations) {
@@ -46,6 +54,9 @@ void FillDefaults(TrainConfig* config, Violations* violations) {
   config->init = WithDefaults(config->init);
   if (config->precision == Precision::kUnspecified) config->precision = Precision::kFp32;
   if (config->loss.kind == LossKind::kUnspecified) config->loss.kind = LossOf(config->data.task);
+  if (config->data.target_scaling == TargetScaling::kUnspecified) {
+    config->data.target_scaling = TargetScalingOf(*config);
+  }
   if (config->early_stopping.enabled) config->early_stopping.metric = MonitoredMetric(*config);
   std::vector<std::string> metrics;
   for (const std::string& metric : config->metrics) {
@@ -59,6 +70,19 @@ void FillDefaults(TrainConfig* config, Violations* violations) {
   CheckSchedule(config->schedule, *config->optimizer.learning_rate, violations);
 }
 
+// Folds differ by a row. What only groups decide is found when training begins.
+void CheckBatchesOfRuns(const TrainConfig& config, const Schema& schema, bool data_ok,
+                        Violations* violations) {
+  const SplitConfig& split = config.data.split;
+  if (!data_ok || !split.group_column.empty()) return CheckBatches(config, -1, violations);
+  const size_t before = violations->size();
+  const int64_t fewest = TrainRowCount(config, schema);
+  CheckBatches(config, fewest, violations);
+  if (split.fold_count == 0 || violations->size() > before) return;
+  const int64_t most = CountSplit(schema, split, split.fold_count - 1).train;
+  if (most > fewest) CheckBatches(config, most, violations);
+}
+
 // Nothing to count where layers are out of range, which is a fault of its own.
 void CheckParameterCount(const TrainConfig& config, const Schema& schema, Violations* violations) {
   const bool countable =
@@ -69,7 +93,7 @@ void CheckParameterCount(const TrainConfig& config, const Schema& schema, Violat
       });
   if (!countable) return;
   const int64_t outputs = OutputCountOf(config, schema);
-  const auto features = static_cast<int64_t>(config.data.feature_columns.size());
+  const int64_t features = FeatureCountMax(config.data, schema);
   const int64_t count = ParameterCount(MlpConfigOf(config, features, outputs));
   if (count <= limits::kParametersMax) return;
   violations->push_back(
@@ -86,20 +110,20 @@ void CheckWarmup(const TrainConfig& config, const RunLength& length, Violations*
                                              " steps; must be fewer: a tenth of them is usual")});
 }
 
-// Epochs, and evaluations between them, of all seeds.
-int64_t EvaluationsTotal(const TrainConfig& config, int64_t rows) {
+// Epochs, and evaluations between them, of all runs.
+int64_t EvaluationsTotal(const TrainConfig& config, const Schema& schema) {
   const int64_t epochs =
-      RunLengthOf(config, TrainRowCount(config, rows)).epochs * config.seed_count;
+      RunLengthOf(config, TrainRowCount(config, schema)).epochs * RunCountOf(config);
   if (config.evaluation_interval == 0) return epochs;
-  return epochs + StepsTotal(config, rows) / config.evaluation_interval;
+  return epochs + StepsTotal(config, schema) / config.evaluation_interval;
 }
 
 // Steps between events so that a fast machine makes at most kEventsPerSecondMax of them in a
 // second, and the whole run no more than may be kept.
 int64_t ChooseStepEventInterval(const TrainConfig& config, const Schema& schema) {
-  const auto features = static_cast<int64_t>(config.data.feature_columns.size());
+  const int64_t features = FeatureCountMax(config.data, schema);
   const MlpConfig shape = MlpConfigOf(config, features, OutputCountOf(config, schema));
-  const int64_t train_rows = TrainRowCount(config, schema.rows);
+  const int64_t train_rows = TrainRowCount(config, schema);
   const int64_t batch = std::min(config.batch_size * config.accumulation_steps, train_rows);
   const double step_flops =
       static_cast<double>(TrainFlopsPerRow(shape)) * static_cast<double>(batch);
@@ -108,20 +132,20 @@ int64_t ChooseStepEventInterval(const TrainConfig& config, const Schema& schema)
       step_flops / (kNominalFlopsPerSecond * static_cast<double>(config.threads));
   const auto by_speed = static_cast<int64_t>(std::ceil(1 / (kEventsPerSecondMax * step_seconds)));
   const int64_t left =
-      std::max<int64_t>(limits::kTrainingEventsMax - EvaluationsTotal(config, schema.rows), 1);
-  const int64_t by_count = (StepsTotal(config, schema.rows) + left - 1) / left;
+      std::max<int64_t>(limits::kTrainingEventsMax - EvaluationsTotal(config, schema), 1);
+  const int64_t by_count = (StepsTotal(config, schema) + left - 1) / left;
   return std::max({int64_t{1}, by_speed, by_count});
 }
 
 // REQUIRES: counts of `config` are in range.
 void CheckEventCount(const TrainConfig& config, const Schema& schema, Violations* violations) {
-  const int64_t steps = StepsTotal(config, schema.rows);
+  const int64_t steps = StepsTotal(config, schema);
   const int64_t interval = config.step_event_interval;
-  const int64_t evaluations = EvaluationsTotal(config, schema.rows);
+  const int64_t evaluations = EvaluationsTotal(config, schema);
   if (evaluations > limits::kTrainingEventsMax) {
     violations->push_back(
         {config.evaluation_interval > 0 ? "evaluation_interval" : "epochs",
-         absl::StrCat("makes ", evaluations, " evaluations of all seeds together; at most ",
+         absl::StrCat("makes ", evaluations, " evaluations of all runs together; at most ",
                       limits::kTrainingEventsMax, ": evaluate less often, or use fewer epochs")});
     return;
   }
@@ -149,8 +173,8 @@ void AddNotes(const TrainConfig& config, std::vector<std::string>* notes) {
 // faulty numbers. REQUIRES: every field by itself is in order.
 void ResolveCounts(const Schema& schema, TrainConfig* config, Violations* violations) {
   config->schedule = WithDefaults(config->schedule, *config->optimizer.learning_rate,
-                                  RunLengthOf(*config, TrainRowCount(*config, schema.rows)));
-  CheckWarmup(*config, RunLengthOf(*config, TrainRowCount(*config, schema.rows)), violations);
+                                  RunLengthOf(*config, TrainRowCount(*config, schema)));
+  CheckWarmup(*config, RunLengthOf(*config, TrainRowCount(*config, schema)), violations);
   if (config->step_event_interval == 0) {
     config->step_event_interval = ChooseStepEventInterval(*config, schema);
   }
@@ -203,14 +227,17 @@ TrainConfig ResolveTrainConfig(const TrainConfig& config, const Schema& schema,
   TrainConfig full = config;
   full.data = ResolveDataConfig(config.data, schema, &found, notes);
   const bool data_ok = found.empty();
-  const int64_t features =
-      data_ok ? static_cast<int64_t>(full.data.feature_columns.size()) : int64_t{-1};
+  FeatureCounts features;
+  if (data_ok) {
+    features.max = FeatureCountMax(full.data, schema);
+    features.exact = FeatureCountIfKnown(full.data, schema).value_or(-1);
+  }
   FillDefaults(&full, &found);
   CheckNetwork(full, schema, features, &found);
   CheckLoss(full, schema, &found);
   CheckMetrics(full, schema, &found);
   CheckRun(full, &found);
-  CheckBatches(full, data_ok ? TrainRowCount(full, schema.rows) : int64_t{-1}, &found);
+  CheckBatchesOfRuns(full, schema, data_ok, &found);
   if (data_ok) CheckParameterCount(full, schema, &found);
   AddNotes(full, notes);
   if (found.empty()) ResolveCounts(schema, &full, &found);
@@ -235,6 +262,8 @@ LossConfig LossConfigOf(const TrainConfig& config, const Dataset& dataset) {
   if (!weights.by_name.empty()) {
     loss.class_weights = WeightsByName(weights, dataset.classes);
   }
+  loss.target_offset = dataset.target_offset;
+  loss.target_scale = dataset.target_scale;
   return loss;
 }
 
@@ -263,8 +292,16 @@ int64_t OutputCountOf(const TrainConfig& config, const Schema& schema) {
   return 1;
 }
 
+int64_t RunCountOf(const TrainConfig& config) {
+  return std::max(config.data.split.fold_count, config.seed_count);
+}
+
+int64_t TrainRowCount(const TrainConfig& config, const Schema& schema) {
+  return CountSplit(schema, config.data.split).train;
+}
+
 int64_t TrainRowCount(const TrainConfig& config, int64_t rows) {
-  return CountSplit(rows, config.data.split).train;
+  return TrainRowCount(config, Schema{.rows = rows});
 }
 
 int64_t StepsPerEpoch(const TrainConfig& config, int64_t train_rows) {
@@ -285,8 +322,20 @@ RunLength RunLengthOf(const TrainConfig& config, int64_t train_rows) {
           .steps_per_epoch = per_epoch};
 }
 
+int64_t StepsTotal(const TrainConfig& config, const Schema& schema) {
+  const SplitConfig& split = config.data.split;
+  if (split.fold_count == 0) {
+    return RunLengthOf(config, TrainRowCount(config, schema)).steps * config.seed_count;
+  }
+  int64_t steps = 0;
+  for (int64_t fold = 0; fold < split.fold_count; ++fold) {
+    steps += RunLengthOf(config, CountSplit(schema, split, fold).train).steps;
+  }
+  return steps;
+}
+
 int64_t StepsTotal(const TrainConfig& config, int64_t rows) {
-  return RunLengthOf(config, TrainRowCount(config, rows)).steps * config.seed_count;
+  return StepsTotal(config, Schema{.rows = rows});
 }
 
 }  // namespace trainyard

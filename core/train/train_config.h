@@ -32,10 +32,10 @@ struct InitialLayerConfig {
 };
 
 struct EarlyStoppingConfig {
-  bool enabled = false;   // the user asked for it
-  std::string metric;     // of the validation rows; empty: "loss"
-  int64_t patience = 10;  // evaluations without improvement
-  double min_delta = 0;
+  bool enabled = false;       // the user asked for it
+  std::string metric;         // of the validation rows; empty: "loss"
+  int64_t patience = 10;      // evaluations without improvement
+  double min_delta = 0;       // unit of the metric: of a loss that of y, scaled or not
   bool restore_best = true;   // the result is the best evaluation's, however the run stops
   bool restore_only = false;  // never stop early
 };
@@ -64,7 +64,7 @@ struct TrainConfig {
   int64_t epochs = 20;
   uint64_t seed = 0;
   int64_t threads = 1;
-  int64_t max_steps = 0;            // optimizer steps, of one seed; 0: no limit
+  int64_t max_steps = 0;            // optimizer steps, of one run; 0: no limit
   int64_t accumulation_steps = 1;   // batches for one optimizer step
   int64_t evaluation_interval = 0;  // steps between evaluations inside an epoch; 0: none
   int64_t seed_count = 1;           // seeds seed, seed + 1, …; the split is that of `seed`
@@ -76,14 +76,15 @@ struct TrainConfig {
 // `config` with every default and inferred choice made; a resolved config stays as it is. Faults go
 // to `violations` with paths in the words of the proto, without "spec." in front:
 // "layers[2].units", "optimizer.learning_rate", "loss_options.delta"; each description has the
-// value, the limit and the remedy. Notes for the user (task inferred, a network of identities is
-// linear) go to `notes`. Every range and every "only with" of trainyard.v1.TrainingSpec is checked,
-// the data part by ResolveDataConfig, optimizer and schedule by optimizer_checks.h; what counts
-// rows, parameters, steps or events only when every field by itself is in order. Whether this
-// machine has the precision is checked too: server and workers share it.
-// step_event_interval, when 0, is chosen from the FLOPs of a step and a nominal speed, for at most
-// about 10 events a second: a pure function of the config and the schema, so that a repeated run
-// records the same events.
+// value, the limit and the remedy. The target of a regression is standardised unless
+// data.target_scaling says otherwise or the loss is Poisson's. Notes for the user (task inferred, a
+// network of identities is linear) go to `notes`. Every range and every "only with" of
+// trainyard.v1.TrainingSpec is checked, the data part by ResolveDataConfig, optimizer and schedule
+// by optimizer_checks.h; what counts rows, parameters, steps or events only when every field by
+// itself is in order. Whether this machine has the precision is checked too: server and workers
+// share it. step_event_interval, when 0, is chosen from the FLOPs of a step and a nominal speed,
+// for at most about 10 events a second: a pure function of the config and the schema, so that a
+// repeated run records the same events.
 TrainConfig ResolveTrainConfig(const TrainConfig& config, const Schema& schema,
                                std::vector<FieldViolation>* violations,
                                std::vector<std::string>* notes);
@@ -95,9 +96,9 @@ MlpConfig MlpConfigOf(const TrainConfig& config, int64_t features, int64_t outpu
 // is in the table but in no training row counts too.
 int64_t OutputCountOf(const TrainConfig& config, const Schema& schema);
 
-// Loss with the class weights of the dataset's classes: what training and its evaluations use.
-// Balanced ones count training rows; a class without any counts 1. REQUIRES: `config` is resolved
-// and `dataset` was built from it.
+// Loss with the class weights of the dataset's classes and the scaling of its target: what training
+// and its evaluations use. Balanced ones count training rows; a class without any counts 1.
+// REQUIRES: `config` is resolved and `dataset` was built from it.
 LossConfig LossConfigOf(const TrainConfig& config, const Dataset& dataset);
 
 // The metric that early stopping, and the choice between seeds, go by.
@@ -107,17 +108,24 @@ std::string MonitoredMetric(const TrainConfig& config);
 // REQUIRES: as LossConfigOf.
 MeterConfig MeterConfigOf(const TrainConfig& config, const Dataset& dataset);
 
-// Number of training rows a resolved config has of `rows` table rows.
+// Runs of a resolved config, one after another: its seeds, or its folds.
+int64_t RunCountOf(const TrainConfig& config);
+
+// Number of training rows a resolved config has, in the run that has fewest. Exact, but for a split
+// by groups, where it is what holds on average. The second form is for callers who know no columns;
+// it takes all rows of a split by a part column for training rows.
+int64_t TrainRowCount(const TrainConfig& config, const Schema& schema);
 int64_t TrainRowCount(const TrainConfig& config, int64_t rows);
 
 // Optimizer steps of one epoch; the last one may be of fewer batches, and its last batch shorter.
 int64_t StepsPerEpoch(const TrainConfig& config, int64_t train_rows);
 
-// What a run of one seed does if nothing stops it early but max_steps.
+// What one run does if nothing stops it early but max_steps.
 RunLength RunLengthOf(const TrainConfig& config, int64_t train_rows);
 
-// Optimizer steps of all seeds together on `rows` table rows, if nothing stops it early but
-// max_steps.
+// Optimizer steps of all runs together, if nothing stops them early but max_steps. As exact as
+// TrainRowCount.
+int64_t StepsTotal(const TrainConfig& config, const Schema& schema);
 int64_t StepsTotal(const TrainConfig& config, int64_t rows);
 
 }  // namespace trainyard

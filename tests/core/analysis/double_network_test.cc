@@ -92,5 +92,21 @@ TEST(DoubleLossTest, ByHand) {
                    (3 + 4) / 4.0);
 }
 
+// Of logits that are exact in float both must say the same; 3·(2 - 0.5) = 4.5 is beyond delta.
+TEST(DoubleLossTest, OfAScaledTargetIsThatOfTheEngine) {
+  const float logits[] = {0.5F, -1, 2};
+  const float targets[] = {2, -0.75F, 2.5F};
+  for (const LossKind kind : {LossKind::kMeanSquaredError, LossKind::kMeanAbsoluteError,
+                              LossKind::kHuber, LossKind::kQuantile}) {
+    const LossConfig loss{
+        .kind = kind, .delta = 3, .quantile = 0.75, .target_offset = 100, .target_scale = 3};
+    const double engine = LossSum(loss, logits, {.values = targets}, 3, 1) / 3;
+    EXPECT_DOUBLE_EQ(DoubleLoss(loss, {0.5, -1, 2}, {.values = targets}, 3, 1), engine)
+        << static_cast<int>(kind);
+  }
+  const LossConfig huber{.kind = LossKind::kHuber, .delta = 3, .target_scale = 3};
+  EXPECT_DOUBLE_EQ(DoubleLoss(huber, {0.5}, {.values = targets}, 1, 1), 3 * (4.5 - 1.5));
+}
+
 }  // namespace
 }  // namespace trainyard

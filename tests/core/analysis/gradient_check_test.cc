@@ -76,6 +76,25 @@ TEST(GradientCheckTest, EveryLossOfATask) {
   }
 }
 
+// The loss in millions, its gradient that of the scaled target: compared in one unit.
+TEST(GradientCheckTest, EveryLossOfAScaledTarget) {
+  for (const LossKind loss : {LossKind::kMeanSquaredError, LossKind::kMeanAbsoluteError,
+                              LossKind::kHuber, LossKind::kQuantile}) {
+    SCOPED_TRACE(static_cast<int>(loss));
+    AnalysisCase c;
+    SetUpNetwork({.units = 5, .activation = Activation::kTanh}, Task::kRegression, &c);
+    c.config.loss.kind = loss;
+    c.config.loss.delta = 900;
+    c.dataset.target_offset = 5e6;
+    c.dataset.target_scale = 1e3;
+    ASSERT_OK_AND_ASSIGN(const GradientCheckResult result, CheckGradients(c.input(), {}));
+    EXPECT_TRUE(result.passed);
+    EXPECT_LT(result.tensors[0].error_max, 1e-3);
+    EXPECT_GT(std::fabs(result.tensors[0].worst_numeric), 0);
+    EXPECT_LT(std::fabs(result.tensors[0].worst_numeric), 100);
+  }
+}
+
 // At an optimum every gradient is next to 0 and the curvature is not: no kink, and nothing wrong.
 TEST(GradientCheckTest, AnOptimumIsCheckedToo) {
   AnalysisCase c;

@@ -297,6 +297,46 @@ TEST(LossTest, LinearLossesByHandAndAtTheirKinks) {
   EXPECT_EQ(gradient_at({.kind = LossKind::kHinge}, 0.9f), -1);
 }
 
+// Logits, targets and scale are exact in binary, so that y and the value are too.
+TEST(LossTest, AScaledTargetsLossIsThatOfY) {
+  const std::vector<float> z = {0.5f, -2, 3, 0.25f, 1};
+  const std::vector<float> y_scaled = {0.25f, 1, -4, 0.25f, 7};
+  const std::vector<float> weights = {1, 2, 0.5f, 3, 0};
+  const double scale = 4;
+  const double offset = 96;
+  std::vector<float> values, y;
+  for (const float logit : z) values.push_back(static_cast<float>(logit * scale + offset));
+  for (const float target : y_scaled) y.push_back(static_cast<float>(target * scale + offset));
+  for (const LossKind kind : {LossKind::kMeanSquaredError, LossKind::kMeanAbsoluteError,
+                              LossKind::kHuber, LossKind::kQuantile}) {
+    SCOPED_TRACE(static_cast<int>(kind));
+    const LossConfig plain{.kind = kind, .delta = 2, .quantile = 0.25};
+    LossConfig scaled = plain;
+    scaled.target_offset = offset;
+    scaled.target_scale = scale;
+    std::vector<float> of_plain(z.size()), of_scaled(z.size());
+    const auto of_y =
+        MeanLoss(plain, values.data(), {.values = y.data(), .weights = weights.data()}, 5, 1,
+                 of_plain.data());
+    const LossTargets targets{.values = y_scaled.data(), .weights = weights.data()};
+    EXPECT_DOUBLE_EQ(MeanLoss(scaled, z.data(), targets, 5, 1, of_scaled.data()), of_y);
+    EXPECT_DOUBLE_EQ(LossSum(scaled, z.data(), targets, 5, 1), of_y * 6.5);
+    // d/dz L(z·scale + offset), in units of the scaled loss.
+    for (size_t i = 0; i < z.size(); ++i) {
+      EXPECT_FLOAT_EQ(of_scaled[i], of_plain[i] * static_cast<float>(scale / LossUnit(scaled)));
+    }
+  }
+}
+
+TEST(LossTest, UnitsOfAScaledTarget) {
+  const auto unit = [](LossKind kind) { return LossUnit({.kind = kind, .target_scale = 3}); };
+  EXPECT_EQ(unit(LossKind::kMeanSquaredError), 9);
+  EXPECT_EQ(unit(LossKind::kHuber), 9);
+  EXPECT_EQ(unit(LossKind::kMeanAbsoluteError), 3);
+  EXPECT_EQ(unit(LossKind::kQuantile), 3);
+  EXPECT_EQ(unit(LossKind::kSoftmaxCrossEntropy), 1);
+}
+
 TEST(LossTest, EachLossFitsItsTasks) {
   EXPECT_TRUE(LossFits(LossKind::kHinge, Task::kBinary));
   EXPECT_TRUE(LossFits(LossKind::kHinge, Task::kMulticlass));
@@ -345,8 +385,14 @@ TEST(ProbabilitiesTest, LabelsAreEachByThemselves) {
 }
 
 TEST(ValueOfTest, IsTheRateForPoisson) {
-  EXPECT_NEAR(ValueOf(LossKind::kPoisson, 2), std::exp(2.0), 1e-12);
-  EXPECT_EQ(ValueOf(LossKind::kHuber, 2), 2);
+  EXPECT_NEAR(ValueOf({.kind = LossKind::kPoisson}, 2), std::exp(2.0), 1e-12);
+  EXPECT_EQ(ValueOf({.kind = LossKind::kHuber}, 2), 2);
+}
+
+TEST(ValueOfTest, IsInTheUnitOfY) {
+  const LossConfig loss{
+      .kind = LossKind::kMeanSquaredError, .target_offset = 1e9, .target_scale = 0.25};
+  EXPECT_EQ(ValueOf(loss, -3), 1e9 - 0.75);
 }
 
 TEST(PredictedClassTest, IsTheMostProbableAndTheFirstOfEquals) {

@@ -159,6 +159,52 @@ TEST(EvalMeterTest, MetricsAreThoseOfScikitLearn) {
   }
 }
 
+// What scikit-learn says of y and its prediction, from what a network says of a scaled target.
+TEST(EvalMeterTest, MetricsOfAScaledTargetAreThoseOfY) {
+  MeterConfig config = ConfigOf(Task::kRegression);
+  config.all = true;
+  config.loss.target_offset = 0.7;
+  config.loss.target_scale = 2.3;
+  const auto scaled = [](std::vector<float> numbers) {
+    for (float& y : numbers) y = static_cast<float>((y - 0.7) / 2.3);
+    return numbers;
+  };
+  size_t checked = 0;
+  for (const GoldenBlock& golden : ReadGoldenBlocks("metrics.txt")) {
+    if (static_cast<Task>(golden.Number("task")) != Task::kRegression) continue;
+    const std::vector<float> z = scaled(golden.Numbers<float>("z"));
+    const std::vector<float> y = scaled(golden.Numbers<float>("y"));
+    const std::vector<float> weights = golden.Numbers<float>("weights");
+    EvalMeter meter(config);
+    meter.Add(z.data(), {.values = y.data(), .weights = weights.empty() ? nullptr : weights.data()},
+              static_cast<int64_t>(z.size()));
+    const EvalResult result = meter.Result();
+    const std::vector<std::string> names = golden.Words("metric_names");
+    const std::vector<double> expected = golden.Numbers("metric_values");
+    for (size_t i = 0; i < names.size(); ++i, ++checked) {
+      EXPECT_NEAR(Metric(result, names[i]), expected[i], 1e-6 * (1 + std::fabs(expected[i])))
+          << names[i];
+    }
+    const double rmse = Metric(result, "rmse");
+    EXPECT_NEAR(Metric(result, "loss"), rmse * rmse, 1e-6);
+  }
+  EXPECT_EQ(checked, 8u);
+}
+
+// Scaled there and back, 0 is a rounding error: nothing to divide by.
+TEST(EvalMeterTest, ATargetOfZeroIsNoRowOfMapeHoweverScaled) {
+  MeterConfig config = ConfigOf(Task::kRegression);
+  config.all = true;
+  config.loss.target_offset = 1.1;
+  config.loss.target_scale = 0.3;
+  const auto scaled = [](double y) { return static_cast<float>((y - 1.1) / 0.3); };
+  const float targets[] = {scaled(0), scaled(2)};
+  const float values[] = {scaled(5), scaled(3)};
+  EvalMeter meter(config);
+  meter.Add(values, {.values = targets}, 2);
+  EXPECT_NEAR(Metric(meter.Result(), "mape"), 0.5, 1e-6);
+}
+
 TEST(EvalMeterTest, OnlyWhatIsAskedForBeyondTheUsual) {
   const float logits[] = {2, -1};
   const float targets[] = {1, 0};

@@ -1,10 +1,15 @@
 #include "core/train/seed_runs.h"
 
 #include <algorithm>
+#include <functional>
+#include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "core/base/rng.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/data_builders.h"
 #include "tests/support/recording_observer.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/synthetic_data.h"
@@ -121,8 +126,123 @@ TEST(SeedRunsTest, ARunThatDivergesFailsTheWholeAndIsNamed) {
   config.optimizer = WithDefaults({.kind = OptimizerKind::kSgd, .learning_rate = 1e30});
   RecordingObserver observer;
   const auto result = TrainSeeds(config, Data(), nullptr, observer, StopFlag());
-  EXPECT_THAT(result, StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("seed 7")));
+  EXPECT_THAT(result, StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("seed 7: ")));
   EXPECT_THAT(result, HasReason(ErrorReason::kNonFiniteLoss));
+}
+
+// 60 rows: y is 1 where x, which is noisy, is above a half.
+Table FoldTable() {
+  Rng rng(3, RngStream::kAnalysis);
+  std::string csv = "x,z,y\n";
+  for (int i = 0; i < 60; ++i) {
+    const double x = rng.Uniform();
+    absl::StrAppend(&csv, x, ",", rng.Normal(), ",", x + 0.1 * rng.Normal() > 0.5 ? "yes" : "no",
+                    "\n");
+  }
+  return TableOf(csv);
+}
+
+TrainConfig Folds(int64_t count) {
+  TrainConfig config = Seeds(1);
+  config.data.target_column = "y";
+  config.data.feature_columns = {"x", "z"};
+  config.data.split = {.test_fraction = 0.2, .fold_count = count};
+  return config;
+}
+
+// Counts what it is asked for.
+struct CountingBuilder {
+  absl::StatusOr<Dataset> operator()(int64_t fold) {
+    asked.push_back(fold);
+    return BuildDataset(table, config.data, config.seed, {.fold = fold});
+  }
+  Table table = FoldTable();
+  TrainConfig config;
+  std::vector<int64_t> asked;
+};
+
+TEST(FoldRunsTest, EachIsTheRunOfItsFoldAndTheBestIsKept) {
+  CountingBuilder build{.config = Folds(3)};
+  RecordingObserver observer;
+  ASSERT_OK_AND_ASSIGN(FoldsResult all,
+                       TrainFolds(build.config, std::ref(build), nullptr, observer, StopFlag()));
+  ASSERT_EQ(all.runs.seeds.size(), 3u);
+  int64_t best = 0;
+  for (int64_t fold = 0; fold < 3; ++fold) {
+    ASSERT_OK_AND_ASSIGN(const Dataset dataset, CountingBuilder(build)(fold));
+    RecordingObserver ignored;
+    ASSERT_OK_AND_ASSIGN(const SeedsResult alone,
+                         TrainSeeds(build.config, dataset, nullptr, ignored, StopFlag()));
+    const SeedSummary& run = all.runs.seeds[fold];
+    EXPECT_EQ(run.fold, fold);
+    EXPECT_EQ(run.seed, build.config.seed);
+    EXPECT_EQ(run.validation.rows, 16);
+    EXPECT_EQ(run.validation.metrics, alone.best.validation.metrics);
+    EXPECT_EQ(run.test.metrics, alone.best.test.metrics);
+    if (run.validation.Find("loss") < all.runs.seeds[best].validation.Find("loss")) best = fold;
+  }
+  EXPECT_EQ(all.runs.best_run, best);
+  EXPECT_EQ(all.runs.best.validation.metrics, all.runs.seeds[best].validation.metrics);
+  ASSERT_OK_AND_ASSIGN(const Dataset dataset, CountingBuilder(build)(best));
+  EXPECT_EQ(all.dataset.preprocessor.offsets(), dataset.preprocessor.offsets());
+  std::vector<int64_t> expected = {0, 1, 2};
+  if (best != 2) expected.push_back(best);
+  EXPECT_EQ(build.asked, expected);
+}
+
+TEST(FoldRunsTest, RecordsCountOnOverTheRuns) {
+  CountingBuilder build{.config = Folds(4)};
+  RecordingObserver observer;
+  ASSERT_THAT(TrainFolds(build.config, std::ref(build), nullptr, observer, StopFlag()), IsOk());
+  ASSERT_EQ(observer.epochs.size(), 12u);
+  EXPECT_EQ(observer.epochs[11].epoch, 11);
+  EXPECT_EQ(observer.epochs[11].run, 3);
+  EXPECT_EQ(observer.steps.back().step + 1, StepsTotal(build.config, 60));
+}
+
+TEST(FoldRunsTest, TheRuntimeLimitEndsAllRuns) {
+  CountingBuilder build{.config = Folds(4)};
+  StopFlag stop;
+  StopAt observer(8, StopCause::kRuntimeLimit, &stop);
+  ASSERT_OK_AND_ASSIGN(const FoldsResult all,
+                       TrainFolds(build.config, std::ref(build), nullptr, observer, stop));
+  EXPECT_EQ(all.runs.seeds.size(), 2u);
+  EXPECT_EQ(all.runs.best.stop_reason, StopReason::kRuntimeLimit);
+}
+
+TEST(FoldRunsTest, AFaultIsToldWithItsFold) {
+  RecordingObserver observer;
+  const auto build = [](int64_t fold) -> absl::StatusOr<Dataset> {
+    if (fold == 0) return Data();
+    return absl::InvalidArgumentError("no rows");
+  };
+  EXPECT_THAT(TrainFolds(Folds(3), build, nullptr, observer, StopFlag()),
+              StatusIs(absl::StatusCode::kInvalidArgument, "fold 1: no rows"));
+}
+
+// Against numpy.mean and numpy.std(ddof=1).
+TEST(SpreadTest, IsMeanAndDeviationOfEachMetric) {
+  std::vector<SeedSummary> runs(3);
+  const double losses[] = {0.5, 0.25, 0.875};
+  for (size_t i = 0; i < 3; ++i) {
+    runs[i].validation.metrics = {{"loss", losses[i]}};
+    runs[i].test.metrics = {{"loss", 1e9 + static_cast<double>(i)}};
+  }
+  runs[1].test.metrics.emplace_back("roc_auc", 0.75);
+  const std::vector<MetricSpread> spreads = SpreadOf(runs);
+  ASSERT_EQ(spreads.size(), 3u);
+  EXPECT_EQ(spreads[0].name, "validation_loss");
+  EXPECT_DOUBLE_EQ(spreads[0].mean, 0.5416666666666666);
+  EXPECT_DOUBLE_EQ(spreads[0].standard_deviation, 0.3145764348029479);
+  EXPECT_EQ(spreads[0].count, 3);
+  EXPECT_EQ(spreads[1].name, "test_loss");
+  EXPECT_DOUBLE_EQ(spreads[1].mean, 1000000001.0);
+  EXPECT_DOUBLE_EQ(spreads[1].standard_deviation, 1.0);
+  EXPECT_EQ(spreads[2].name, "test_roc_auc");
+  EXPECT_EQ(spreads[2].mean, 0.75);
+  EXPECT_EQ(spreads[2].standard_deviation, 0);
+  EXPECT_EQ(spreads[2].count, 1);
+  EXPECT_TRUE(SpreadOf({runs[0]}).empty());
 }
 
 }  // namespace

@@ -414,6 +414,32 @@ TEST(TrainConfigTest, FaultsOfTheLoss) {
   EXPECT_THAT(FieldsOf(Resolve(with("price", {.kind = LossKind::kPoisson}))), IsEmpty());
 }
 
+TEST(TrainConfigTest, ANumberIsStandardisedUnlessItIsACount) {
+  const auto scaling = [](const char* target, LossKind loss) {
+    TrainConfig config = For(target);
+    config.loss.kind = loss;
+    return Resolve(config).config.data.target_scaling;
+  };
+  EXPECT_EQ(scaling("price", LossKind::kUnspecified), TargetScaling::kStandardize);
+  EXPECT_EQ(scaling("price", LossKind::kHuber), TargetScaling::kStandardize);
+  EXPECT_EQ(scaling("price", LossKind::kPoisson), TargetScaling::kNone);
+  EXPECT_EQ(scaling("label", LossKind::kUnspecified), TargetScaling::kUnspecified);
+  const auto with = [](const char* target, TargetScaling given, LossKind loss) {
+    return Changed(For(target), [&](TrainConfig& c) {
+      c.data.target_scaling = given;
+      c.loss.kind = loss;
+    });
+  };
+  const TargetScaling standardize = TargetScaling::kStandardize;
+  ExpectFaults({
+      {"target_scaling", "POISSON", with("price", standardize, LossKind::kPoisson)},
+      {"target_scaling", "BINARY", with("label", standardize, LossKind::kUnspecified)},
+  });
+  const Resolved none = Resolve(with("price", TargetScaling::kNone, LossKind::kUnspecified));
+  EXPECT_THAT(FieldsOf(none), IsEmpty());
+  EXPECT_EQ(none.config.data.target_scaling, TargetScaling::kNone);
+}
+
 TEST(TrainConfigTest, FaultsOfWhatIsMeasured) {
   const auto changed = [](auto change) { return Changed(For("label"), change); };
   ExpectFaults({
@@ -512,6 +538,52 @@ TEST(TrainConfigTest, StepsWithAccumulationSeedsAndALimit) {
   config.max_steps = 13;
   EXPECT_EQ(StepsTotal(config, 1000), 13 * 3);
   EXPECT_EQ(RunLengthOf(config, 700).epochs, 3);
+}
+
+TEST(TrainConfigTest, RowsAndStepsOfFolds) {
+  TrainConfig config = For("label");
+  config.data.split = {.test_fraction = 0.1, .fold_count = 7};  // 900 rows: 129 or 128 validate
+  config.epochs = 2;
+  config.batch_size = 257;  // 771 or 772 train: 3 or 4 batches
+  const Resolved resolved = Resolve(config);
+  EXPECT_THAT(FieldsOf(resolved), IsEmpty());
+  EXPECT_EQ(RunCountOf(resolved.config), 7);
+  EXPECT_EQ(TrainRowCount(resolved.config, 1000), 771);
+  EXPECT_EQ(StepsTotal(resolved.config, 1000), 2 * (4 * 3 + 3 * 4));
+  config.early_stopping.enabled = true;
+  EXPECT_THAT(FieldsOf(Resolve(config)), IsEmpty());  // every fold validates
+  config.seed_count = 2;
+  EXPECT_THAT(FieldsOf(Resolve(config)), ElementsAre("seed_count"));
+}
+
+TEST(TrainConfigTest, ABatchOfOneRowInAnyFoldIsAFault) {
+  TrainConfig config = WithLayer({.units = 2, .normalization = Normalization::kBatch});
+  config.data.split = {.test_fraction = 0.1, .fold_count = 7};
+  config.batch_size = 257;
+  const Resolved resolved = Resolve(config);
+  ASSERT_THAT(FieldsOf(resolved), ElementsAre("batch_size"));
+  EXPECT_THAT(resolved.violations[0].description, HasSubstr("1 of the 772 training rows"));
+  config.data.split = {.group_column = "price"};  // nobody knows before the groups are dealt
+  EXPECT_THAT(FieldsOf(Resolve(config)), IsEmpty());
+}
+
+TEST(TrainConfigTest, RowsOfAPartColumnAreCounted) {
+  Schema schema = MakeSchema();
+  schema.columns.push_back({.name = "part",
+                            .type = ColumnType::kText,
+                            .distinct_count = 2,
+                            .values = {"train", "test"},
+                            .value_counts = {600, 400}});
+  TrainConfig config = For("label");
+  config.data.split.part_column = "part";
+  const Resolved resolved = Resolve(config, schema);
+  EXPECT_THAT(FieldsOf(resolved), IsEmpty());
+  EXPECT_EQ(TrainRowCount(resolved.config, schema), 600);
+  EXPECT_EQ(StepsTotal(resolved.config, schema), 20 * 19);
+  config.seed_count = 2;
+  const Resolved choosing = Resolve(config, schema);
+  ASSERT_THAT(FieldsOf(choosing), ElementsAre("seed_count"));
+  EXPECT_THAT(choosing.violations[0].description, HasSubstr("no row for \"validation\""));
 }
 
 TEST(TrainConfigTest, EvaluationsAreEventsToo) {
