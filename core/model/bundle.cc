@@ -11,12 +11,13 @@
 #include "core/base/error_info.h"
 #include "core/base/limits.h"
 #include "core/base/status_macros.h"
+#include "core/data/preprocessor_codec.h"
 
 namespace trainyard {
 namespace {
 
 constexpr absl::string_view kMagic = "TYBUNDL1";
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
 constexpr uint32_t kSectionCount = 4;
 constexpr uint32_t kProvenanceCountMax = 1'000;
 constexpr size_t kProvenanceKeyBytesMax = 256;
@@ -40,20 +41,6 @@ absl::Status OverLimit(absl::string_view what, int64_t limit) {
       {.reason = ErrorReason::kTooLarge, .hint = "it was written by a build with other limits"});
 }
 
-void WriteStrings(const std::vector<std::string>& strings, ByteWriter* w) {
-  w->U32(static_cast<uint32_t>(strings.size()));
-  for (const std::string& s : strings) w->String(s);
-}
-
-bool ReadStrings(ByteReader* r, size_t size_max, std::vector<std::string>* strings) {
-  uint32_t count = 0;
-  // A string takes at least its length: no more memory than the bytes can be worth.
-  if (!r->U32(&count) || count > r->remaining() / sizeof(uint32_t)) return false;
-  strings->resize(count);
-  return std::all_of(strings->begin(), strings->end(),
-                     [&](std::string& s) { return r->String(&s, size_max); });
-}
-
 template <typename Number>
 bool ReadNumbers(ByteReader* r, uint64_t count, std::vector<Number>* numbers) {
   if (count > r->remaining() / sizeof(Number)) return false;
@@ -70,16 +57,20 @@ void WriteLoss(const LossConfig& loss, ByteWriter* w) {
   w->F64(loss.label_smoothing);
   w->F64(loss.delta);
   w->F64(loss.quantile);
+  w->F64(loss.target_offset);
+  w->F64(loss.target_scale);
   w->U32(static_cast<uint32_t>(loss.class_weights.size()));
   WriteFloats(loss.class_weights, w);
 }
 
-bool ReadLoss(ByteReader* r, LossConfig* loss) {
+bool ReadLoss(uint32_t version, ByteReader* r, LossConfig* loss) {
   uint8_t kind = 0;
   uint32_t weight_count = 0;
   if (!r->U8(&kind) || !r->F64(&loss->label_smoothing) || !r->F64(&loss->delta) ||
-      !r->F64(&loss->quantile) || !r->U32(&weight_count))
+      !r->F64(&loss->quantile))
     return false;
+  if (version >= 3 && (!r->F64(&loss->target_offset) || !r->F64(&loss->target_scale))) return false;
+  if (!r->U32(&weight_count)) return false;
   loss->kind = static_cast<LossKind>(kind);
   return ReadNumbers(r, weight_count, &loss->class_weights);
 }
@@ -104,7 +95,7 @@ bool DecodeSchema(uint32_t version, ByteReader* r, Bundle* bundle) {
       !ReadStrings(r, limits::kFieldBytesMax, &bundle->classes))
     return false;
   if (version >= 2) {
-    return ReadLoss(r, &bundle->loss) &&
+    return ReadLoss(version, r, &bundle->loss) &&
            r->String(&bundle->weight_column, limits::kColumnNameBytesMax);
   }
   bundle->loss.kind = LossOf(bundle->task);
@@ -113,13 +104,12 @@ bool DecodeSchema(uint32_t version, ByteReader* r, Bundle* bundle) {
 
 std::string EncodePreprocessor(const Preprocessor& preprocessor) {
   ByteWriter w;
-  w.U32(static_cast<uint32_t>(preprocessor.feature_count()));
-  for (const double offset : preprocessor.offsets()) w.F64(offset);
-  for (const double scale : preprocessor.scales()) w.F64(scale);
+  WritePreprocessor(preprocessor, &w);
   return std::move(w).Take();
 }
 
-bool DecodePreprocessor(ByteReader* r, Bundle* bundle) {
+bool DecodePreprocessor(uint32_t version, ByteReader* r, Bundle* bundle) {
+  if (version >= 3) return ReadPreprocessor(r, &bundle->preprocessor);
   uint32_t count = 0;
   std::vector<double> offsets;
   std::vector<double> scales;
@@ -245,7 +235,7 @@ absl::Status DecodeSection(uint32_t version, uint32_t id, absl::string_view payl
       ok = DecodeSchema(version, &r, bundle);
       break;
     case kPreprocessor:
-      ok = DecodePreprocessor(&r, bundle);
+      ok = DecodePreprocessor(version, &r, bundle);
       break;
     case kWeights:
       ok = DecodeWeights(version, &r, bundle);
@@ -295,6 +285,11 @@ absl::Status CheckLoss(const Bundle& bundle) {
                         (smoothed || loss.label_smoothing == 0) && loss.delta > 0 &&
                         std::isfinite(loss.delta) && loss.quantile > 0 && loss.quantile < 1;
   if (!in_range) return Damaged("an option of the loss is out of range");
+  const bool scaled = loss.target_offset != 0 || loss.target_scale != 1;
+  const bool scalable = bundle.task == Task::kRegression && loss.kind != LossKind::kPoisson;
+  const bool scale_valid = std::isfinite(loss.target_offset) && loss.target_scale > 0 &&
+                           std::isfinite(loss.target_scale);
+  if (!scale_valid || (scaled && !scalable)) return Damaged("the target's scale is impossible");
   const bool weights_fit =
       loss.class_weights.empty() ||
       (IsClassification(loss.kind) && loss.class_weights.size() == bundle.classes.size());
@@ -313,11 +308,9 @@ absl::Status CheckSchema(const Bundle& bundle) {
   }
   const bool features_fit =
       !bundle.feature_columns.empty() && AllDifferent(bundle.feature_columns) &&
-      bundle.preprocessor.feature_count() == static_cast<int64_t>(bundle.feature_columns.size());
+      bundle.preprocessor.column_count() == static_cast<int64_t>(bundle.feature_columns.size());
   if (!features_fit) return Damaged("features and preprocessing do not fit each other");
-  if (!AllFinite(bundle.preprocessor.offsets()) || !AllFinite(bundle.preprocessor.scales())) {
-    return Damaged("preprocessing is not finite");
-  }
+  if (!IsValidPreprocessor(bundle.preprocessor)) return Damaged("preprocessing is impossible");
   if (!ClassesFit(bundle)) return Damaged("task and classes do not fit each other");
   return CheckLoss(bundle);
 }

@@ -1,13 +1,14 @@
 // Bundle is a trained model as one file: schema, preprocessing, weights and provenance. It predicts
 // the same on any machine that reads it, up to the rounding of its ISA.
 //
-//   file     := magic:"TYBUNDL1" version:u32(=2) section_count:u32 section*
+//   file     := magic:"TYBUNDL1" version:u32(=3) section_count:u32 section*
 //   section  := id:u32 size_bytes:u64 crc32c:u32 payload
 //   ids      := 1 schema, 2 preprocessor, 3 weights, 4 provenance; each once, ascending
 //   schema       := task:u8 target:string feature_count:u32 string* class_count:u32 string* loss
 //                   weight_column:string
-//   loss         := kind:u8 label_smoothing:f64 delta:f64 quantile:f64 weight_count:u32 weight:f32*
-//   preprocessor := feature_count:u32 offset:f64* scale:f64*
+//   loss         := kind:u8 label_smoothing:f64 delta:f64 quantile:f64 target_offset:f64
+//                   target_scale:f64 weight_count:u32 weight:f32*
+//   preprocessor := see preprocessor_codec.h
 //   weights      := layer_count:u32 layer*
 //   layer        := in:u32 out:u32 activation:u8 alpha:f32 normalization:u8 flags:u8
 //   weights:f32[in*out]
@@ -15,7 +16,9 @@
 //                   gains:f32[out] shifts:f32[out] if normalised;
 //                   running_means:f32[out] running_variances:f32[out] if by batch
 //   provenance   := count:u32 (key:string value:string)*, sorted by key
-//   Version 1, which is still read, has no weight_column, no loss (it is the task's) and
+//   Version 2, which is still read, has neither target_offset nor target_scale, and
+//   preprocessor := feature_count:u32 offset:f64* scale:f64*
+//   Version 1, which is still read, is as 2 but has no weight_column, no loss (the task's), and
 //   layer        := in:u32 out:u32 activation:u8 weights:f32[in*out] biases:f32[out]
 //   All numbers little-endian. Do not change existing ids. The same bundle gives the same bytes.
 //

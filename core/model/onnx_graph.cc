@@ -8,7 +8,13 @@ namespace trainyard {
 namespace {
 
 // AttributeProto.AttributeType.
-enum AttributeType : int64_t { kFloatAttribute = 1, kIntAttribute = 2, kIntsAttribute = 7 };
+enum AttributeType : int64_t {
+  kFloatAttribute = 1,
+  kIntAttribute = 2,
+  kFloatsAttribute = 6,
+  kIntsAttribute = 7,
+  kStringsAttribute = 8
+};
 
 template <typename Number>
 absl::string_view RawBytes(const std::vector<Number>& numbers) {
@@ -40,19 +46,36 @@ ProtoWriter ValueInfo(absl::string_view name, OnnxType type,
   return value;
 }
 
+// The fields of AttributeProto for each type of value.
+struct AttributeWriter {
+  void operator()(int64_t integer) const {
+    message->Int(3, integer);
+    message->Int(20, kIntAttribute);
+  }
+  void operator()(float number) const {
+    message->Float(2, number);
+    message->Int(20, kFloatAttribute);
+  }
+  void operator()(const std::vector<int64_t>& integers) const {
+    for (const int64_t integer : integers) message->Int(8, integer);
+    message->Int(20, kIntsAttribute);
+  }
+  void operator()(const std::vector<float>& numbers) const {
+    for (const float number : numbers) message->Float(7, number);
+    message->Int(20, kFloatsAttribute);
+  }
+  void operator()(const std::vector<std::string>& texts) const {
+    for (const std::string& text : texts) message->Text(9, text);
+    message->Int(20, kStringsAttribute);
+  }
+
+  ProtoWriter* message;
+};
+
 ProtoWriter AttributeProto(const OnnxAttribute& attribute) {
   ProtoWriter message;
   message.Text(1, attribute.name);
-  if (const float* const number = std::get_if<float>(&attribute.value)) {
-    message.Float(2, *number);
-    message.Int(20, kFloatAttribute);
-  } else if (const int64_t* const integer = std::get_if<int64_t>(&attribute.value)) {
-    message.Int(3, *integer);
-    message.Int(20, kIntAttribute);
-  } else {
-    for (const int64_t item : std::get<std::vector<int64_t>>(attribute.value)) message.Int(8, item);
-    message.Int(20, kIntsAttribute);
-  }
+  std::visit(AttributeWriter{&message}, attribute.value);
   return message;
 }
 
@@ -69,51 +92,63 @@ void OnnxGraph::AddOutput(absl::string_view name, OnnxType type,
 }
 
 std::string OnnxGraph::AddNode(absl::string_view op, const std::vector<std::string>& inputs,
-                               const std::vector<OnnxAttribute>& attributes, std::string output) {
-  if (output.empty()) output = absl::StrCat(op, "_", name_count_++);
+                               const std::vector<OnnxAttribute>& attributes, std::string output,
+                               absl::string_view domain) {
+  if (output.empty()) output = absl::StrCat(prefix_, op, "_", name_count_++);
   ProtoWriter node;
   for (const std::string& input : inputs) node.Text(1, input);
   node.Text(2, output);
   node.Text(3, output);
   node.Text(4, op);
   for (const OnnxAttribute& attribute : attributes) node.Message(5, AttributeProto(attribute));
+  if (!domain.empty()) node.Text(7, domain);
   graph_.Message(1, node);
   return output;
 }
 
-std::string OnnxGraph::AddFloats(std::string name, const std::vector<int64_t>& dimensions,
+std::string OnnxGraph::AddCast(const std::string& x, OnnxType type, std::string output) {
+  return AddNode("Cast", {x}, {{"to", static_cast<int64_t>(type)}}, std::move(output));
+}
+
+std::string OnnxGraph::AddFloats(absl::string_view name, const std::vector<int64_t>& dimensions,
                                  const std::vector<float>& numbers) {
-  AddRaw(name, OnnxType::kFloat, dimensions, RawBytes(numbers));
-  return name;
+  return AddRaw(name, OnnxType::kFloat, dimensions, RawBytes(numbers));
 }
 
-std::string OnnxGraph::AddDoubles(std::string name, const std::vector<double>& numbers) {
-  AddRaw(name, OnnxType::kDouble, {static_cast<int64_t>(numbers.size())}, RawBytes(numbers));
-  return name;
+std::string OnnxGraph::AddDoubles(absl::string_view name, const std::vector<double>& numbers) {
+  return AddRaw(name, OnnxType::kDouble, {static_cast<int64_t>(numbers.size())}, RawBytes(numbers));
 }
 
-std::string OnnxGraph::AddStrings(std::string name, const std::vector<std::string>& strings) {
+std::string OnnxGraph::AddIntegers(absl::string_view name, const std::vector<int64_t>& integers) {
+  return AddRaw(name, OnnxType::kInt64, {static_cast<int64_t>(integers.size())},
+                RawBytes(integers));
+}
+
+std::string OnnxGraph::AddStrings(absl::string_view name, const std::vector<std::string>& strings) {
+  const std::string full_name = absl::StrCat(prefix_, name);
   ProtoWriter tensor;
   tensor.Int(1, static_cast<int64_t>(strings.size()));
   tensor.Int(2, static_cast<int64_t>(OnnxType::kString));
   for (const std::string& text : strings) tensor.Text(6, text);
-  tensor.Text(8, name);
+  tensor.Text(8, full_name);
   graph_.Message(5, tensor);
-  return name;
+  return full_name;
 }
 
 std::string OnnxGraph::AddScalar(float number) {
   return AddFloats(absl::StrCat("scalar_", name_count_++), {}, {number});
 }
 
-void OnnxGraph::AddRaw(absl::string_view name, OnnxType type,
-                       const std::vector<int64_t>& dimensions, absl::string_view raw_bytes) {
+std::string OnnxGraph::AddRaw(absl::string_view name, OnnxType type,
+                              const std::vector<int64_t>& dimensions, absl::string_view raw_bytes) {
+  const std::string full_name = absl::StrCat(prefix_, name);
   ProtoWriter tensor;
   for (const int64_t size : dimensions) tensor.Int(1, size);
   tensor.Int(2, static_cast<int64_t>(type));
-  tensor.Text(8, name);
+  tensor.Text(8, full_name);
   tensor.Text(9, raw_bytes);
   graph_.Message(5, tensor);
+  return full_name;
 }
 
 }  // namespace trainyard

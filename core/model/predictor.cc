@@ -12,6 +12,7 @@
 #include "core/base/error_info.h"
 #include "core/base/status_macros.h"
 #include "core/data/dataset.h"
+#include "core/data/feature_builder.h"
 #include "core/nn/loss.h"
 #include "core/nn/mlp.h"
 #include "core/tensor/kernels.h"
@@ -81,9 +82,12 @@ class BundlePredictor : public Predictor {
   }
 
  private:
+  int64_t column_count() const { return bundle_.preprocessor.column_count(); }
   int64_t feature_count() const { return bundle_.preprocessor.feature_count(); }
   int64_t output_count() const { return bundle_.weights.back().out; }
 
+  // The error of a raw row whose features are not all finite.
+  absl::Status RowFault(int64_t row, std::span<const double> raw) const;
   // Preprocesses `rows` rows of `values` into the first rows of `x`.
   absl::Status Scale(std::span<const double> values, int64_t first_row, int64_t rows,
                      Matrix* x) const;
@@ -104,38 +108,42 @@ absl::Status CellFault(int64_t row, int64_t column, absl::string_view name,
                                absl::StrCat("the value of \"", name, "\" ", what)}});
 }
 
+absl::Status BundlePredictor::RowFault(int64_t row, std::span<const double> raw) const {
+  int64_t column = 0;
+  while (bundle_.preprocessor.FaultOf(column, raw[column]).empty()) ++column;
+  return CellFault(row, column, bundle_.feature_columns[column],
+                   bundle_.preprocessor.FaultOf(column, raw[column]));
+}
+
 absl::Status BundlePredictor::Scale(std::span<const double> values, int64_t first_row, int64_t rows,
                                     Matrix* x) const {
-  const int64_t width = feature_count();
+  const int64_t width = column_count();
   for (int64_t r = 0; r < rows; ++r) {
     const std::span<const double> raw = values.subspan((first_row + r) * width, width);
-    const std::span<float> scaled = x->row(r);
-    bundle_.preprocessor.Apply(raw, scaled);
-    for (int64_t c = 0; c < width; ++c) {
-      const std::string& name = bundle_.feature_columns[c];
-      if (!std::isfinite(raw[c])) return CellFault(first_row + r, c, name, "is not finite");
-      if (!std::isfinite(scaled[c]))
-        return CellFault(first_row + r, c, name, "is beyond the range of float32");
-    }
+    const std::span<float> features = x->row(r);
+    bundle_.preprocessor.Apply(raw, features);
+    const bool finite =
+        std::all_of(features.begin(), features.end(), [](float f) { return std::isfinite(f); });
+    if (!finite) return RowFault(first_row + r, raw);
   }
   return absl::OkStatus();
 }
 
 template <typename Done>
 absl::Status BundlePredictor::Run(std::span<const double> values, const Done& done) const {
-  const int64_t width = feature_count();
+  const int64_t width = column_count();
   const auto size = static_cast<int64_t>(values.size());
   if (size % width != 0) {
     return MakeViolationsError(
         ErrorReason::kInvalidRequest,
         {{"rows", absl::StrCat(size, " values are no multiple of the model's ", width,
-                               " features; give one value per feature, in its order")}});
+                               " feature columns; give one per column, in the model's order")}});
   }
   const int64_t row_count = size / width;
   // On the calling thread alone: servers run many calls at once.
   SetKernelThreads(1);
   TY_ASSIGN_OR_RETURN(std::unique_ptr<Mlp> network, networks_.Take());
-  Matrix x(kBatchRows, width);  // [batch, features]
+  Matrix x(kBatchRows, feature_count());  // [batch, features]
   for (int64_t begin = 0; begin < row_count; begin += kBatchRows) {
     const int64_t rows = std::min(kBatchRows, row_count - begin);
     TY_RETURN_IF_ERROR(Scale(values, begin, rows, &x));
@@ -151,7 +159,7 @@ Prediction BundlePredictor::PredictionOf(const float* logits) const {
   Prediction prediction;
   prediction.probabilities.resize(classes);
   if (bundle_.task == Task::kRegression) {
-    prediction.value = ValueOf(bundle_.loss.kind, logits[0]);
+    prediction.value = ValueOf(bundle_.loss, logits[0]);
   } else if (bundle_.task == Task::kMultilabel) {
     LabelProbabilities(logits, classes, prediction.probabilities.data());
   } else {
@@ -165,7 +173,7 @@ absl::StatusOr<std::vector<Prediction>> BundlePredictor::Predict(
     std::span<const double> values) const {
   const int64_t outputs = output_count();
   std::vector<Prediction> predictions;
-  predictions.reserve(values.size() / feature_count());
+  predictions.reserve(values.size() / column_count());
   TY_RETURN_IF_ERROR(Run(values, [&](const Mlp& network, int64_t /*first_row*/, int64_t rows) {
     for (int64_t r = 0; r < rows; ++r) {
       predictions.push_back(PredictionOf(network.logits() + r * outputs));
@@ -179,27 +187,30 @@ absl::StatusOr<Matrix> BundlePredictor::HiddenOutputs(std::span<const double> va
   TY_CHECK(layer >= 1);
   TY_CHECK(layer < static_cast<int64_t>(bundle_.weights.size()));
   const int64_t units = bundle_.weights[layer - 1].out;
-  Matrix outputs(static_cast<int64_t>(values.size()) / feature_count(), units);
+  Matrix outputs(static_cast<int64_t>(values.size()) / column_count(), units);
   TY_RETURN_IF_ERROR(Run(values, [&](const Mlp& network, int64_t first_row, int64_t rows) {
     std::copy_n(network.hidden_outputs(layer - 1), rows * units, outputs.row(first_row).data());
   }));
   return outputs;
 }
 
+// What keeps the column from being the feature of `transform`; empty: nothing.
+std::string ColumnFault(const Column* column, const ColumnTransform& transform) {
+  if (column == nullptr) return "is missing, and the model has it as a feature";
+  if (transform.encoding != Encoding::kNumber) return "";
+  if (column->type == ColumnType::kText) return "is text, and the model has it as a number";
+  if (column->stats.missing_count == 0 || !std::isnan(transform.fill)) return "";
+  return absl::StrCat("has ", column->stats.missing_count,
+                      " missing cells, and the model takes none; fill them or remove the rows");
+}
+
 absl::StatusOr<std::vector<const Column*>> FindFeatures(const Table& table, const Bundle& bundle,
                                                         std::vector<FieldViolation>* violations) {
   std::vector<const Column*> columns;
-  for (const std::string& name : bundle.feature_columns) {
+  for (size_t i = 0; i < bundle.feature_columns.size(); ++i) {
+    const std::string& name = bundle.feature_columns[i];
     const Column* column = table.FindColumn(name);
-    std::string fault;
-    if (column == nullptr) {
-      fault = "is missing, and the model has it as a feature";
-    } else if (column->type != ColumnType::kNumeric) {
-      fault = "is text, and the model has it as a numeric feature";
-    } else if (column->stats.missing_count > 0) {
-      fault = absl::StrCat("has ", column->stats.missing_count,
-                           " missing cells; fill them or remove the rows");
-    }
+    std::string fault = ColumnFault(column, bundle.preprocessor.transforms()[i]);
     if (!fault.empty())
       violations->push_back({absl::StrCat("column \"", name, "\""), std::move(fault)});
     columns.push_back(column);
@@ -227,7 +238,8 @@ std::vector<const Column*> FindTargets(const Table& table, const Bundle& bundle,
 absl::StatusOr<EncodedTargets> Encode(const std::vector<const Column*>& targets,
                                       const Bundle& bundle) {
   if (bundle.task == Task::kMultilabel) return EncodeLabels(targets);
-  return EncodeTargets(*targets[0], bundle.task, bundle.classes);
+  return EncodeTargets(*targets[0], bundle.task, bundle.classes,
+                       {bundle.loss.target_offset, bundle.loss.target_scale});
 }
 
 // How much each row counts; empty: all the same.
@@ -256,12 +268,13 @@ absl::StatusOr<EvalResult> BundlePredictor::Evaluate(const Table& table) const {
   TY_ASSIGN_OR_RETURN(std::unique_ptr<Mlp> network, networks_.Take());
   EvalMeter meter(
       {.loss = bundle_.loss, .task = bundle_.task, .outputs = output_count(), .all = true});
+  const FeatureBuilder builder(columns, bundle_.preprocessor);
   Matrix x(kBatchRows, feature_count());  // [batch, features]; rows past the last stay as they were
   std::vector<int64_t> rows(kBatchRows);
   for (int64_t begin = 0; begin < table.rows; begin += kBatchRows) {
     rows.resize(std::min(kBatchRows, table.rows - begin));
     std::iota(rows.begin(), rows.end(), begin);
-    TY_ASSIGN_OR_RETURN(const Matrix features, BuildFeatures(columns, rows, bundle_.preprocessor));
+    TY_ASSIGN_OR_RETURN(const Matrix features, builder.Build(rows));
     std::copy_n(features.data(), features.size(), x.data());
     TY_RETURN_IF_ERROR(network->Forward(x.data(), kBatchRows));
     meter.Add(network->logits(), targets.From(begin, values_per_row), features.rows());

@@ -42,9 +42,11 @@ class Predictor {
 
   virtual const Bundle& bundle() const = 0;
 
-  // `values` is [rows, features] row-major, raw units.
-  // Errors: INVALID_ARGUMENT/INVALID_REQUEST for a size that is no multiple of features or a
-  // non-finite value (row and column named).
+  // `values` is [rows, feature columns] row-major, raw: numbers in the table's units, NaN where
+  // missing; categories as Preprocessor::RawOf has them.
+  // Errors: INVALID_ARGUMENT/INVALID_REQUEST for a size that is no multiple of the columns, a value
+  // that is infinite or beyond float32 after scaling, a missing one or an unseen category that the
+  // model refuses (row and column named).
   virtual absl::StatusOr<std::vector<Prediction>> Predict(std::span<const double> values) const = 0;
 
   // Outputs of hidden layer `layer` (1 for the first): [rows, units]. `values` as in Predict.
@@ -54,33 +56,45 @@ class Predictor {
 
   // Loss and every metric of the task, as Trainer's last evaluation, on all rows of a table with
   // the bundle's feature and target columns. Errors: INVALID_ARGUMENT/INVALID_REQUEST: every
-  // missing or unsuitable column; a class the model does not know.
+  // missing or unsuitable column; a class the model does not know; a cell that it refuses.
   virtual absl::StatusOr<EvalResult> Evaluate(const Table& table) const = 0;
 };
 
-// Predicts a CSV stream as it comes: Append bytes, take finished output records. Used by
+// Predicts a CSV stream as it comes: append bytes, take finished output records. Used by
 // ModelService.PredictTable. Output: a header `prediction[,probability_{class}…]`, then one record
 // per row; RFC 4180 quoting. Multi-label: `prediction` is the labels above a half, joined by ';'.
 // With `hidden_layer`: `h0,h1,…` instead, the outputs of that hidden layer.
+// Feature columns are found by name, in any order, others are ignored; without a header the fields
+// are the feature columns in the model's order. Cells are read as in training: text as categories,
+// the missing markers of training as missing (those of the options, when they are not the default
+// ones).
 //
 //   TablePredictor t(predictor, csv);
-//   TY_ASSIGN_OR_RETURN(std::string out, t.Append(bytes));  …  TY_ASSIGN_OR_RETURN(std::string
-//   rest, t.Finish());
+//   t.Append(bytes);                                     // or t.Finish()
+//   do { TY_ASSIGN_OR_RETURN(out, t.Take()); … } while (!out.empty());
 //
-// Thread-safety: none. Lifetime: `predictor` must outlive it. Memory: bounded by one chunk and one
-// record.
+// What the options leave to be detected is found from the first MiB, before which nothing comes
+// out; see csv_dialect.h. The answer has the file's delimiter, and points in its numbers.
+// Thread-safety: none. Lifetime: `predictor` must outlive it. Memory: bounded by what was
+// appended and not taken, one record, and one piece.
 class TablePredictor {
  public:
   // `hidden_layer`: 1 for the first; 0: predictions. REQUIRES: 0 to the number of hidden layers.
   TablePredictor(const Predictor& predictor, const CsvOptions& options, int64_t hidden_layer = 0);
   ~TablePredictor();
 
-  // Errors: INVALID_ARGUMENT/INVALID_REQUEST (missing feature columns, all at once),
-  // DATASET_REJECTED (a bad cell, with line and column; rows before it were given out by earlier
-  // calls).
-  absl::StatusOr<std::string> Append(absl::string_view bytes);
-  absl::StatusOr<std::string> Finish();
-  int64_t rows_done() const;
+  void Append(absl::string_view bytes);
+  void Finish();  // the input is over
+  // The next piece of the answer: whole records, 1 MiB and at most one batch of rows more. Empty
+  // when there is none before more bytes come, or at all after Finish.
+  // Errors: INVALID_ARGUMENT/INVALID_REQUEST (missing feature columns, all at once; options out of
+  // range), DATASET_REJECTED (a bad cell, with line and column; rows before it were given out by
+  // earlier calls). Every later call gives the same error.
+  absl::StatusOr<std::string> Take();
+  int64_t rows_done() const;  // that were taken
+  // Columns of the file that the model does not have, in file order; empty before the header has
+  // been read.
+  const std::vector<std::string>& ignored_columns() const;
 
  private:
   class Impl;

@@ -1,7 +1,5 @@
 #include "core/model/proto_writer.h"
 
-#include "core/base/check.h"
-
 namespace trainyard {
 namespace {
 
@@ -12,7 +10,6 @@ constexpr uint64_t kWireFixed32 = 5;
 }  // namespace
 
 void ProtoWriter::Int(uint32_t field, int64_t value) {
-  TY_CHECK(value >= 0);
   Varint(uint64_t{field} << 3 | kWireVarint);
   Varint(static_cast<uint64_t>(value));
 }

@@ -18,7 +18,7 @@ namespace trainyard {
 
 class ProtoWriter {
  public:
-  // int32, int64, enum and bool fields. REQUIRES: value ≥ 0.
+  // int32, int64, enum and bool fields.
   void Int(uint32_t field, int64_t value);
   void Float(uint32_t field, float value);
   // string and bytes fields.

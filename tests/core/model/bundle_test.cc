@@ -84,11 +84,10 @@ TEST(BundleTest, VersionOneFilesAreReadForever) {
   ExpectSame(bundle, SmallBundle());
 }
 
-TEST(BundleTest, VersionTwoFilesAreReadForeverAndWrittenTheSame) {
+TEST(BundleTest, VersionTwoFilesAreReadForever) {
   const std::string golden = Golden("bundle_v2.bin");
   ASSERT_OK_AND_ASSIGN(const Bundle bundle, DecodeBundle(golden));
   ExpectSame(bundle, RichBundle());
-  EXPECT_EQ(EncodeBundle(RichBundle()), golden);
 }
 
 TEST(BundleTest, EveryFlippedByteIsNoticed) {
@@ -116,9 +115,9 @@ TEST(BundleTest, EveryTruncationAndAnExtraByteIsDataLoss) {
 
 TEST(BundleTest, ANewerVersionIsRefusedWithBothNumbers) {
   std::string bytes = EncodeBundle(SmallBundle());
-  bytes[8] = 3;
+  bytes[8] = 4;
   EXPECT_THAT(DecodeBundle(bytes), StatusIs(absl::StatusCode::kFailedPrecondition,
-                                            HasSubstr("version 3; this build reads up to 2")));
+                                            HasSubstr("version 4; this build reads up to 3")));
 }
 
 struct Misfit {

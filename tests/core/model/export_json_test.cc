@@ -11,19 +11,64 @@ namespace {
 using testing::HasSubstr;
 
 TEST(ExportJsonTest, TheSmallModelInFull) {
-  EXPECT_EQ(
-      ExportJson(SmallBundle()),
-      "{\"format\":\"trainyard-model\",\"version\":2,\"task\":\"binary\",\"target_column\":"
-      "\"kind\","
-      "\"feature_columns\":[\"size\",\"weight\"],\"classes\":[\"a\",\"b\"],"
-      "\"loss\":{\"kind\":\"binary_cross_entropy\"},"
-      "\"preprocessing\":{\"offsets\":[1.5,-2],\"scales\":[0.25,0]},"
-      "\"layers\":[{\"in\":2,\"out\":3,\"activation\":\"tanh\",\"residual\":false,\"weights\":[[0."
-      "5,-1,2],[0."
-      "125,3,-0.75]],"
-      "\"biases\":[0,1,-1]},{\"in\":3,\"out\":1,\"activation\":\"identity\",\"residual\":false,"
-      "\"weights\":[[1],[-0.5],[0.25]],\"biases\":[0.0625]}],"
-      "\"provenance\":{\"dataset_digest\":\"sha256:ab\",\"seed\":\"7\"}}\n");
+  EXPECT_EQ(ExportJson(SmallBundle()), R"({"format":"trainyard-model","version":3,
+"task":"binary",
+"target_column":"kind",
+"weight_column":"",
+"feature_columns":["size","weight"],
+"classes":["a","b"],
+"loss":{"kind":"binary_cross_entropy"},
+"preprocessing":{"missing_markers":[],"columns":[
+{"column":"size","encoding":"number","offset":1.5,"scale":0.25,"fill":null,"missing_indicator":false},
+{"column":"weight","encoding":"number","offset":-2,"scale":0,"fill":null,"missing_indicator":false}]},
+"layers":[
+{"in":2,"out":3,"activation":"tanh","residual":false,"weights":[
+[0.5,-1,2],
+[0.125,3,-0.75]],"biases":[0,1,-1]},
+{"in":3,"out":1,"activation":"identity","residual":false,"weights":[
+[1],
+[-0.5],
+[0.25]],"biases":[0.0625]}],
+"provenance":{
+"dataset_digest":"sha256:ab",
+"seed":"7"}}
+)");
+}
+
+// That they mean what they should is checked with numpy, by tests/e2e/onnx/check_json.py.
+TEST(ExportJsonTest, EachEncodingHasWhatItUses) {
+  Bundle bundle = SmallBundle();
+  bundle.task = Task::kRegression;
+  bundle.loss = {.kind = LossKind::kMeanSquaredError, .target_offset = 1999.5, .target_scale = 0.1};
+  bundle.feature_columns = {"n", "o", "r", "h"};
+  bundle.preprocessor =
+      Preprocessor({{.offset = 0.1, .scale = 2, .fill = -1, .missing_indicator = true},
+                    {.encoding = Encoding::kOneHot,
+                     .missing_indicator = true,
+                     .categories = {"a \"b\"", "é"},
+                     .other_bucket = true,
+                     .unseen = UnseenCategory::kOther},
+                    {.encoding = Encoding::kOrdinal,
+                     .offset = 0.5,
+                     .scale = 2,
+                     .categories = {"1", "2"},
+                     .numeric_categories = true,
+                     .unseen = UnseenCategory::kRefuse},
+                    {.encoding = Encoding::kHashing, .buckets = 32}},
+                   {"?", "NA"});
+  const std::string json = ExportJson(bundle);
+  for (
+      const absl::string_view part :
+      {R"("loss":{"kind":"mean_squared_error","target_offset":1999.5,"target_scale":0.1})",
+       R"("missing_markers":["?","NA"])",
+       R"({"column":"n","encoding":"number","offset":0.1,"scale":2,"fill":-1,"missing_indicator":true})",
+       R"({"column":"o","encoding":"one_hot","categories":["a \"b\"","é"],"numeric_categories":false,)"
+       R"("unseen":"other","other_bucket":true,"missing_indicator":true})",
+       R"({"column":"r","encoding":"ordinal","categories":["1","2"],"numeric_categories":true,)"
+       R"("unseen":"refuse","offset":0.5,"scale":2})",
+       R"({"column":"h","encoding":"hashing","buckets":32,"missing_indicator":false})"}) {
+    EXPECT_THAT(json, HasSubstr(std::string(part)));
+  }
 }
 
 TEST(ExportJsonTest, WhatALayerAndALossMayHaveBesides) {

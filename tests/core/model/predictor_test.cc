@@ -192,6 +192,18 @@ TEST(PredictorTest, APoissonModelSaysTheRate) {
   }
 }
 
+TEST(PredictorTest, ValuesAreInTheUnitOfTheTarget) {
+  Bundle bundle = RandomBundle(Task::kRegression, 3, {4}, Activation::kTanh, 0, 9);
+  bundle.loss.target_offset = 1e7;
+  bundle.loss.target_scale = 0.125;
+  const std::vector<double> values = RandomRows(70, 3, 8);
+  ASSERT_OK_AND_ASSIGN(const auto p, MakePredictor(bundle)->Predict(values));
+  for (size_t r = 0; r < p.size(); ++r) {
+    const double z = OutputsByHand(bundle, {values.data() + r * 3, 3})[0];
+    EXPECT_NEAR(p[r].value, 1e7 + 0.125 * z, 1e-6);
+  }
+}
+
 TEST(PredictorTest, ClassProbabilitiesAreSoftmaxAndSigmoid) {
   const std::vector<double> values = RandomRows(70, 3, 8);
   const Bundle many = RandomBundle(Task::kMulticlass, 3, {4}, Activation::kTanh, 4, 9);
@@ -259,7 +271,7 @@ TEST(PredictorTest, BadValuesAreNamed) {
   EXPECT_THAT(status, HasReason(ErrorReason::kInvalidRequest));
   EXPECT_EQ(GetErrorInfo(status)->violations[0].field, "rows[1].values[1]");
   EXPECT_THAT(status,
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"weight\" is not finite")));
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"weight\" is missing")));
   const double huge[] = {1e300, 0};
   EXPECT_THAT(predictor->Predict(huge).status(),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("range of float32")));
@@ -272,16 +284,19 @@ TEST(PredictorTest, ABundleThatDoesNotFitIsRefused) {
   EXPECT_EQ(Predictor::Create(bundle).status().code(), absl::StatusCode::kDataLoss);
 }
 
-TEST(PredictorTest, EvaluateMeasuresWhatPredictSays) {
+// Squared errors of a model whose target is scaled so, over 300 rows: Evaluate's and by Predict.
+void ExpectEvaluateIsPredict(double offset, double scale) {
   std::string csv = "f1,f0,target\n";
   Rng rng(2, RngStream::kAnalysis);
   for (int i = 0; i < 300; ++i) {
     csv += std::to_string(9 + 3 * rng.Normal()) + "," + std::to_string(rng.Normal()) + "," +
-           std::to_string(rng.Normal()) + "\n";
+           std::to_string(offset + scale * rng.Normal()) + "\n";
   }
   const Table table = TableOf(csv);
-  const auto predictor =
-      MakePredictor(RandomBundle(Task::kRegression, 2, {6}, Activation::kTanh, 0, 5));
+  Bundle bundle = RandomBundle(Task::kRegression, 2, {6}, Activation::kTanh, 0, 5);
+  bundle.loss.target_offset = offset;
+  bundle.loss.target_scale = scale;
+  const auto predictor = MakePredictor(bundle);
   ASSERT_OK_AND_ASSIGN(const EvalResult result, predictor->Evaluate(table));
   EXPECT_EQ(result.rows, 300);
   double squares = 0;
@@ -293,6 +308,12 @@ TEST(PredictorTest, EvaluateMeasuresWhatPredictSays) {
   }
   ASSERT_EQ(result.metrics[0].first, "loss");
   EXPECT_NEAR(result.metrics[0].second, squares / 300, 1e-5 * squares / 300);
+  EXPECT_NEAR(result.Find("rmse"), std::sqrt(squares / 300), 1e-5 * std::sqrt(squares / 300));
+}
+
+TEST(PredictorTest, EvaluateMeasuresWhatPredictSays) {
+  ExpectEvaluateIsPredict(0, 1);
+  ExpectEvaluateIsPredict(5e5, 2e4);
 }
 
 TEST(PredictorTest, EvaluateCountsRightClasses) {

@@ -1,10 +1,12 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "core/base/rng.h"
 #include "core/data/number.h"
 #include "core/model/predictor.h"
+#include "core/base/status_macros.h"
 #include "tests/support/data_builders.h"
 #include "tests/support/status_matchers.h"
 
@@ -13,6 +15,29 @@ namespace {
 
 using testing::HasSubstr;
 using testing::StartsWith;
+
+// Everything that `table` gives before it wants more bytes.
+absl::Status TakeAll(TablePredictor& table, std::string* out) {
+  while (true) {
+    TY_ASSIGN_OR_RETURN(const std::string piece, table.Take());
+    if (piece.empty()) return absl::OkStatus();
+    *out += piece;
+  }
+}
+
+// The whole answer for `csv` sent in chunks of `chunk` bytes, and the error at the end.
+std::pair<std::string, absl::Status> Answer(TablePredictor& table, absl::string_view csv,
+                                            size_t chunk = 1000) {
+  std::string out;
+  for (size_t i = 0; i < csv.size(); i += chunk) {
+    table.Append(csv.substr(i, chunk));
+    const absl::Status status = TakeAll(table, &out);
+    if (!status.ok()) return {out, status};
+  }
+  table.Finish();
+  const absl::Status status = TakeAll(table, &out);
+  return {out, status};
+}
 
 class TablePredictorTest : public testing::Test {
  protected:
@@ -26,15 +51,7 @@ class TablePredictorTest : public testing::Test {
   std::pair<std::string, absl::Status> Run(const std::string& csv, size_t chunk,
                                            const CsvOptions& options = {}) {
     TablePredictor table(*predictor_, options);
-    std::string out;
-    for (size_t i = 0; i < csv.size(); i += chunk) {
-      const auto part = table.Append(absl::string_view(csv).substr(i, chunk));
-      if (!part.ok()) return {out, part.status()};
-      out += *part;
-    }
-    const auto rest = table.Finish();
-    if (rest.ok()) out += *rest;
-    return {out, rest.status()};
+    return Answer(table, csv, chunk);
   }
 
   std::unique_ptr<Predictor> predictor_;
@@ -117,9 +134,8 @@ TEST(TablePredictorRegressionTest, ValuesPrintAsShortestFloats) {
   const auto predictor =
       *Predictor::Create(RandomBundle(Task::kRegression, 1, {}, Activation::kRelu, 0, 3));
   TablePredictor table(*predictor, {.header = CsvOptions::Header::kAbsent});
-  ASSERT_OK_AND_ASSIGN(const std::string out, table.Append("1\n2\n"));
-  ASSERT_OK_AND_ASSIGN(const std::string rest, table.Finish());
-  EXPECT_EQ(rest, "");
+  const auto [out, status] = Answer(table, "1\n2\n");
+  EXPECT_THAT(status, IsOk());
   EXPECT_EQ(table.rows_done(), 2);
   const double rows[] = {1, 2};
   ASSERT_OK_AND_ASSIGN(const auto p, predictor->Predict(rows));
@@ -127,11 +143,54 @@ TEST(TablePredictorRegressionTest, ValuesPrintAsShortestFloats) {
                               NumberText(static_cast<float>(p[1].value)), "\n"));
 }
 
+// Years: float32 has steps of 1e-4 at 2000, the model's are of 1e-8.
+TEST(TablePredictorRegressionTest, ALargeOffsetCostsNoDigits) {
+  Bundle bundle = RandomBundle(Task::kRegression, 1, {}, Activation::kRelu, 0, 3);
+  bundle.loss.target_offset = 2000;
+  bundle.loss.target_scale = 0.01;
+  const auto predictor = *Predictor::Create(bundle);
+  TablePredictor table(*predictor, {.header = CsvOptions::Header::kAbsent});
+  const auto [out, status] = Answer(table, "1\n2\n");
+  EXPECT_THAT(status, IsOk());
+  const std::vector<std::string> lines = absl::StrSplit(out, '\n');
+  ASSERT_EQ(lines.size(), 4u);
+  const double rows[] = {1, 2};
+  ASSERT_OK_AND_ASSIGN(const auto p, predictor->Predict(rows));
+  EXPECT_NEAR(*ParseNumber(lines[1]), p[0].value, 1e-9);
+  EXPECT_NEAR(*ParseNumber(lines[2]), p[1].value, 1e-9);
+  EXPECT_LE(lines[1].size(), 16u);
+}
+
+// As spreadsheets of half of Europe write it: the dialect is that of the file, not of the training.
+TEST_F(TablePredictorTest, SemicolonsAndDecimalCommasAreFound) {
+  const auto [points, ok] = Run("size,weight\n1.5,3.25\n2.5,5\n", 1000);
+  const auto [commas, also_ok] = Run("weight;size\n3,25;1,5\n5;2,5\n", 3);
+  EXPECT_THAT(ok, IsOk());
+  EXPECT_THAT(also_ok, IsOk());
+  const std::vector<std::string> a = absl::StrSplit(points, '\n');
+  const std::vector<std::string> b = absl::StrSplit(commas, '\n');
+  ASSERT_EQ(a.size(), b.size());
+  for (size_t i = 1; i < a.size(); ++i) EXPECT_EQ(absl::StrReplaceAll(b[i], {{";", ","}}), a[i]);
+}
+
+// Columns c0, c1, … of a file without header are where they were, whatever else the file has.
+TEST(TablePredictorPlaceTest, AFileWithoutHeaderIsReadAsInTraining) {
+  Bundle bundle = SmallBundle();
+  bundle.feature_columns = {"c0", "c2"};
+  const auto predictor = *Predictor::Create(bundle);
+  const CsvOptions absent{.header = CsvOptions::Header::kAbsent};
+  TablePredictor whole(*predictor, absent);
+  const auto [out, status] = Answer(whole, "1,x,3,y\n2,x,5,y\n");
+  EXPECT_THAT(status, IsOk());
+  TablePredictor features_only(*predictor, absent);
+  EXPECT_EQ(Answer(features_only, "1,3\n2,5\n").first, out);
+}
+
 TEST(TablePredictorHiddenTest, ColumnsAreTheUnitsOfTheLayer) {
   const auto predictor = *Predictor::Create(SmallBundle());
   TablePredictor table(*predictor, {}, /*hidden_layer=*/1);
-  ASSERT_OK_AND_ASSIGN(std::string out, table.Append("weight,size\n3,1\n5,2\n"));
-  ASSERT_OK_AND_ASSIGN(const std::string rest, table.Finish());
+  const auto [out, status] = Answer(table, "weight,size\n3,1\n5,2\n");
+  EXPECT_THAT(status, IsOk());
   const double rows[] = {1, 3, 2, 5};
   ASSERT_OK_AND_ASSIGN(const Matrix hidden, predictor->HiddenOutputs(rows, 1));
   std::string expected = "h0,h1,h2\n";
@@ -139,7 +198,7 @@ TEST(TablePredictorHiddenTest, ColumnsAreTheUnitsOfTheLayer) {
     absl::StrAppend(&expected, NumberText(hidden.row(r)[0]), ",", NumberText(hidden.row(r)[1]), ",",
                     NumberText(hidden.row(r)[2]), "\n");
   }
-  EXPECT_EQ(out + rest, expected);
+  EXPECT_EQ(out, expected);
   EXPECT_EQ(table.rows_done(), 2);
 }
 
@@ -151,9 +210,9 @@ TEST(TablePredictorLabelsTest, LikelyLabelsAreJoined) {
   bundle.weights[0].biases = {2, -3, 1};
   const auto predictor = *Predictor::Create(bundle);
   TablePredictor table(*predictor, {});
-  ASSERT_OK_AND_ASSIGN(std::string out, table.Append("f0\n7\n"));
-  ASSERT_OK_AND_ASSIGN(const std::string rest, table.Finish());
-  EXPECT_THAT(out + rest, StartsWith("prediction,probability_a,probability_b,probability_c\na;c,"));
+  const auto [out, status] = Answer(table, "f0\n7\n");
+  EXPECT_THAT(status, IsOk());
+  EXPECT_THAT(out, StartsWith("prediction,probability_a,probability_b,probability_c\na;c,"));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
-// onnx_cases FOLDER: writes models with random weights as FOLDER/NAME.onnx, and beside each
-// FOLDER/NAME.json with input rows and what the predictor here says of them. run.mjs and
-// check_model.py read them.
+// onnx_cases FOLDER: writes models with random weights as FOLDER/NAME.onnx and
+// FOLDER/NAME.model.json, and beside them FOLDER/NAME.json with input rows and what the predictor
+// here says of them. run.mjs, check_model.py and check_json.py read them.
+#include <cmath>
 #include <fstream>
 #include <iostream>
 #include <string>
@@ -11,7 +12,9 @@
 #include "core/base/status_macros.h"
 #include "core/data/number.h"
 #include "core/model/export.h"
+#include "core/model/onnx_features.h"
 #include "core/model/predictor.h"
+#include "tests/support/column_cases.h"
 #include "tests/support/data_builders.h"
 
 namespace trainyard {
@@ -20,10 +23,18 @@ namespace {
 constexpr int64_t kFeatures = 5;
 constexpr int64_t kRows = 100;
 
-struct Case {
-  std::string name;
-  Bundle bundle;
-};
+// Values that float32 holds exactly: the input of an ONNX model is float32.
+std::vector<std::vector<std::string>> NumberCells() {
+  Rng rng(5, RngStream::kAnalysis);
+  std::vector<std::vector<std::string>> cells(kRows);
+  for (std::vector<std::string>& row : cells) {
+    for (int64_t i = 0; i < kFeatures; ++i) {
+      const double number = 10.0 * static_cast<double>(i) + 3 * rng.Normal();
+      row.push_back(NumberText(static_cast<double>(static_cast<float>(number))));
+    }
+  }
+  return cells;
+}
 
 constexpr Task kTasks[] = {Task::kBinary, Task::kMulticlass, Task::kRegression, Task::kMultilabel};
 
@@ -35,7 +46,7 @@ Bundle RandomOf(Task task, const std::vector<int64_t>& hidden, Activation activa
 }
 
 // One per task and activation, by the activation's number.
-void AddActivations(std::vector<Case>* cases) {
+void AddActivations(std::vector<ModelCase>* cases) {
   for (const Task task : kTasks) {
     for (auto number = static_cast<uint8_t>(Activation::kIdentity);
          number <= static_cast<uint8_t>(kActivationLast); ++number) {
@@ -45,7 +56,7 @@ void AddActivations(std::vector<Case>* cases) {
   }
 }
 
-void AddNormalisations(std::vector<Case>* cases) {
+void AddNormalisations(std::vector<ModelCase>* cases) {
   for (const Task task : kTasks) {
     for (const Normalization kind : {Normalization::kBatch, Normalization::kLayer}) {
       Bundle bundle = RandomOf(task, {16, 16}, Activation::kGelu);
@@ -62,7 +73,7 @@ void AddNormalisations(std::vector<Case>* cases) {
 }
 
 // Whose losses decide what the outputs stand for.
-void AddLosses(std::vector<Case>* cases) {
+void AddLosses(std::vector<ModelCase>* cases) {
   Bundle poisson = RandomOf(Task::kRegression, {8}, Activation::kTanh);
   poisson.loss.kind = LossKind::kPoisson;
   cases->push_back({"regression_poisson", std::move(poisson)});
@@ -73,8 +84,8 @@ void AddLosses(std::vector<Case>* cases) {
   }
 }
 
-std::vector<Case> AllCases() {
-  std::vector<Case> cases;
+std::vector<ModelCase> AllCases() {
+  std::vector<ModelCase> cases;
   for (const Task task : kTasks) {
     cases.push_back(
         {absl::StrCat(TaskWord(task), "_linear"), RandomOf(task, {}, Activation::kRelu)});
@@ -82,28 +93,22 @@ std::vector<Case> AllCases() {
   AddActivations(&cases);
   AddNormalisations(&cases);
   AddLosses(&cases);
+  for (ModelCase& c : cases) c.cells = NumberCells();
+  for (ModelCase& c : ColumnCases()) cases.push_back(std::move(c));
   return cases;
 }
 
-// Values that float32 holds exactly: the input of an ONNX model is float32.
-std::vector<double> InputRows() {
-  Rng rng(5, RngStream::kAnalysis);
-  std::vector<double> values;
-  for (int64_t i = 0; i < kRows * kFeatures; ++i) {
-    values.push_back(
-        static_cast<float>(10.0 * static_cast<double>(i % kFeatures) + 3 * rng.Normal()));
-  }
-  return values;
-}
-
+// JSON has no NaN: null.
 std::string JsonNumbers(const std::vector<double>& numbers) {
   std::string out = "[";
-  for (const double number : numbers)
-    absl::StrAppend(&out, out.size() > 1 ? "," : "", NumberText(number));
+  for (const double number : numbers) {
+    absl::StrAppend(&out, out.size() > 1 ? "," : "",
+                    std::isfinite(number) ? NumberText(number) : "null");
+  }
   return out + "]";
 }
 
-// What the model's outputs should be, row by row.
+// What the model's outputs should be, row by row; NaN, "" and -1 for rows that are refused.
 struct Outputs {
   std::vector<std::string> label;  // [rows]
   std::vector<double> labels;      // [rows, labels] of 0 and 1
@@ -111,37 +116,73 @@ struct Outputs {
   std::vector<double> value;
 };
 
-Outputs OutputsOf(const Bundle& bundle, const std::vector<Prediction>& predictions) {
+void AddRefused(const Bundle& bundle, Outputs* outputs) {
+  const size_t classes = bundle.classes.size();
+  if (bundle.task == Task::kRegression) {
+    outputs->value.push_back(std::nan(""));
+  } else if (bundle.task == Task::kMultilabel) {
+    outputs->labels.resize(outputs->labels.size() + classes, -1);
+  } else {
+    outputs->label.emplace_back();
+  }
+  outputs->probabilities.resize(outputs->probabilities.size() + classes, std::nan(""));
+}
+
+void AddPrediction(const Bundle& bundle, const Prediction& p, Outputs* outputs) {
+  if (bundle.task == Task::kRegression) {
+    outputs->value.push_back(p.value);
+  } else if (bundle.task == Task::kMultilabel) {
+    std::vector<double> labels(bundle.classes.size());
+    for (const int32_t label : LikelyLabels(p)) labels[label] = 1;
+    outputs->labels.insert(outputs->labels.end(), labels.begin(), labels.end());
+  } else {
+    outputs->label.push_back(bundle.classes[p.class_index]);
+  }
+  outputs->probabilities.insert(outputs->probabilities.end(), p.probabilities.begin(),
+                                p.probabilities.end());
+}
+
+Outputs OutputsOf(const Predictor& predictor, const std::vector<std::vector<std::string>>& cells) {
+  const Bundle& bundle = predictor.bundle();
   Outputs outputs;
-  for (const Prediction& p : predictions) {
-    if (bundle.task == Task::kRegression) {
-      outputs.value.push_back(p.value);
-    } else if (bundle.task == Task::kMultilabel) {
-      std::vector<double> labels(bundle.classes.size());
-      for (const int32_t label : LikelyLabels(p)) labels[label] = 1;
-      outputs.labels.insert(outputs.labels.end(), labels.begin(), labels.end());
-    } else {
-      outputs.label.push_back(bundle.classes[p.class_index]);
+  for (const std::vector<std::string>& row : cells) {
+    std::vector<double> raw;
+    for (const std::string& cell : row) {
+      raw.push_back(bundle.preprocessor.RawOf(static_cast<int64_t>(raw.size()), cell));
     }
-    outputs.probabilities.insert(outputs.probabilities.end(), p.probabilities.begin(),
-                                 p.probabilities.end());
+    const absl::StatusOr<std::vector<Prediction>> predictions = predictor.Predict(raw);
+    if (predictions.ok()) {
+      AddPrediction(bundle, predictions->front(), &outputs);
+    } else {
+      AddRefused(bundle, &outputs);
+    }
   }
   return outputs;
 }
 
-absl::Status WriteCase(const Case& c, const std::string& folder) {
-  const std::vector<double> rows = InputRows();
+std::string JsonCells(const std::vector<std::vector<std::string>>& cells) {
+  std::string out = "[";
+  for (const std::vector<std::string>& row : cells) {
+    absl::StrAppend(&out, out.size() > 1 ? ",\n" : "", JsonTexts(row));
+  }
+  return out + "]";
+}
+
+// `hashed`: JSON alone, which ONNX cannot have.
+absl::Status WriteCase(const ModelCase& c, const std::string& folder) {
   TY_ASSIGN_OR_RETURN(const std::unique_ptr<Predictor> predictor, Predictor::Create(c.bundle));
-  TY_ASSIGN_OR_RETURN(const std::vector<Prediction> predictions, predictor->Predict(rows));
-  TY_ASSIGN_OR_RETURN(const std::string onnx, ExportOnnx(c.bundle));
-  const Outputs outputs = OutputsOf(c.bundle, predictions);
-  std::ofstream(absl::StrCat(folder, "/", c.name, ".onnx"), std::ios::binary) << onnx;
-  std::ofstream json(absl::StrCat(folder, "/", c.name, ".json"));
-  json << "{\"rows\":" << kRows << ",\"features\":" << kFeatures
-       << ",\"input\":" << JsonNumbers(rows) << ",\"label\":" << JsonTexts(outputs.label)
-       << ",\"labels\":" << JsonNumbers(outputs.labels)
-       << ",\"probabilities\":" << JsonNumbers(outputs.probabilities)
-       << ",\"value\":" << JsonNumbers(outputs.value) << "}\n";
+  const Outputs outputs = OutputsOf(*predictor, c.cells);
+  const std::string path = absl::StrCat(folder, "/", c.name);
+  const absl::StatusOr<std::string> onnx = ExportOnnx(c.bundle);
+  if (onnx.ok() == c.hashed) return absl::InternalError("only hashed columns are refused");
+  if (onnx.ok()) std::ofstream(path + ".onnx", std::ios::binary) << *onnx;
+  std::ofstream(path + ".model.json") << ExportJson(c.bundle);
+  std::ofstream json(path + ".json");
+  json << "{\"inputs\":" << JsonTexts(OnnxInputNames(c.bundle))
+       << ",\n\"cells\":" << JsonCells(c.cells) << ",\n\"label\":" << JsonTexts(outputs.label)
+       << ",\n\"labels\":" << JsonNumbers(outputs.labels)
+       << ",\n\"probabilities\":" << JsonNumbers(outputs.probabilities)
+       << ",\n\"value\":" << JsonNumbers(outputs.value) << "}\n";
   return json.good() ? absl::OkStatus()
                      : absl::InternalError(absl::StrCat("cannot write to ", folder));
 }
@@ -154,7 +195,7 @@ int main(int argc, char** argv) {
     std::cerr << "usage: onnx_cases FOLDER\n";
     return 2;
   }
-  for (const trainyard::Case& c : trainyard::AllCases()) {
+  for (const trainyard::ModelCase& c : trainyard::AllCases()) {
     const absl::Status status = trainyard::WriteCase(c, argv[1]);
     if (status.ok()) continue;
     std::cerr << c.name << ": " << status << "\n";
