@@ -31,6 +31,9 @@ class DataDirectory {
   std::string database() const { return path_ + "/trainyard.db"; }
   std::string blobs() const { return path_ + "/blobs"; }
   std::string uploads() const { return path_ + "/uploads"; }
+  std::string rejects() const { return path_ + "/rejects"; }
+  std::string scratch() const { return path_ + "/scratch"; }
+  std::string prepared() const { return path_ + "/prepared"; }
   const std::string& path() const { return path_; }  // absolute
   const std::string& worker_socket() const { return worker_socket_; }
 

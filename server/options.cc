@@ -89,6 +89,7 @@ void CheckLimits(const ServerOptions& options, std::vector<FieldViolation>* viol
   CheckRange("job-memory-bytes-max", options.job_memory_bytes_max, limits::kJobMemoryBytesMin,
              INT64_MAX, violations);
   CheckRange("free-bytes-floor", options.free_bytes_floor, 0, INT64_MAX, violations);
+  CheckRange("prepared-bytes-max", options.prepared_bytes_max, 0, INT64_MAX, violations);
   CheckRange("watchers-max", options.watchers_max, 1, 50'000, violations);
   CheckDuration("job-runtime-max", options.job_runtime_max, absl::Seconds(1),
                 absl::Seconds(limits::kRuntimeSecondsMax), violations);
@@ -154,6 +155,9 @@ void AddOptions(CLI::App& app, ServerOptions& options) {
       ->capture_default_str();
   app.add_option("--free-bytes-floor", options.free_bytes_floor,
                  "uploads are refused when the disk has less left")
+      ->capture_default_str();
+  app.add_option("--prepared-bytes-max", options.prepared_bytes_max,
+                 "prepared features kept for next jobs, in all; 0: none")
       ->capture_default_str();
   AddDuration(app, "--heartbeat-interval", options.heartbeat_interval,
               "silence on a watch before a heartbeat");

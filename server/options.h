@@ -52,6 +52,8 @@ struct ServerOptions {
   int64_t job_memory_bytes_max = 0;
   // Uploads are refused when the disk has less than this left.
   int64_t free_bytes_floor = int64_t{256} << 20;
+  // Prepared features that workers keep for each other's next jobs, in all. 0: none.
+  int64_t prepared_bytes_max = int64_t{8} << 30;
   absl::Duration heartbeat_interval = absl::Seconds(15);  // silence on a watch before a heartbeat
   int64_t watchers_max = 10'000;                          // watches at once
 

@@ -122,6 +122,8 @@ absl::Status Server::OpenStores() {
   TY_ASSIGN_OR_RETURN(const int64_t swept, SweepBlobs(*database_, *blobs_));
   if (swept > 0) Log::Info("blobs_swept", {{"count", swept}});
   const DatasetStore::Options datasets{.uploads_directory = directory_->uploads(),
+                                       .rejects_directory = directory_->rejects(),
+                                       .scratch_directory = directory_->scratch(),
                                        .dataset_bytes_max = options_.dataset_bytes_max,
                                        .free_bytes_floor = options_.free_bytes_floor,
                                        .files = files_};
@@ -147,7 +149,9 @@ absl::Status Server::StartJobs() {
                                .queued_jobs_max = options_.queued_jobs_max,
                                .owner_jobs_max = options_.owner_jobs_max,
                                .job_memory_bytes_max = options_.job_memory_bytes_max,
-                               .job_runtime_max = options_.job_runtime_max};
+                               .job_runtime_max = options_.job_runtime_max,
+                               .prepared_directory = directory_->prepared(),
+                               .prepared_bytes_max = options_.prepared_bytes_max};
   TY_ASSIGN_OR_RETURN(jobs_, JobManager::Create(jobs, database_.get(), blobs_.get(), &metrics_,
                                                 [this](int slot) { pool_->Kill(slot); }));
   return absl::OkStatus();
@@ -220,7 +224,7 @@ void Server::MakeServices() {
   const WatchOptions watch{.heartbeat_interval = options_.heartbeat_interval,
                            .watchers_max = options_.watchers_max};
   dataset_service_ =
-      std::make_unique<DatasetService>(rpc, datasets_.get(), blobs_.get(), files_.get());
+      std::make_unique<DatasetService>(rpc, datasets_.get());
   admission_ = std::make_unique<JobAdmission>(Limits(), &metrics_, jobs_.get(), datasets_.get(),
                                               models_.get());
   job_service_ = std::make_unique<JobService>(rpc, watch, jobs_.get(), admission_.get());

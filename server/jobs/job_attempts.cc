@@ -133,9 +133,8 @@ int JobManagerImpl::SlotsOf(const Job& job) const {
 }
 
 void JobManagerImpl::Start(Job& job, WorkerSession* session) {
-  const absl::StatusOr<std::string> table_path = blobs_->Path(job.table_digest);
-  if (job.table_digest.empty() || absl::IsNotFound(table_path.status()))
-    return FailLostDataset(job);
+  const std::string lost = LostDataset(job);
+  if (!lost.empty()) return FailLostDataset(job, lost);
 
   v1::TrainingJob& record = job.Mutable();
   record.set_attempt(record.attempt() + 1);
@@ -164,27 +163,55 @@ void JobManagerImpl::Start(Job& job, WorkerSession* session) {
     metrics_->JobQueueWait(SecondsBetween(record.create_time(), record.start_time()));
 
   v1::WorkResponse message;
-  v1::Assignment& assignment = *message.mutable_assignment();
-  assignment.set_job(record.name());
-  assignment.set_attempt(record.attempt());
-  *assignment.mutable_resolved_spec() = record.resolved_spec();
-  assignment.set_table_digest(job.table_digest);
-  if (table_path.ok()) assignment.set_table_path(*table_path);
-  assignment.set_dataset_digest(record.receipt().dataset_digest());
-  assignment.set_spec_digest(record.receipt().spec_digest());
-  if (record.has_analysis()) *assignment.mutable_analysis() = record.analysis();
-  *assignment.mutable_models() = {job.models.begin(), job.models.end()};
+  *message.mutable_assignment() = AssignmentOf(job);
   session->Send(std::move(message));
   Enqueue(job, std::move(commit));
 }
 
-void JobManagerImpl::FailLostDataset(Job& job) {
-  const std::string& dataset = job.decided().dataset();
+// The path is a shortcut: without one the worker asks for the blob.
+std::string JobManagerImpl::TablePath(const std::string& digest) const {
+  return digest.empty() ? "" : blobs_->Path(digest).value_or("");
+}
+
+v1::Assignment JobManagerImpl::AssignmentOf(const Job& job) const {
+  const v1::TrainingJob& record = job.decided();
+  v1::Assignment assignment;
+  assignment.set_job(record.name());
+  assignment.set_attempt(record.attempt());
+  *assignment.mutable_resolved_spec() = record.resolved_spec();
+  assignment.set_table_digest(job.tables.digest);
+  assignment.set_table_path(TablePath(job.tables.digest));
+  assignment.set_dataset_digest(record.receipt().dataset_digest());
+  assignment.set_test_table_digest(job.tables.test_digest);
+  assignment.set_test_table_path(TablePath(job.tables.test_digest));
+  assignment.set_test_dataset_digest(record.receipt().test_dataset_digest());
+  *assignment.mutable_missing_markers() = {job.tables.missing_markers.begin(),
+                                           job.tables.missing_markers.end()};
+  assignment.set_prepared_directory(options_.prepared_directory);
+  assignment.set_prepared_bytes_max(options_.prepared_bytes_max);
+  assignment.set_spec_digest(record.receipt().spec_digest());
+  if (record.has_analysis()) *assignment.mutable_analysis() = record.analysis();
+  *assignment.mutable_models() = {job.models.begin(), job.models.end()};
+  return assignment;
+}
+
+// The name of a dataset whose table the job needs and that is gone; empty: none is.
+std::string JobManagerImpl::LostDataset(const Job& job) const {
+  const v1::TrainingJob& record = job.decided();
+  const auto lost = [this](const std::string& digest) {
+    return digest.empty() || absl::IsNotFound(blobs_->Path(digest).status());
+  };
+  if (lost(job.tables.digest)) return record.dataset();
+  const std::string& test_dataset = record.resolved_spec().test_dataset();
+  return !test_dataset.empty() && lost(job.tables.test_digest) ? test_dataset : "";
+}
+
+void JobManagerImpl::FailLostDataset(Job& job, const std::string& dataset) {
   Fail(job,
        MakeJobError(v1::ERROR_REASON_DATA_LOSS,
                     absl::StrCat("the frozen table of ", dataset, " is gone"),
                     "upload the dataset again and submit the job anew",
-                    absl::StrCat("table_digest \"", job.table_digest, "\"")),
+                    absl::StrCat("table_digest \"", job.tables.digest, "\"")),
        NewCommit(job));
 }
 
@@ -274,6 +301,7 @@ void JobManagerImpl::Succeed(Job& job, const v1::JobOutcome::Succeeded& result) 
   record.mutable_receipt()->set_result_digest(result.bundle_digest());
   *record.mutable_test_metrics() = result.test_metrics();
   *record.mutable_seed_results() = result.seed_results();
+  SpreadsToProto(result.seed_results(), record.mutable_metric_spreads());
   if (result.has_test_confusion()) *record.mutable_test_confusion() = result.test_confusion();
   record.mutable_progress()->clear_eta();
   commit->retained_digest = result.bundle_digest();

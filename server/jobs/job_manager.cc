@@ -140,7 +140,7 @@ absl::Status JobManagerImpl::RecoverOne(StoredJob stored, Connection& connection
   job->number = stored.number;
   job->ticket = next_ticket_++;
   job->infra_failures = stored.infra_failures;
-  job->table_digest = std::move(stored.table_digest);
+  job->tables = std::move(stored.tables);
   job->models = std::move(stored.models);
   job->visible = std::move(record);
   by_number_[job->number] = job.get();
@@ -156,8 +156,7 @@ absl::StatusOr<v1::TrainingJob> JobManagerImpl::Submit(v1::TrainingJob job,
   TY_ASSIGN_OR_RETURN(std::optional<v1::TrainingJob> before,
                       FindSubmitted(job.owner(), request_id, body_digest));
   if (before.has_value()) return *std::move(before);
-  std::string table_digest;
-  TY_RETURN_IF_ERROR(PrepareNew(&job, &table_digest));
+  TY_ASSIGN_OR_RETURN(const JobTables tables, PrepareNew(&job));
   if (absl::Status status = Reserve(job); !status.ok()) {
     metrics_->JobRejected(ReasonLabel(status));
     return status;
@@ -169,11 +168,11 @@ absl::StatusOr<v1::TrainingJob> JobManagerImpl::Submit(v1::TrainingJob job,
   commit->changes.push_back(ChangeState(v1::JOB_STATE_PENDING, "submitted", absl::Now(), &job));
   commit->record = std::move(job);
   auto waiter = std::make_shared<Waiter>();
-  commit->done = [this, table_digest, waiter](Commit& done, const absl::Status& status) {
+  commit->done = [this, tables, waiter](Commit& done, const absl::Status& status) {
     waiter->status = status;
     waiter->duplicate_of = done.duplicate_of;
     waiter->record = done.record;
-    OnInserted(done, table_digest, status);
+    OnInserted(done, tables, status);
     waiter->done.Notify();
   };
   commits_->WaitForRoom();
@@ -198,13 +197,12 @@ absl::StatusOr<std::optional<v1::TrainingJob>> JobManagerImpl::FindSubmitted(
   return Get(*before);
 }
 
-absl::Status JobManagerImpl::PrepareNew(v1::TrainingJob* job, std::string* table_digest) {
-  DatasetFacts dataset;
+absl::StatusOr<JobTables> JobManagerImpl::PrepareNew(v1::TrainingJob* job) {
+  JobTables tables;
   TY_RETURN_IF_ERROR(database_->Read([&](Connection& connection) -> absl::Status {
-    TY_ASSIGN_OR_RETURN(dataset, FindDatasetFacts(connection, job->dataset()));
+    TY_ASSIGN_OR_RETURN(tables, FindTables(connection, *job));
     return absl::OkStatus();
   }));
-  *table_digest = dataset.table_digest;
   std::vector<FieldViolation> violations;
   const TrainConfig config = TrainConfigFromProto(job->resolved_spec(), &violations);
   if (!violations.empty())
@@ -212,11 +210,12 @@ absl::Status JobManagerImpl::PrepareNew(v1::TrainingJob* job, std::string* table
   job->set_name(MakeName(kTrainingJobs, NewId()));
   job->set_state(v1::JOB_STATE_UNSPECIFIED);
   *job->mutable_create_time() = ToTimestamp(absl::Now());
-  if (job->has_analysis()) return absl::OkStatus();  // its first event says how many points it has
+  job->mutable_receipt()->set_table_digest(tables.digest);
+  if (job->has_analysis()) return tables;  // its first event says how many points it has
   job->mutable_progress()->set_epochs_total(
       static_cast<int32_t>(config.epochs * config.seed_count));
-  job->mutable_progress()->set_steps_total(StepsTotal(config, dataset.row_count));
-  return absl::OkStatus();
+  job->mutable_progress()->set_steps_total(StepsTotal(config, tables.row_count));
+  return tables;
 }
 
 absl::Status JobManagerImpl::Reserve(const v1::TrainingJob& job) {
@@ -244,7 +243,7 @@ void JobManagerImpl::Release(const v1::TrainingJob& job) {
   if (--owner_unfinished_[job.owner()] == 0) owner_unfinished_.erase(job.owner());
 }
 
-void JobManagerImpl::OnInserted(Commit& commit, const std::string& table_digest,
+void JobManagerImpl::OnInserted(Commit& commit, const JobTables& tables,
                                 const absl::Status& status) {
   if (!status.ok() || !commit.duplicate_of.empty()) {
     absl::MutexLock lock(&mu_);
@@ -261,7 +260,7 @@ void JobManagerImpl::OnInserted(Commit& commit, const std::string& table_digest,
   auto job = std::make_unique<Job>();
   job->number = commit.number;
   job->ticket = next_ticket_++;
-  job->table_digest = table_digest;
+  job->tables = tables;
   job->models = std::move(commit.models);
   job->visible = std::move(commit.record);
   by_number_[job->number] = job.get();

@@ -39,6 +39,9 @@ struct JobManagerOptions {
   absl::Duration job_runtime_max = absl::Hours(1);
   absl::Duration cancel_grace = absl::Seconds(10);   // then SIGKILL
   absl::Duration runtime_grace = absl::Seconds(10);  // beyond max_runtime, then SIGKILL
+  // Where local workers keep prepared features, and how much of them; empty: they keep none.
+  std::string prepared_directory;
+  int64_t prepared_bytes_max = 0;
 };
 
 // What JobManager needs of a connected worker. Implemented by the WorkerService reactor (and by a

@@ -83,7 +83,7 @@ class JobManagerImpl final : public JobManager {
     int64_t number = 0;
     int64_t ticket = 0;
     int infra_failures = 0;
-    std::string table_digest;
+    JobTables tables;
     std::vector<v1::ModelBlob> models;
     v1::TrainingJob visible;                   // as durable
     std::unique_ptr<v1::TrainingJob> working;  // as decided; null: the same as visible
@@ -111,10 +111,11 @@ class JobManagerImpl final : public JobManager {
 
   // job_manager.cc: recovery, users.
   absl::Status RecoverOne(StoredJob stored, Connection& connection, int64_t* running_count);
-  absl::Status PrepareNew(v1::TrainingJob* job, std::string* table_digest);
+  // Returns the tables that the job works on.
+  absl::StatusOr<JobTables> PrepareNew(v1::TrainingJob* job);
   absl::Status Reserve(const v1::TrainingJob& job);
   void Release(const v1::TrainingJob& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void OnInserted(Commit& commit, const std::string& table_digest, const absl::Status& status);
+  void OnInserted(Commit& commit, const JobTables& tables, const absl::Status& status);
   absl::StatusOr<v1::TrainingJob> GetTerminal(absl::string_view name);
   absl::StatusOr<v1::TrainingJob> GetSettled(absl::string_view name);
   void FillQueueFields(const Job& job, v1::TrainingJob* record) const
@@ -145,7 +146,10 @@ class JobManagerImpl final : public JobManager {
   WorkerSession* IdleWorker() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
   int SlotsOf(const Job& job) const;
   void Start(Job& job, WorkerSession* session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void FailLostDataset(Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::string TablePath(const std::string& digest) const;
+  v1::Assignment AssignmentOf(const Job& job) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  std::string LostDataset(const Job& job) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  void FailLostDataset(Job& job, const std::string& dataset) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SendStop(const Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void KillAt(Job& job, absl::Time time, v1::ErrorReason reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The job whose attempt `session` is working on; null when (name, attempt) is not it.

@@ -41,6 +41,29 @@ absl::StatusOr<std::vector<v1::ModelBlob>> FindModels(Connection& connection,
   return models;
 }
 
+JobTables TablesOf(const v1::Dataset& dataset) {
+  return {.digest = dataset.table_digest(),
+          .row_count = dataset.row_count(),
+          .missing_markers = {dataset.csv().missing_markers().begin(),
+                              dataset.csv().missing_markers().end()}};
+}
+
+absl::StatusOr<v1::Dataset> FindReady(Connection& connection, absl::string_view dataset) {
+  TY_ASSIGN_OR_RETURN(const std::string id, ParseName(kDatasets, dataset));
+  TY_ASSIGN_OR_RETURN(Statement query,
+                      connection.Prepare("SELECT table_digest, record FROM datasets WHERE id = ?"));
+  query.Bind(id);
+  TY_ASSIGN_OR_RETURN(const bool found, query.Step());
+  if (!found) return NotFound(dataset);
+  if (query.IsNull(0)) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, absl::StrCat(dataset, " is not READY"),
+                     {.reason = ErrorReason::kInvalidState,
+                      .hint = "finalize the dataset first",
+                      .in_force = "state UPLOADING"});
+  }
+  return ParseRecord<v1::Dataset>(query.Text(1), dataset);
+}
+
 }  // namespace
 
 absl::StatusOr<int64_t> InsertJob(Connection& connection, const v1::TrainingJob& record) {
@@ -49,11 +72,13 @@ absl::StatusOr<int64_t> InsertJob(Connection& connection, const v1::TrainingJob&
       Statement insert,
       connection.Prepare(
           "INSERT INTO jobs (id, owner, dataset, state, infra_failures, last_sequence, "
-          "record) VALUES (?, ?, ?, ?, 0, 0, ?)"));
+          "test_dataset, record) VALUES (?, ?, ?, ?, 0, 0, ?, ?)"));
   insert.Bind(id)
       .Bind(record.owner())
       .Bind(record.dataset())
       .Bind(static_cast<int64_t>(record.state()));
+  const std::string& test_dataset = record.resolved_spec().test_dataset();
+  test_dataset.empty() ? insert.BindNull() : insert.Bind(test_dataset);
   insert.BindBlob(record.SerializeAsString());
   TY_RETURN_IF_ERROR(insert.Step().status());
   return connection.last_insert_rowid();
@@ -129,15 +154,21 @@ absl::StatusOr<std::vector<StoredJob>> LoadUnfinishedJobs(Connection& connection
   TY_ASSIGN_OR_RETURN(
       Statement query,
       connection.Prepare(
-          "SELECT j.number, j.infra_failures, d.table_digest, j.record, j.id FROM jobs AS j "
-          "LEFT JOIN datasets AS d ON d.id = substr(j.dataset, 10) "
+          "SELECT j.number, j.infra_failures, d.record, j.record, j.id, t.table_digest "
+          "FROM jobs AS j LEFT JOIN datasets AS d ON d.id = substr(j.dataset, 10) "
+          "LEFT JOIN datasets AS t ON t.id = substr(j.test_dataset, 10) "
           "WHERE j.state IN (1, 2, 3, 4) ORDER BY j.number"));
   std::vector<StoredJob> jobs;
   while (true) {
     TY_ASSIGN_OR_RETURN(const bool found, query.Step());
     if (!found) return jobs;
     StoredJob job{.number = query.Int(0), .infra_failures = static_cast<int>(query.Int(1))};
-    if (!query.IsNull(2)) job.table_digest = query.Text(2);
+    if (!query.IsNull(2)) {
+      TY_ASSIGN_OR_RETURN(const v1::Dataset dataset,
+                          ParseRecord<v1::Dataset>(query.Text(2), "a dataset"));
+      job.tables = TablesOf(dataset);
+    }
+    if (!query.IsNull(5)) job.tables.test_digest = query.Text(5);
     TY_ASSIGN_OR_RETURN(job.record, ParseRecord<v1::TrainingJob>(query.Text(3), query.Text(4)));
     TY_ASSIGN_OR_RETURN(job.models, FindModels(connection, job.record));
     jobs.push_back(std::move(job));
@@ -158,21 +189,14 @@ absl::StatusOr<std::string> DeleteJob(Connection& connection, absl::string_view 
   return job.has_analysis() ? job.receipt().result_digest() : std::string();
 }
 
-absl::StatusOr<DatasetFacts> FindDatasetFacts(Connection& connection, absl::string_view dataset) {
-  TY_ASSIGN_OR_RETURN(const std::string id, ParseName(kDatasets, dataset));
-  TY_ASSIGN_OR_RETURN(Statement query,
-                      connection.Prepare("SELECT table_digest, record FROM datasets WHERE id = ?"));
-  query.Bind(id);
-  TY_ASSIGN_OR_RETURN(const bool found, query.Step());
-  if (!found) return NotFound(dataset);
-  if (query.IsNull(0)) {
-    return MakeError(absl::StatusCode::kFailedPrecondition, absl::StrCat(dataset, " is not READY"),
-                     {.reason = ErrorReason::kInvalidState,
-                      .hint = "finalize the dataset first",
-                      .in_force = "state UPLOADING"});
-  }
-  TY_ASSIGN_OR_RETURN(const v1::Dataset record, ParseRecord<v1::Dataset>(query.Text(1), dataset));
-  return DatasetFacts{.table_digest = query.Text(0), .row_count = record.row_count()};
+absl::StatusOr<JobTables> FindTables(Connection& connection, const v1::TrainingJob& record) {
+  TY_ASSIGN_OR_RETURN(const v1::Dataset dataset, FindReady(connection, record.dataset()));
+  JobTables tables = TablesOf(dataset);
+  const std::string& test_dataset = record.resolved_spec().test_dataset();
+  if (test_dataset.empty()) return tables;
+  TY_ASSIGN_OR_RETURN(const v1::Dataset test, FindReady(connection, test_dataset));
+  tables.test_digest = test.table_digest();
+  return tables;
 }
 
 }  // namespace trainyard

@@ -22,18 +22,20 @@ namespace trainyard {
 
 class Connection;
 
+// The frozen tables that a job works on. Digests are empty when the dataset is gone.
+struct JobTables {
+  std::string digest;
+  std::string test_digest;  // of resolved_spec.test_dataset; empty without one
+  int64_t row_count = 0;    // of the first
+  std::vector<std::string> missing_markers;  // of the first
+};
+
 struct StoredJob {
   int64_t number = 0;  // jobs.number
   int infra_failures = 0;
-  std::string table_digest;  // of its dataset; empty when that is gone
+  JobTables tables;
   std::vector<v1::ModelBlob> models;
   v1::TrainingJob record;
-};
-
-// What a job needs to know of its dataset.
-struct DatasetFacts {
-  std::string table_digest;
-  int64_t row_count = 0;
 };
 
 // Returns the new job's number.
@@ -54,8 +56,8 @@ absl::StatusOr<std::vector<StoredJob>> LoadUnfinishedJobs(Connection& connection
 // FAILED_PRECONDITION/INVALID_STATE when it is not. Returns the digest of an analysis' result,
 // which the caller removes; else empty.
 absl::StatusOr<std::string> DeleteJob(Connection& connection, absl::string_view name);
-// FAILED_PRECONDITION/INVALID_STATE when the dataset is not READY.
-absl::StatusOr<DatasetFacts> FindDatasetFacts(Connection& connection, absl::string_view dataset);
+// NOT_FOUND; FAILED_PRECONDITION/INVALID_STATE when a dataset is not READY.
+absl::StatusOr<JobTables> FindTables(Connection& connection, const v1::TrainingJob& record);
 
 }  // namespace trainyard
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/wire/convert.h"
 
 namespace trainyard {
 namespace {
@@ -47,6 +48,7 @@ void ApplyEpoch(const v1::EpochMetrics& epoch, v1::TrainingJob* job) {
 void ApplyTest(const v1::TestMetrics& test, v1::TrainingJob* job) {
   *job->mutable_test_metrics() = test.metrics();
   *job->mutable_seed_results() = test.seed_results();
+  SpreadsToProto(test.seed_results(), job->mutable_metric_spreads());
   if (test.has_confusion()) *job->mutable_test_confusion() = test.confusion();
 }
 
@@ -72,6 +74,7 @@ void ResetProgress(v1::TrainingJob* job) {
   job->clear_test_metrics();
   job->clear_test_confusion();
   job->clear_seed_results();
+  job->clear_metric_spreads();
   v1::JobProgress& progress = *job->mutable_progress();
   progress.set_epochs_done(0);
   progress.set_steps_done(0);

@@ -80,7 +80,8 @@ class SpawnAttributes {
   posix_spawn_file_actions_t actions_;
 };
 
-// Resident size of a process; 0 when it is gone.
+// Resident memory of a process' own; 0 when it is gone. Pages of mapped files do not count: the system takes them back when it needs
+// memory, and several workers share them.
 int64_t ResidentBytes(pid_t pid) {
   const int file = open(absl::StrCat("/proc/", pid, "/statm").c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return 0;
@@ -90,9 +91,11 @@ int64_t ResidentBytes(pid_t pid) {
   if (size <= 0) return 0;
   const std::vector<absl::string_view> fields =
       absl::StrSplit(absl::string_view(text, static_cast<size_t>(size)), ' ');
-  int64_t pages = 0;
-  if (fields.size() < 2 || !absl::SimpleAtoi(fields[1], &pages)) return 0;
-  return pages * sysconf(_SC_PAGESIZE);
+  int64_t resident = 0;
+  int64_t shared = 0;
+  const bool read_both = fields.size() >= 3 && absl::SimpleAtoi(fields[1], &resident) &&
+                         absl::SimpleAtoi(fields[2], &shared);
+  return read_both ? (resident - shared) * sysconf(_SC_PAGESIZE) : 0;
 }
 
 std::string EndedHow(int wait_status) {

@@ -34,6 +34,8 @@ class ReadStream final : public grpc::ServerReadReactor<Request>,
   class Sink {
    public:
     virtual ~Sink() = default;
+    // Called once, first.
+    virtual void SetCaller(const Principal& /*caller*/) {}
     // The next message, in order. An error ends the stream.
     virtual absl::Status Accept(const Request& request) = 0;
     // Called once, last. `input` is OK when the client has sent all, CANCELLED when it broke off,
@@ -88,6 +90,7 @@ class ReadStream final : public grpc::ServerReadReactor<Request>,
     const absl::StatusOr<Principal> principal = scope_.Begin();
     absl::MutexLock lock(&mutex_);
     if (principal.ok()) {
+      sink_->SetCaller(*principal);
       MaybeRead();
       return;
     }

@@ -7,15 +7,43 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/error_info.h"
+#include "core/base/limits.h"
 #include "core/base/status_macros.h"
 #include "server/rpc/read_stream.h"
 #include "server/rpc/serve.h"
+#include "server/rpc/write_stream.h"
 #include "server/services/preview.h"
 #include "server/services/request_checks.h"
 #include "server/services/upload_sink.h"
 #include "server/wire/convert.h"
 
 namespace trainyard {
+namespace {
+
+class RejectSource final : public WriteStream<v1::DownloadRejectReportResponse>::Source {
+ public:
+  RejectSource(std::string name, DatasetStore* datasets)
+      : name_(std::move(name)), datasets_(datasets) {}
+
+  absl::StatusOr<bool> Next(v1::DownloadRejectReportResponse* response) override {
+    if (rejects_.file == nullptr) {
+      TY_ASSIGN_OR_RETURN(rejects_, datasets_->OpenRejects(name_));
+    }
+    std::string& data = *response->mutable_data();
+    data.resize(static_cast<size_t>(limits::kChunkBytesMax));
+    TY_ASSIGN_OR_RETURN(const size_t size, rejects_.file->Read({data.data(), data.size()}));
+    data.resize(size);
+    response->set_total_size_bytes(rejects_.size_bytes);
+    return size > 0;
+  }
+
+ private:
+  const std::string name_;
+  DatasetStore* const datasets_;
+  DatasetStore::RejectFile rejects_;  // after the first Next
+};
+
+}  // namespace
 
 grpc::ServerUnaryReactor* DatasetService::CreateDataset(grpc::CallbackServerContext* call,
                                                         const v1::CreateDatasetRequest* request,
@@ -80,8 +108,15 @@ grpc::ServerUnaryReactor* DatasetService::PreviewDataset(grpc::CallbackServerCon
   return Serve(rpc_, call, "/trainyard.v1.DatasetService/PreviewDataset", rpc_.heavy, response,
                [=, this](const Principal&) -> absl::Status {
                  TY_ASSIGN_OR_RETURN(const v1::Dataset dataset, datasets_->Get(request->name()));
-                 return Store(Preview(dataset, request->row_count(), *blobs_, *files_), response);
+                 return Store(Preview(dataset, request->row_count(), *datasets_), response);
                });
+}
+
+grpc::ServerWriteReactor<v1::DownloadRejectReportResponse>* DatasetService::DownloadRejectReport(
+    grpc::CallbackServerContext* call, const v1::DownloadRejectReportRequest* request) {
+  return WriteStream<v1::DownloadRejectReportResponse>::Start(
+      rpc_, call, "/trainyard.v1.DatasetService/DownloadRejectReport", rpc_.heavy,
+      std::make_unique<RejectSource>(request->name(), datasets_));
 }
 
 grpc::ServerUnaryReactor* DatasetService::DeleteDataset(grpc::CallbackServerContext* call,

@@ -5,9 +5,7 @@
 
 #include <string>
 
-#include "core/base/file_system.h"
 #include "server/rpc/call_scope.h"
-#include "server/storage/blob_store.h"
 #include "server/storage/dataset_store.h"
 #include "trainyard/v1/dataset.grpc.pb.h"
 
@@ -15,8 +13,7 @@ namespace trainyard {
 
 class DatasetService final : public v1::DatasetService::CallbackService {
  public:
-  DatasetService(const RpcContext& rpc, DatasetStore* datasets, BlobStore* blobs, FileSystem* files)
-      : rpc_(rpc), datasets_(datasets), blobs_(blobs), files_(files) {}
+  DatasetService(const RpcContext& rpc, DatasetStore* datasets) : rpc_(rpc), datasets_(datasets) {}
 
   grpc::ServerUnaryReactor* CreateDataset(grpc::CallbackServerContext* call,
                                           const v1::CreateDatasetRequest* request,
@@ -38,6 +35,8 @@ class DatasetService final : public v1::DatasetService::CallbackService {
   grpc::ServerUnaryReactor* PreviewDataset(grpc::CallbackServerContext* call,
                                            const v1::PreviewDatasetRequest* request,
                                            v1::PreviewDatasetResponse* response) override;
+  grpc::ServerWriteReactor<v1::DownloadRejectReportResponse>* DownloadRejectReport(
+      grpc::CallbackServerContext* call, const v1::DownloadRejectReportRequest* request) override;
   grpc::ServerUnaryReactor* DeleteDataset(grpc::CallbackServerContext* call,
                                           const v1::DeleteDatasetRequest* request,
                                           google::protobuf::Empty* response) override;
@@ -48,8 +47,6 @@ class DatasetService final : public v1::DatasetService::CallbackService {
 
   const RpcContext rpc_;
   DatasetStore* const datasets_;
-  BlobStore* const blobs_;
-  FileSystem* const files_;
 };
 
 }  // namespace trainyard

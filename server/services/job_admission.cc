@@ -40,6 +40,9 @@ absl::Status CheckTraining(const v1::CreateTrainingJobRequest& request) {
   CheckRequestId(request.request_id(), &violations);
   CheckDatasetName("training_job.dataset", job.dataset(), &violations);
   CheckModelName("training_job.spec.initial_model", job.spec().initial_model(), &violations);
+  if (!job.spec().test_dataset().empty()) {
+    CheckDatasetName("training_job.spec.test_dataset", job.spec().test_dataset(), &violations);
+  }
   return InvalidRequest(std::move(violations));
 }
 
@@ -192,6 +195,12 @@ absl::StatusOr<v1::TrainingJob> JobAdmission::NewJob(const v1::TrainingSpec& spe
       JobSpec resolved,
       ResolveJobSpec(spec, dataset, limits_, spec.initial_model().empty() ? nullptr : &initial,
                      violations));
+  v1::Dataset test;
+  if (!spec.test_dataset().empty()) {
+    TY_ASSIGN_OR_RETURN(test, datasets_->Get(spec.test_dataset()));
+    TY_RETURN_IF_ERROR(CheckReady(test));
+    CheckTestFits(resolved.resolved, dataset, test, violations);
+  }
   v1::TrainingJob job;
   job.set_owner(principal.owner);
   job.set_display_name(display_name);
@@ -201,6 +210,7 @@ absl::StatusOr<v1::TrainingJob> JobAdmission::NewJob(const v1::TrainingSpec& spe
   for (std::string& warning : resolved.warnings) job.add_warnings(std::move(warning));
   v1::JobReceipt& receipt = *job.mutable_receipt();
   receipt.set_dataset_digest(dataset.digest());
+  receipt.set_test_dataset_digest(test.digest());
   receipt.set_spec_digest(SpecDigest(job.resolved_spec()));
   receipt.set_seed(job.resolved_spec().seed());
   receipt.set_threads(job.resolved_spec().threads());

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/error_info.h"
 #include "core/base/limits.h"
 #include "core/base/status_macros.h"
+#include "core/data/resolve_features.h"
 #include "core/train/train_config.h"
 #include "server/wire/convert.h"
 #include "server/wire/unknown_fields.h"
@@ -96,6 +98,12 @@ std::string DifferenceOf(const TrainConfig& there, const TrainConfig& here) {
   return "";
 }
 
+absl::flat_hash_map<std::string, v1::ColumnType> TypesOf(const v1::Dataset& dataset) {
+  absl::flat_hash_map<std::string, v1::ColumnType> types;
+  for (const v1::Column& column : dataset.columns()) types.emplace(column.name(), column.type());
+  return types;
+}
+
 bool IsLinear(const TrainConfig& config) {
   return std::all_of(config.layers.begin(), config.layers.end(), [](const LayerConfig& layer) {
     return layer.activation == Activation::kIdentity &&
@@ -150,12 +158,34 @@ void CheckModelFits(const v1::Model& model, const v1::TrainingSpec& resolved,
   if (!difference.empty()) add(difference);
 }
 
+void CheckTestFits(const v1::TrainingSpec& resolved, const v1::Dataset& dataset,
+                   const v1::Dataset& test, std::vector<FieldViolation>* violations) {
+  std::vector<std::string> used(resolved.feature_columns().begin(),
+                                resolved.feature_columns().end());
+  used.insert(used.end(), resolved.label_columns().begin(), resolved.label_columns().end());
+  if (!resolved.target_column().empty()) used.push_back(resolved.target_column());
+  if (!resolved.weight_column().empty()) used.push_back(resolved.weight_column());
+  const absl::flat_hash_map<std::string, v1::ColumnType> here = TypesOf(dataset);
+  const absl::flat_hash_map<std::string, v1::ColumnType> there = TypesOf(test);
+  for (const std::string& name : used) {
+    const auto wanted = here.find(name);
+    const auto found = there.find(name);
+    if (wanted == here.end()) continue;  // a fault of its own
+    if (found != there.end() && found->second == wanted->second) continue;
+    violations->push_back(
+        {"spec.test_dataset",
+         absl::StrCat(test.name(), found == there.end() ? " has no column \"" : " has a column \"",
+                      name, found == there.end() ? "\", which is used" : "\" of another type")});
+  }
+}
+
 void CheckCollapseFits(const v1::TrainingSpec& resolved, const v1::Dataset& dataset,
                        std::vector<FieldViolation>* violations) {
   std::vector<FieldViolation> ignored;
   const TrainConfig config = TrainConfigFromProto(resolved, &ignored);
-  const auto features = static_cast<int64_t>(config.data.feature_columns.size());
-  const int64_t outputs = OutputCountOf(config, SchemaFromProto(dataset));
+  const Schema schema = SchemaFromProto(dataset);
+  const int64_t features = FeatureCountMax(config.data, schema);
+  const int64_t outputs = OutputCountOf(config, schema);
   const int64_t count = (features + 1) * outputs;
   // A network that is not linear has a reason as its result, whatever its size.
   if (count <= kCollapsedNumbersMax || !IsLinear(config)) return;
@@ -171,6 +201,8 @@ v1::TrainingSpec SpecOf(const v1::Model& model, const v1::AnalysisSpec& analysis
   v1::TrainingSpec spec = model.spec();
   spec.clear_initial_model();
   spec.clear_initial_weights();
+  spec.clear_test_dataset();
+  spec.mutable_split()->clear_fold_count();
   spec.clear_max_runtime();
   spec.clear_max_memory_bytes();
   ClearCourse(&spec);
@@ -228,6 +260,7 @@ absl::StatusOr<JobSpec> ResolveJobSpec(const v1::TrainingSpec& spec, const v1::D
   }
   job.resolved = TrainConfigToProto(config);
   job.resolved.set_initial_model(spec.initial_model());
+  job.resolved.set_test_dataset(spec.test_dataset());
   // A network that is faulty itself is not compared with another one.
   if (violations->size() == before && initial_model != nullptr) {
     CheckModelFits(*initial_model, job.resolved, "spec.initial_model", violations);

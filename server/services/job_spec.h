@@ -43,6 +43,11 @@ absl::StatusOr<JobSpec> ResolveJobSpec(const v1::TrainingSpec& spec, const v1::D
 void CheckModelFits(const v1::Model& model, const v1::TrainingSpec& resolved,
                     const std::string& field, std::vector<FieldViolation>* violations);
 
+// Whether the test dataset has the columns of a resolved spec, as they are in the dataset that is trained on: every one that is
+// missing or of another type is a violation of "spec.test_dataset".
+void CheckTestFits(const v1::TrainingSpec& resolved, const v1::Dataset& dataset,
+                   const v1::Dataset& test, std::vector<FieldViolation>* violations);
+
 // What a linear collapse leaves grows with the network: a violation of "analysis.linear_collapse"
 // when it would not fit into an answer. `resolved` has no faults.
 void CheckCollapseFits(const v1::TrainingSpec& resolved, const v1::Dataset& dataset,

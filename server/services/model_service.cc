@@ -10,9 +10,11 @@
 #include "core/base/error_info.h"
 #include "core/base/limits.h"
 #include "core/base/status_macros.h"
-#include "core/model/export.h"
+#include "core/data/number.h"
 #include "server/rpc/serve.h"
 #include "server/rpc/write_stream.h"
+#include "server/services/export_source.h"
+#include "server/services/import_sink.h"
 #include "server/services/predict_table.h"
 #include "server/services/request_checks.h"
 #include "server/wire/convert.h"
@@ -20,27 +22,41 @@
 namespace trainyard {
 namespace {
 
-// The values of all rows, row-major. Every row of another length is a fault.
-absl::StatusOr<std::vector<double>> RowValues(const v1::PredictRequest& request,
-                                              const Bundle& bundle) {
+// What is wrong with the cells of one row; empty: nothing.
+std::string RowFault(const v1::PredictRequest::Row& row, int features) {
+  if (row.values_size() > 0 && row.cells_size() > 0) return "has values and cells; give one of both";
+  const int count = row.cells_size() > 0 ? row.cells_size() : row.values_size();
+  if (count == features) return "";
+  return absl::StrCat("has ", count, " values; the model takes ", features,
+                      ", see its feature_columns");
+}
+
+absl::Status CheckRows(const v1::PredictRequest& request, const Bundle& bundle) {
   const int features = static_cast<int>(bundle.feature_columns.size());
   std::vector<FieldViolation> violations;
   if (request.rows().empty() || request.rows_size() > limits::kPredictRowsMax) {
     violations.push_back({"rows", absl::StrCat("are ", request.rows_size(), "; give 1 to ",
                                                limits::kPredictRowsMax, ", or use PredictTable")});
   }
-  std::vector<double> values;
-  values.reserve(static_cast<size_t>(request.rows_size()) * static_cast<size_t>(features));
   for (int i = 0; i < request.rows_size(); ++i) {
-    const auto& row = request.rows(i).values();
-    if (row.size() != features) {
-      violations.push_back({absl::StrCat("rows[", i, "].values"),
-                            absl::StrCat("has ", row.size(), " values; the model takes ", features,
-                                         ", see its feature_columns")});
-    }
-    values.insert(values.end(), row.begin(), row.end());
+    std::string fault = RowFault(request.rows(i), features);
+    if (!fault.empty()) violations.push_back({absl::StrCat("rows[", i, "]"), std::move(fault)});
   }
-  TY_RETURN_IF_ERROR(InvalidRequest(std::move(violations)));
+  return InvalidRequest(std::move(violations));
+}
+
+// Raw values of all rows, row-major, as Predictor takes them; it finds what is wrong with them.
+std::vector<double> RowValues(const v1::PredictRequest& request, const Preprocessor& preprocessor) {
+  std::vector<double> values;
+  const int64_t columns = preprocessor.column_count();
+  values.reserve(static_cast<size_t>(request.rows_size() * columns));
+  for (const v1::PredictRequest::Row& row : request.rows()) {
+    for (int64_t c = 0; c < columns; ++c) {
+      const int at = static_cast<int>(c);
+      values.push_back(row.cells_size() > 0 ? preprocessor.RawOf(c, TrimCell(row.cells(at)))
+                                            : preprocessor.RawOfNumber(c, row.values(at)));
+    }
+  }
   return values;
 }
 
@@ -55,62 +71,28 @@ absl::Status CheckPredictSize(int64_t rows, const Bundle& bundle) {
                            rows_max, ", or use PredictTable"));
 }
 
-absl::StatusOr<std::string> ExportBytes(const v1::Model& model, v1::ModelFormat format,
-                                        const ModelStore& models, PredictorCache& cache) {
-  if (format == v1::MODEL_FORMAT_UNSPECIFIED || format == v1::MODEL_FORMAT_NATIVE) {
-    return models.LoadBundle(model);
-  }
-  if (format != v1::MODEL_FORMAT_ONNX && format != v1::MODEL_FORMAT_JSON) {
-    return InvalidRequest("format", absl::StrCat("value ", static_cast<int>(format),
-                                                 " is not known; use NATIVE, ONNX or JSON"));
-  }
-  TY_ASSIGN_OR_RETURN(const std::shared_ptr<const Predictor> predictor, cache.Get(model));
-  return format == v1::MODEL_FORMAT_ONNX ? ExportOnnx(predictor->bundle())
-                                         : ExportJson(predictor->bundle());
-}
-
-// The file is made when the first piece is asked for.
-class ExportSource final : public WriteStream<v1::ExportModelResponse>::Source {
- public:
-  ExportSource(const v1::ExportModelRequest& request, const ModelStore* models,
-               PredictorCache* cache)
-      : request_(request), models_(models), cache_(cache) {}
-
-  absl::StatusOr<bool> Next(v1::ExportModelResponse* response) override {
-    if (!made_) TY_RETURN_IF_ERROR(Make());
-    if (position_ >= bytes_.size()) return false;
-    const size_t size =
-        std::min(bytes_.size() - position_, static_cast<size_t>(limits::kChunkBytesMax));
-    response->set_data(bytes_.substr(position_, size));
-    response->set_total_size_bytes(static_cast<int64_t>(bytes_.size()));
-    position_ += size;
-    return true;
-  }
-
- private:
-  absl::Status Make() {
-    TY_ASSIGN_OR_RETURN(const v1::Model model, models_->Get(request_.name()));
-    TY_ASSIGN_OR_RETURN(bytes_, ExportBytes(model, request_.format(), *models_, *cache_));
-    made_ = true;
-    return absl::OkStatus();
-  }
-
-  const v1::ExportModelRequest request_;
-  const ModelStore* const models_;
-  PredictorCache* const cache_;
-  bool made_ = false;
-  std::string bytes_;
-  size_t position_ = 0;
-};
-
 }  // namespace
 
 grpc::ServerUnaryReactor* ModelService::GetModel(grpc::CallbackServerContext* call,
                                                  const v1::GetModelRequest* request,
                                                  v1::Model* response) {
-  return Serve(
-      rpc_, call, "/trainyard.v1.ModelService/GetModel", rpc_.quick, response,
-      [=, this](const Principal&) { return Store(models_->Get(request->name()), response); });
+  return Serve(rpc_, call, "/trainyard.v1.ModelService/GetModel", rpc_.heavy, response,
+               [=, this](const Principal&) { return Store(DoGet(request->name()), response); });
+}
+
+absl::StatusOr<v1::Model> ModelService::DoGet(const std::string& name) {
+  TY_ASSIGN_OR_RETURN(v1::Model model, models_->Get(name));
+  const absl::StatusOr<std::shared_ptr<const Predictor>> predictor = cache_.Get(model);
+  // A damaged bundle does not hide what else is known of the model.
+  if (predictor.ok()) FeaturesToProto((*predictor)->bundle(), &model);
+  return model;
+}
+
+grpc::ServerReadReactor<v1::ImportModelRequest>* ModelService::ImportModel(
+    grpc::CallbackServerContext* call, v1::Model* response) {
+  return ReadStream<v1::ImportModelRequest, v1::Model>::Start(
+      rpc_, call, "/trainyard.v1.ModelService/ImportModel", response, rpc_.heavy,
+      std::make_unique<ImportSink>(models_));
 }
 
 grpc::ServerUnaryReactor* ModelService::ListModels(grpc::CallbackServerContext* call,
@@ -137,9 +119,11 @@ grpc::ServerUnaryReactor* ModelService::Predict(grpc::CallbackServerContext* cal
 absl::StatusOr<v1::PredictResponse> ModelService::DoPredict(const v1::PredictRequest& request) {
   TY_ASSIGN_OR_RETURN(const v1::Model model, models_->Get(request.name()));
   TY_ASSIGN_OR_RETURN(const std::shared_ptr<const Predictor> predictor, cache_.Get(model));
-  TY_ASSIGN_OR_RETURN(const std::vector<double> values, RowValues(request, predictor->bundle()));
+  TY_RETURN_IF_ERROR(CheckRows(request, predictor->bundle()));
   TY_RETURN_IF_ERROR(CheckPredictSize(request.rows_size(), predictor->bundle()));
-  TY_ASSIGN_OR_RETURN(const std::vector<Prediction> predictions, predictor->Predict(values));
+  TY_ASSIGN_OR_RETURN(
+      const std::vector<Prediction> predictions,
+      predictor->Predict(RowValues(request, predictor->bundle().preprocessor)));
   v1::PredictResponse response;
   for (const Prediction& prediction : predictions) {
     *response.add_predictions() = PredictionToProto(prediction, predictor->bundle());
@@ -168,7 +152,7 @@ absl::StatusOr<v1::EvaluateModelResponse> ModelService::DoEvaluate(
   TY_ASSIGN_OR_RETURN(const v1::Dataset dataset, datasets_->Get(request.dataset()));
   TY_RETURN_IF_ERROR(CheckReady(dataset));
   TY_ASSIGN_OR_RETURN(const std::shared_ptr<const Predictor> predictor, cache_.Get(model));
-  TY_ASSIGN_OR_RETURN(const Table table, datasets_->LoadTable(dataset));
+  TY_ASSIGN_OR_RETURN(const Table table, datasets_->LoadTable(dataset, /*check_cells=*/true));
   TY_ASSIGN_OR_RETURN(const EvalResult result, predictor->Evaluate(table));
   v1::EvaluateModelResponse response;
   MetricsToProto(result, response.mutable_metrics());
@@ -184,7 +168,7 @@ grpc::ServerWriteReactor<v1::ExportModelResponse>* ModelService::ExportModel(
     grpc::CallbackServerContext* call, const v1::ExportModelRequest* request) {
   return WriteStream<v1::ExportModelResponse>::Start(
       rpc_, call, "/trainyard.v1.ModelService/ExportModel", rpc_.heavy,
-      std::make_unique<ExportSource>(*request, models_, &cache_));
+      std::make_unique<ExportSource>(*request, models_, datasets_, &cache_));
 }
 
 }  // namespace trainyard

@@ -34,10 +34,13 @@ class ModelService final : public v1::ModelService::CallbackService {
   grpc::ServerUnaryReactor* EvaluateModel(grpc::CallbackServerContext* call,
                                           const v1::EvaluateModelRequest* request,
                                           v1::EvaluateModelResponse* response) override;
+  grpc::ServerReadReactor<v1::ImportModelRequest>* ImportModel(grpc::CallbackServerContext* call,
+                                                               v1::Model* response) override;
   grpc::ServerWriteReactor<v1::ExportModelResponse>* ExportModel(
       grpc::CallbackServerContext* call, const v1::ExportModelRequest* request) override;
 
  private:
+  absl::StatusOr<v1::Model> DoGet(const std::string& name);
   absl::StatusOr<v1::PredictResponse> DoPredict(const v1::PredictRequest& request);
   absl::StatusOr<v1::EvaluateModelResponse> DoEvaluate(const v1::EvaluateModelRequest& request);
 

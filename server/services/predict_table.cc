@@ -14,25 +14,6 @@
 namespace trainyard {
 namespace {
 
-// An answer stays near this size.
-constexpr int64_t kPieceAnswerBytes = int64_t{1} << 20;
-// A probability in text, with its comma.
-constexpr int64_t kNumberBytesMax = 25;
-constexpr int64_t kPieceBytesMin = 16;
-constexpr int64_t kPieceBytesMax = 64 * 1024;
-
-// So many bytes of input that the rows in them, at their shortest (one digit and a separator per
-// feature), are answered with about kPieceAnswerBytes.
-int64_t PieceBytes(const Bundle& bundle, int64_t hidden_layer) {
-  const int64_t row_in =
-      2 * std::max<int64_t>(static_cast<int64_t>(bundle.feature_columns.size()), 1);
-  const int64_t numbers = hidden_layer == 0
-                              ? static_cast<int64_t>(bundle.classes.size()) + 1
-                              : bundle.weights[static_cast<size_t>(hidden_layer) - 1].out;
-  const int64_t row_out = kNumberBytesMax * numbers;
-  return std::clamp(kPieceAnswerBytes * row_in / row_out, kPieceBytesMin, kPieceBytesMax);
-}
-
 absl::Status CheckHiddenLayer(int64_t layer, const Bundle& bundle) {
   const auto layers_max = static_cast<int64_t>(bundle.weights.size()) - 1;
   if (layer >= 0 && layer <= layers_max) return absl::OkStatus();
@@ -45,9 +26,10 @@ absl::Status CheckHiddenLayer(int64_t layer, const Bundle& bundle) {
 
 absl::Status PredictTableTransform::Accept(const v1::PredictTableRequest* request) {
   if (request == nullptr) {
-    finish_ = table_ != nullptr;
-    if (finish_) return absl::OkStatus();
-    return InvalidRequest("options", "are missing; the first message must have them");
+    if (table_ == nullptr)
+      return InvalidRequest("options", "are missing; the first message must have them");
+    table_->Finish();
+    return absl::OkStatus();
   }
   if (table_ == nullptr && !request->has_options()) {
     return InvalidRequest("options", "are missing; the first message must have them");
@@ -61,7 +43,7 @@ absl::Status PredictTableTransform::Accept(const v1::PredictTableRequest* reques
                                        limits::kChunkBytesMax, " in one message"));
   }
   if (table_ == nullptr) TY_RETURN_IF_ERROR(Open(request->options()));
-  input_ = request->data();
+  table_->Append(request->data());
   return absl::OkStatus();
 }
 
@@ -73,22 +55,13 @@ absl::Status PredictTableTransform::Open(const v1::PredictTableRequest::Options&
   TY_RETURN_IF_ERROR(InvalidRequest(std::move(violations)));
   TY_ASSIGN_OR_RETURN(predictor_, cache_->Get(model));
   TY_RETURN_IF_ERROR(CheckHiddenLayer(options.hidden_layer(), predictor_->bundle()));
-  piece_bytes_ = static_cast<size_t>(PieceBytes(predictor_->bundle(), options.hidden_layer()));
   table_ = std::make_unique<TablePredictor>(*predictor_, csv, options.hidden_layer());
   return absl::OkStatus();
 }
 
 absl::StatusOr<bool> PredictTableTransform::Next(v1::PredictTableResponse* response) {
-  std::string out;
-  while (out.empty() && !input_.empty()) {
-    const absl::string_view piece = input_.substr(0, piece_bytes_);
-    input_.remove_prefix(piece.size());
-    TY_ASSIGN_OR_RETURN(out, table_->Append(piece));
-  }
-  if (out.empty() && finish_) {
-    finish_ = false;
-    TY_ASSIGN_OR_RETURN(out, table_->Finish());
-  }
+  if (table_ == nullptr) return false;
+  TY_ASSIGN_OR_RETURN(std::string out, table_->Take());
   if (out.empty()) return false;
   const int64_t rows = table_->rows_done() - rows_answered_;
   rows_answered_ = table_->rows_done();

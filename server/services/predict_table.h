@@ -37,9 +37,6 @@ class PredictTableTransform final : public PredictTableStream::Transform {
   Metrics* const metrics_;
   std::shared_ptr<const Predictor> predictor_;  // outlives table_
   std::unique_ptr<TablePredictor> table_;       // after the first message
-  size_t piece_bytes_ = 0;                      // of input that is worked on at once
-  absl::string_view input_;                     // of the current message, not yet worked on
-  bool finish_ = false;                         // the input is over and Finish() is still to come
   int64_t rows_answered_ = 0;
 };
 

@@ -1,13 +1,12 @@
-// Preview reads the first rows of a READY dataset as text, straight from the uploaded bytes: the
-// cost is that of the rows shown, not of the table. Thread-safety: pure but for the blob's file.
+// Preview shows the first rows of a READY dataset as text, from its frozen table, which is mapped: the
+// cost is that of the rows shown, not of the table. Thread-safety: pure but for the table's file.
 #ifndef TRAINYARD_SERVER_SERVICES_PREVIEW_H_
 #define TRAINYARD_SERVER_SERVICES_PREVIEW_H_
 
 #include <cstdint>
 
 #include "absl/status/statusor.h"
-#include "core/base/file_system.h"
-#include "server/storage/blob_store.h"
+#include "server/storage/dataset_store.h"
 #include "trainyard/v1/dataset.pb.h"
 
 namespace trainyard {
@@ -16,7 +15,7 @@ namespace trainyard {
 // are left out, as in training. Errors: INVALID_REQUEST (row_count),
 // FAILED_PRECONDITION/INVALID_STATE (not READY), DATA_LOSS, NOT_FOUND.
 absl::StatusOr<v1::PreviewDatasetResponse> Preview(const v1::Dataset& dataset, int64_t row_count,
-                                                   const BlobStore& blobs, FileSystem& files);
+                                                   DatasetStore& datasets);
 
 }  // namespace trainyard
 

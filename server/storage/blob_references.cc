@@ -12,6 +12,7 @@ namespace {
 constexpr absl::string_view kReferences =
     "SELECT digest FROM datasets WHERE digest IS NOT NULL "
     "UNION SELECT table_digest FROM datasets WHERE table_digest IS NOT NULL "
+    "UNION SELECT labels_digest FROM datasets WHERE labels_digest IS NOT NULL "
     "UNION SELECT digest FROM models "
     "UNION SELECT result_digest FROM jobs WHERE result_digest IS NOT NULL";
 
@@ -19,6 +20,7 @@ constexpr absl::string_view kReferences =
 constexpr absl::string_view kIsReferenced =
     "SELECT EXISTS (SELECT 1 FROM datasets WHERE digest = ?1) "
     "OR EXISTS (SELECT 1 FROM datasets WHERE table_digest = ?1) "
+    "OR EXISTS (SELECT 1 FROM datasets WHERE labels_digest = ?1) "
     "OR EXISTS (SELECT 1 FROM models WHERE digest = ?1) "
     "OR EXISTS (SELECT 1 FROM jobs WHERE result_digest = ?1)";
 

@@ -1,5 +1,5 @@
 // Who refers to a blob: the one place that knows every column that holds a digest. A blob lives as
-// long as a row of datasets (digest, table_digest), models (digest) or jobs (result_digest, of an
+// long as a row of datasets (digest, table_digest, labels_digest), models (digest) or jobs (result_digest, of an
 // analysis) names it.
 //
 // Why removal cannot race with a new reference: both happen in bodies of Database::Write, which run

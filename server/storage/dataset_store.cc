@@ -1,6 +1,6 @@
 #include "server/storage/dataset_store.h"
 
-#include <limits>
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -20,8 +20,10 @@
 #include "server/storage/blob_store.h"
 #include "server/storage/database.h"
 #include "server/storage/file_source.h"
+#include "server/storage/finalize_options.h"
 #include "server/storage/paging.h"
 #include "server/storage/records.h"
+#include "server/storage/reject_report.h"
 #include "server/storage/requests.h"
 #include "server/storage/uploads.h"
 #include "server/wire/convert.h"
@@ -82,7 +84,8 @@ absl::Status CheckNoUnfinishedJob(Connection& connection, absl::string_view name
   TY_ASSIGN_OR_RETURN(
       Statement query,
       connection.Prepare(
-          "SELECT id FROM jobs WHERE dataset = ? AND state IN (1, 2, 3, 4) LIMIT 1"));
+          "SELECT id FROM jobs WHERE (dataset = ?1 OR test_dataset = ?1) AND state IN (1, 2, 3, 4) "
+          "LIMIT 1"));
   TY_ASSIGN_OR_RETURN(const bool used, query.Bind(name).Step());
   if (!used) return absl::OkStatus();
   return InvalidState(absl::StrCat(name, " is used by ", MakeName(kTrainingJobs, query.Text(0)),
@@ -106,17 +109,6 @@ absl::Status CheckCreate(const v1::CreateDatasetRequest& request) {
   return MakeViolationsError(ErrorReason::kInvalidRequest, std::move(violations));
 }
 
-// The options of a Finalize, all faults at once.
-absl::StatusOr<CsvOptions> CheckFinalize(const v1::FinalizeDatasetRequest& request) {
-  std::vector<FieldViolation> violations;
-  const CsvOptions options = CsvOptionsFromProto(request.csv(), &violations);
-  if (!request.expected_digest().empty() && !IsDigest(request.expected_digest())) {
-    violations.push_back({"expected_digest", "is not `sha256:` and 64 lower-case hex digits"});
-  }
-  if (violations.empty()) return options;
-  return MakeViolationsError(ErrorReason::kInvalidRequest, std::move(violations));
-}
-
 absl::Status CheckExpectedDigest(absl::string_view expected, absl::string_view digest) {
   if (expected.empty() || expected == digest) return absl::OkStatus();
   return MakeError(
@@ -127,21 +119,10 @@ absl::Status CheckExpectedDigest(absl::string_view expected, absl::string_view d
        .metadata = {{"sha256", std::string(digest)}}});
 }
 
-// Whether reading with `options` gives what was read with `used`. A detected header is as good as a
-// given one: detection depends on the bytes alone.
-bool SameOptions(const CsvOptions& options, const v1::CsvOptions& used) {
-  std::vector<FieldViolation> none;
-  const CsvOptions before = CsvOptionsFromProto(used, &none);
-  const bool same_header =
-      options.header == CsvOptions::Header::kDetect || options.header == before.header;
-  return same_header && options.delimiter == before.delimiter &&
-         options.bad_rows_max == before.bad_rows_max;
-}
-
-absl::Status CheckSameFinalize(const DatasetRow& row, const CsvOptions& options,
+absl::Status CheckSameFinalize(const DatasetRow& row,
                                const v1::FinalizeDatasetRequest& request) {
   TY_RETURN_IF_ERROR(CheckExpectedDigest(request.expected_digest(), row.dataset.digest()));
-  if (SameOptions(options, row.dataset.csv())) return absl::OkStatus();
+  if (SameOptions(request, row.dataset)) return absl::OkStatus();
   return MakeError(absl::StatusCode::kFailedPrecondition,
                    absl::StrCat(request.name(), " is READY, read with other options"),
                    {.reason = ErrorReason::kInvalidState,
@@ -181,7 +162,9 @@ class SqlDatasetStore : public DatasetStore {
   absl::StatusOr<v1::Dataset> Finalize(const v1::FinalizeDatasetRequest& request) override;
   absl::StatusOr<v1::Dataset> Get(absl::string_view name) override;
   absl::StatusOr<v1::ListDatasetsResponse> List(const v1::ListDatasetsRequest& request) override;
-  absl::StatusOr<Table> LoadTable(const v1::Dataset& dataset) override;
+  absl::StatusOr<Table> LoadTable(const v1::Dataset& dataset, bool check_cells) override;
+  absl::StatusOr<Table> LoadFrozenTable(absl::string_view table_digest) override;
+  absl::StatusOr<RejectFile> OpenRejects(absl::string_view name) override;
   absl::Status Delete(absl::string_view name) override;
   absl::StatusOr<Counts> Count() override;
 
@@ -194,17 +177,34 @@ class SqlDatasetStore : public DatasetStore {
   absl::Status RecordCommitted(absl::string_view id, int64_t size_bytes, int64_t added_bytes);
 
  private:
-  // What Finalize found out about an upload before it is written down.
+  // What Finalize found out about an upload before it is written down. Blobs of its table and labels are retained
+  // until this goes.
   struct Frozen {
     std::string id;
-    std::string table;  // encoded
     v1::Dataset dataset;
+    bool known = false;  // the same bytes were there before
+    std::vector<std::shared_ptr<const void>> retained;
   };
 
   absl::StatusOr<DatasetRow> Find(absl::string_view name);
+  // ABORTED when a blob was removed in between: to be tried again.
+  absl::StatusOr<Frozen> IngestAndFreeze(absl::string_view id, const DatasetRow& row,
+                                         const v1::FinalizeDatasetRequest& request,
+                                         const IngestOptions& options);
   absl::StatusOr<Frozen> Ingest(absl::string_view id, const DatasetRow& row,
-                                const CsvOptions& options, absl::string_view expected_digest);
-  // Blobs, then the row. ABORTED when a blob was removed in between.
+                                const v1::FinalizeDatasetRequest& request, IngestOptions options);
+  // Reads the file into a table, which becomes a blob; rejects go to their report.
+  absl::Status MakeTable(FileSource& source, const IngestOptions& options, Frozen* frozen);
+  // The table of the dataset that has the labels.
+  absl::StatusOr<Table> LoadLabels(const std::string& name, Frozen* frozen);
+  // Keeps a blob from being removed while the result lives; ABORTED when it is gone already.
+  absl::StatusOr<std::shared_ptr<const void>> RetainBlob(const std::string& digest);
+  absl::Status EmptyScratch();
+  absl::StatusOr<Table> OpenFile(const std::string& path, bool check_cells);
+  std::string RejectsPath(absl::string_view id) const {
+    return absl::StrCat(options_.rejects_directory, "/", id, ".csv");
+  }
+  // The upload becomes a blob, then the row is written. ABORTED when a blob was removed in between.
   absl::Status Freeze(Frozen& frozen);
   absl::Status WriteReady(Connection& connection, const Frozen& frozen);
   // The body of Create; fills in `dataset`, with what the first call made when this is a
@@ -288,8 +288,21 @@ absl::StatusOr<int64_t> FileUploadWriter::Commit() {
   return committed_bytes_;
 }
 
+// What a server that was killed left there.
+absl::Status SqlDatasetStore::EmptyScratch() {
+  const std::string& directory = options_.scratch_directory;
+  TY_RETURN_IF_ERROR(options_.files->CreateDirectory(directory));
+  TY_ASSIGN_OR_RETURN(const std::vector<std::string> names, options_.files->List(directory));
+  for (const std::string& name : names) {
+    TY_RETURN_IF_ERROR(options_.files->Remove(absl::StrCat(directory, "/", name)));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status SqlDatasetStore::Recover() {
   TY_RETURN_IF_ERROR(uploads_.Prepare());
+  TY_RETURN_IF_ERROR(options_.files->CreateDirectory(options_.rejects_directory));
+  TY_RETURN_IF_ERROR(EmptyScratch());
   std::vector<std::pair<std::string, int64_t>> uploading;  // id, committed bytes
   const absl::Status read = database_->Read([&](Connection& connection) -> absl::Status {
     TY_ASSIGN_OR_RETURN(
@@ -433,30 +446,29 @@ absl::StatusOr<v1::UploadStatus> SqlDatasetStore::GetUploadStatus(absl::string_v
 
 absl::StatusOr<v1::Dataset> SqlDatasetStore::Finalize(const v1::FinalizeDatasetRequest& request) {
   TY_ASSIGN_OR_RETURN(const std::string id, ParseName(kDatasets, request.name()));
-  TY_ASSIGN_OR_RETURN(const CsvOptions options, CheckFinalize(request));
+  TY_ASSIGN_OR_RETURN(const IngestOptions options, CheckFinalize(request));
   const std::unique_ptr<UploadLocks::Lock> lock =
       uploads_.locks().Acquire(id, UploadUse::kFinalize);
   TY_ASSIGN_OR_RETURN(const DatasetRow row, Find(request.name()));
   if (lock == nullptr) return InUse(request.name());
   if (row.ready()) {
-    TY_RETURN_IF_ERROR(CheckSameFinalize(row, options, request));
+    TY_RETURN_IF_ERROR(CheckSameFinalize(row, request));
     return row.dataset;
   }
   TY_RETURN_IF_ERROR(CheckComplete(row));
 
   const absl::Time started = absl::Now();
-  TY_ASSIGN_OR_RETURN(Frozen frozen, Ingest(id, row, options, request.expected_digest()));
-  const bool known = blobs_->Path(frozen.dataset.digest()).ok();
-  absl::Status status = Freeze(frozen);
-  for (int attempt = 1; absl::IsAborted(status) && attempt < kFreezeAttemptsMax; ++attempt) {
-    status = Freeze(frozen);
+  absl::StatusOr<Frozen> frozen = IngestAndFreeze(id, row, request, options);
+  for (int attempt = 1; absl::IsAborted(frozen.status()) && attempt < kFreezeAttemptsMax;
+       ++attempt) {
+    frozen = IngestAndFreeze(id, row, request, options);
   }
-  TY_RETURN_IF_ERROR(status);
+  TY_RETURN_IF_ERROR(frozen.status());
   // The blob has the bytes now; a file that stays is removed at the next start.
   uploads_.Remove(id).IgnoreError();
 
-  const v1::Dataset& dataset = frozen.dataset;
-  if (known && observer_.on_dedup) observer_.on_dedup();
+  const v1::Dataset& dataset = frozen->dataset;
+  if (frozen->known && observer_.on_dedup) observer_.on_dedup();
   if (observer_.on_ingest) {
     observer_.on_ingest(absl::ToDoubleSeconds(absl::Now() - started), dataset.row_count());
   }
@@ -466,10 +478,18 @@ absl::StatusOr<v1::Dataset> SqlDatasetStore::Finalize(const v1::FinalizeDatasetR
   return dataset;
 }
 
-absl::StatusOr<SqlDatasetStore::Frozen> SqlDatasetStore::Ingest(absl::string_view id,
-                                                                const DatasetRow& row,
-                                                                const CsvOptions& options,
-                                                                absl::string_view expected_digest) {
+absl::StatusOr<SqlDatasetStore::Frozen> SqlDatasetStore::IngestAndFreeze(
+    absl::string_view id, const DatasetRow& row, const v1::FinalizeDatasetRequest& request,
+    const IngestOptions& options) {
+  TY_ASSIGN_OR_RETURN(Frozen frozen, Ingest(id, row, request, options));
+  frozen.known = blobs_->Path(frozen.dataset.digest()).ok();
+  TY_RETURN_IF_ERROR(Freeze(frozen));
+  return frozen;
+}
+
+absl::StatusOr<SqlDatasetStore::Frozen> SqlDatasetStore::Ingest(
+    absl::string_view id, const DatasetRow& row, const v1::FinalizeDatasetRequest& request,
+    IngestOptions options) {
   // What an upload that was broken off left behind the committed bytes is not part of the file.
   TY_RETURN_IF_ERROR(uploads_.Restore(id, row.committed_bytes));
   TY_ASSIGN_OR_RETURN(std::unique_ptr<ReadableFile> file, uploads_.OpenRead(id));
@@ -477,31 +497,73 @@ absl::StatusOr<SqlDatasetStore::Frozen> SqlDatasetStore::Ingest(absl::string_vie
   Frozen frozen{.id = std::string(id), .dataset = row.dataset};
   v1::Dataset& dataset = frozen.dataset;
   TY_ASSIGN_OR_RETURN(*dataset.mutable_digest(), DigestOf(source));
-  TY_RETURN_IF_ERROR(CheckExpectedDigest(expected_digest, dataset.digest()));
+  TY_RETURN_IF_ERROR(CheckExpectedDigest(request.expected_digest(), dataset.digest()));
   TY_RETURN_IF_ERROR(source.Rewind());
-  TY_ASSIGN_OR_RETURN(const IngestResult result, ReadCsvTable(source, options));
-  dataset.set_state(v1::Dataset::READY);
-  *dataset.mutable_csv() = CsvOptionsToProto(result.csv);
-  TableToProto(result.table, &dataset);
-  dataset.set_rejected_row_count(result.rejected_row_count);
-  for (const RejectedCell& cell : result.rejected_cells) {
-    *dataset.add_rejected_cells() = RejectedCellToProto(cell);
+  Table labels;
+  if (!request.labels_dataset().empty()) {
+    TY_ASSIGN_OR_RETURN(labels, LoadLabels(request.labels_dataset(), &frozen));
+    options.labels = &labels;
   }
+  TY_RETURN_IF_ERROR(MakeTable(source, options, &frozen));
+  *dataset.mutable_column_overrides() = request.column_overrides();
+  *dataset.mutable_npz_arrays() = request.npz_arrays();
+  dataset.set_state(v1::Dataset::READY);
   *dataset.mutable_finalize_time() =
       google::protobuf::util::TimeUtil::NanosecondsToTimestamp(absl::GetCurrentTimeNanos());
-  frozen.table = EncodeTable(result.table);
   return frozen;
+}
+
+absl::StatusOr<Table> SqlDatasetStore::LoadLabels(const std::string& name, Frozen* frozen) {
+  TY_ASSIGN_OR_RETURN(const DatasetRow labels, Find(name));
+  TY_ASSIGN_OR_RETURN(Table table, LoadTable(labels.dataset, /*check_cells=*/true));
+  TY_ASSIGN_OR_RETURN(std::shared_ptr<const void> retained, RetainBlob(labels.dataset.digest()));
+  frozen->retained.push_back(std::move(retained));
+  frozen->dataset.set_labels_digest(labels.dataset.digest());
+  return table;
+}
+
+absl::Status SqlDatasetStore::MakeTable(FileSource& source, const IngestOptions& options,
+                                        Frozen* frozen) {
+  RejectReport rejects(RejectsPath(frozen->id), options_.files);
+  IngestOptions with_files = options;
+  with_files.writer.spill_path = absl::StrCat(options_.scratch_directory, "/", frozen->id);
+  with_files.on_rejected = [&rejects](const RejectedCell& cell) { return rejects.Add(cell); };
+  TY_ASSIGN_OR_RETURN(std::unique_ptr<BlobWriter> blob, blobs_->NewBlob());
+  const absl::StatusOr<IngestResult> result =
+      IngestTable(source, with_files,
+                  [&blob](absl::string_view bytes) { return blob->Append(bytes); });
+  // A table that was rejected has its report too.
+  TY_RETURN_IF_ERROR(rejects.Finish());
+  TY_RETURN_IF_ERROR(result.status());
+  IngestResultToProto(*result, &frozen->dataset);
+  TY_ASSIGN_OR_RETURN(*frozen->dataset.mutable_table_digest(), blob->Commit());
+  TY_ASSIGN_OR_RETURN(std::shared_ptr<const void> retained,
+                      RetainBlob(frozen->dataset.table_digest()));
+  frozen->retained.push_back(std::move(retained));
+  TY_ASSIGN_OR_RETURN(const Table table, LoadFrozenTable(frozen->dataset.table_digest()));
+  WarningsToProto(FindTableWarnings(table), &frozen->dataset);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const void>> SqlDatasetStore::RetainBlob(const std::string& digest) {
+  blobs_->Retain(digest);
+  std::shared_ptr<const void> retained(this, [this, digest](const void*) { blobs_->Release(digest); });
+  const absl::Status there = blobs_->Path(digest).status();
+  if (absl::IsNotFound(there)) return absl::AbortedError("a blob was removed");
+  TY_RETURN_IF_ERROR(there);
+  return retained;
 }
 
 absl::Status SqlDatasetStore::Freeze(Frozen& frozen) {
   TY_RETURN_IF_ERROR(blobs_->Adopt(uploads_.Path(frozen.id), frozen.dataset.digest()));
-  TY_ASSIGN_OR_RETURN(*frozen.dataset.mutable_table_digest(), blobs_->Put(frozen.table));
   return database_->Write([&](Connection& connection) { return WriteReady(connection, frozen); });
 }
 
 absl::Status SqlDatasetStore::WriteReady(Connection& connection, const Frozen& frozen) {
   const v1::Dataset& dataset = frozen.dataset;
-  for (const std::string& digest : {dataset.digest(), dataset.table_digest()}) {
+  for (const std::string& digest :
+       {dataset.digest(), dataset.table_digest(), dataset.labels_digest()}) {
+    if (digest.empty()) continue;
     const absl::Status there = blobs_->Path(digest).status();
     if (absl::IsNotFound(there)) return absl::AbortedError("a blob was removed");
     TY_RETURN_IF_ERROR(there);
@@ -509,8 +571,10 @@ absl::Status SqlDatasetStore::WriteReady(Connection& connection, const Frozen& f
   TY_ASSIGN_OR_RETURN(
       Statement update,
       connection.Prepare(
-          "UPDATE datasets SET state = ?, digest = ?, table_digest = ?, record = ? WHERE id = ?"));
+          "UPDATE datasets SET state = ?, digest = ?, table_digest = ?, labels_digest = ?, "
+          "record = ? WHERE id = ?"));
   update.Bind(int64_t{dataset.state()}).Bind(dataset.digest()).Bind(dataset.table_digest());
+  dataset.labels_digest().empty() ? update.BindNull() : update.Bind(dataset.labels_digest());
   update.BindBlob(dataset.SerializeAsString()).Bind(frozen.id);
   return update.Step().status();
 }
@@ -545,16 +609,43 @@ absl::StatusOr<v1::ListDatasetsResponse> SqlDatasetStore::List(
   return response;
 }
 
-absl::StatusOr<Table> SqlDatasetStore::LoadTable(const v1::Dataset& dataset) {
+absl::StatusOr<Table> SqlDatasetStore::LoadTable(const v1::Dataset& dataset, bool check_cells) {
   if (dataset.state() != v1::Dataset::READY) {
     return InvalidState(absl::StrCat(dataset.name(), " is not READY"), "finalize it first");
   }
-  const absl::StatusOr<std::string> bytes =
-      blobs_->Get(dataset.table_digest(), std::numeric_limits<int64_t>::max());
+  const absl::StatusOr<std::string> path = blobs_->Path(dataset.table_digest());
   // The row is there, so a missing blob is damage, not a wrong name.
-  if (absl::IsNotFound(bytes.status())) return MissingBlob(dataset.name(), dataset.table_digest());
-  if (!bytes.ok()) return Annotate(bytes.status(), dataset.name());
-  return DecodeTable(*bytes);
+  if (absl::IsNotFound(path.status())) return MissingBlob(dataset.name(), dataset.table_digest());
+  TY_RETURN_IF_ERROR(path.status());
+  absl::StatusOr<Table> table = OpenFile(*path, check_cells);
+  if (!table.ok()) return Annotate(table.status(), dataset.name());
+  return table;
+}
+
+absl::StatusOr<Table> SqlDatasetStore::LoadFrozenTable(absl::string_view table_digest) {
+  TY_ASSIGN_OR_RETURN(const std::string path, blobs_->Path(table_digest));
+  return OpenFile(path, /*check_cells=*/false);
+}
+
+absl::StatusOr<Table> SqlDatasetStore::OpenFile(const std::string& path, bool check_cells) {
+  TY_ASSIGN_OR_RETURN(std::shared_ptr<const MappedFile> file, options_.files->Map(path));
+  return OpenTable(std::move(file), {.check_cells = check_cells});
+}
+
+absl::StatusOr<DatasetStore::RejectFile> SqlDatasetStore::OpenRejects(absl::string_view name) {
+  TY_ASSIGN_OR_RETURN(const DatasetRow row, Find(name));
+  TY_ASSIGN_OR_RETURN(const std::string id, ParseName(kDatasets, name));
+  const absl::StatusOr<int64_t> size = options_.files->Size(RejectsPath(id));
+  if (absl::IsNotFound(size.status())) {
+    return MakeError(absl::StatusCode::kNotFound,
+                     absl::StrCat(row.dataset.name(), " has no reject report"),
+                     {.reason = ErrorReason::kNotFound,
+                      .hint = "there is one after a Finalize that rejected rows"});
+  }
+  TY_RETURN_IF_ERROR(size.status());
+  RejectFile rejects{.size_bytes = *size};
+  TY_ASSIGN_OR_RETURN(rejects.file, options_.files->OpenRead(RejectsPath(id)));
+  return rejects;
 }
 
 absl::Status SqlDatasetStore::Delete(absl::string_view name) {
@@ -565,12 +656,14 @@ absl::Status SqlDatasetStore::Delete(absl::string_view name) {
     TY_ASSIGN_OR_RETURN(const DatasetRow row, FindDataset(connection, name));
     if (lock == nullptr) return InUse(name);
     TY_RETURN_IF_ERROR(CheckNoUnfinishedJob(connection, name));
-    digests = {row.dataset.digest(), row.dataset.table_digest()};
+    digests = {row.dataset.digest(), row.dataset.table_digest(), row.dataset.labels_digest()};
     TY_RETURN_IF_ERROR(connection.Run("DELETE FROM datasets WHERE id = ?", id));
     return DeleteRequests(connection, name);
   });
   TY_RETURN_IF_ERROR(written);
   TY_RETURN_IF_ERROR(uploads_.Remove(id));
+  const absl::Status removed = options_.files->Remove(RejectsPath(id));
+  if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
   return RemoveUnreferencedBlobs(*database_, *blobs_, digests);
 }
 

@@ -57,6 +57,8 @@ class DatasetStore {
  public:
   struct Options {
     std::string uploads_directory;
+    std::string rejects_directory;  // reject reports, one file per dataset that has rejects
+    std::string scratch_directory;  // emptied at start: columns of large tables while they are made
     int64_t dataset_bytes_max = 0;
     int64_t free_bytes_floor = 0;  // uploads are refused when the disk has less; STORAGE_FULL
     std::shared_ptr<FileSystem> files = std::make_shared<PosixFileSystem>();
@@ -76,8 +78,17 @@ class DatasetStore {
   virtual absl::StatusOr<v1::Dataset> Finalize(const v1::FinalizeDatasetRequest& request) = 0;
   virtual absl::StatusOr<v1::Dataset> Get(absl::string_view name) = 0;
   virtual absl::StatusOr<v1::ListDatasetsResponse> List(const v1::ListDatasetsRequest& request) = 0;
-  // The frozen table, from its blob.
-  virtual absl::StatusOr<Table> LoadTable(const v1::Dataset& dataset) = 0;
+  // The frozen table: its columns are views of the blob's file. With `check_cells` all of it is read and compared with its
+  // checksums; DATA_LOSS when it is damaged.
+  virtual absl::StatusOr<Table> LoadTable(const v1::Dataset& dataset, bool check_cells) = 0;
+  // The same of a table that is known by its digest only (of a dataset that may have been deleted). NOT_FOUND.
+  virtual absl::StatusOr<Table> LoadFrozenTable(absl::string_view table_digest) = 0;
+  // All rejects of the last Finalize, as a CSV file. NOT_FOUND when there were none.
+  struct RejectFile {
+    std::unique_ptr<ReadableFile> file;
+    int64_t size_bytes = 0;
+  };
+  virtual absl::StatusOr<RejectFile> OpenRejects(absl::string_view name) = 0;
   // Deletes the row, then the blobs no other row refers to. FAILED_PRECONDITION/INVALID_STATE
   // while an unfinished job uses it.
   virtual absl::Status Delete(absl::string_view name) = 0;

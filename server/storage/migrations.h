@@ -12,7 +12,7 @@ namespace trainyard {
 // kMigrations[i] takes the schema from version i to i + 1 (PRAGMA user_version).
 // `record` columns hold the serialized public proto message; the other columns are what is searched or ordered by.
 // `number` orders lists (newest first) and is the page token.
-inline constexpr std::array<absl::string_view, 2> kMigrations = {R"sql(
+inline constexpr std::array<absl::string_view, 3> kMigrations = {R"sql(
 CREATE TABLE datasets (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,
@@ -80,6 +80,15 @@ CREATE TABLE job_models (
   PRIMARY KEY (job, model)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX job_models_by_model ON job_models (model);
+)sql",
+                                                                  R"sql(
+-- The dataset whose rows a job only tests on.
+ALTER TABLE jobs ADD COLUMN test_dataset TEXT; -- datasets/{id}
+CREATE INDEX jobs_by_test_dataset ON jobs (test_dataset, state) WHERE test_dataset IS NOT NULL;
+
+-- Of the file that finalizing another dataset took the labels from; its bytes are kept for as long.
+ALTER TABLE datasets ADD COLUMN labels_digest TEXT;
+CREATE INDEX datasets_by_labels_digest ON datasets (labels_digest) WHERE labels_digest IS NOT NULL;
 )sql"};
 
 }  // namespace trainyard

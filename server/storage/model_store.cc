@@ -2,19 +2,28 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
+#include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "core/base/error_info.h"
 #include "core/base/status_macros.h"
+#include "google/protobuf/util/time_util.h"
+#include "server/base/ids.h"
 #include "server/storage/blob_references.h"
 #include "server/storage/blob_store.h"
 #include "server/storage/database.h"
 #include "server/storage/paging.h"
 #include "server/storage/records.h"
+#include "server/storage/requests.h"
 #include "server/wire/names.h"
 
 namespace trainyard {
 namespace {
+
+constexpr absl::string_view kImportMethod = "ImportModel";
 
 // Returns the bytes that it adds to the answer.
 absl::StatusOr<int64_t> AddModel(absl::string_view record, v1::ListModelsResponse* response) {
@@ -50,6 +59,32 @@ absl::Status ModelStore::Insert(Connection& connection, const v1::Model& model) 
           "INSERT INTO models (id, owner, job, digest, record) VALUES (?, ?, ?, ?, ?)"));
   insert.Bind(id).Bind(model.owner()).Bind(model.training_job()).Bind(model.digest());
   return insert.BindBlob(model.SerializeAsString()).Step().status();
+}
+
+absl::StatusOr<v1::Model> ModelStore::Import(v1::Model model, absl::string_view bundle,
+                                             absl::string_view request_id) {
+  const std::string body_digest =
+      Sha256Digest(absl::StrCat(Sha256Digest(bundle), model.display_name()));
+  TY_ASSIGN_OR_RETURN(*model.mutable_digest(), blobs_->Put(bundle));
+  // Whoever deletes a model with the same bytes meanwhile leaves them until the row is durable.
+  blobs_->Retain(model.digest());
+  const absl::Cleanup release = [&] { blobs_->Release(model.digest()); };
+  model.set_size_bytes(static_cast<int64_t>(bundle.size()));
+  model.set_name(MakeName(kModels, NewId()));
+  *model.mutable_create_time() =
+      google::protobuf::util::TimeUtil::NanosecondsToTimestamp(absl::GetCurrentTimeNanos());
+  std::optional<std::string> made;
+  const absl::Status written = database_->Write([&](Connection& connection) -> absl::Status {
+    TY_ASSIGN_OR_RETURN(
+        made, FindRequest(connection, model.owner(), request_id, kImportMethod, body_digest));
+    if (made.has_value()) return absl::OkStatus();
+    TY_RETURN_IF_ERROR(blobs_->Path(model.digest()).status());
+    TY_RETURN_IF_ERROR(Insert(connection, model));
+    return InsertRequest(connection, model.owner(), request_id, kImportMethod, body_digest,
+                         model.name());
+  });
+  TY_RETURN_IF_ERROR(written);
+  return made.has_value() ? Get(*made) : model;
 }
 
 absl::StatusOr<v1::Model> ModelStore::Get(absl::string_view name) const {
@@ -94,7 +129,7 @@ absl::Status ModelStore::Delete(absl::string_view name) {
     TY_ASSIGN_OR_RETURN(const bool found, remove.Bind(id).Step());
     if (!found) return NotFound(name);
     digest = remove.Text(0);
-    return absl::OkStatus();
+    return DeleteRequests(connection, name);
   });
   TY_RETURN_IF_ERROR(written);
   return RemoveUnreferencedBlobs(*database_, *blobs_, {digest});

@@ -23,6 +23,10 @@ class ModelStore {
 
   // Inside a transaction of the caller's (JobManager writes job, event and model together).
   static absl::Status Insert(Connection& connection, const v1::Model& model);
+  // A model that was trained elsewhere: stores the bundle, then the row. `model` has everything but name, time, digest and size.
+  // The same request again returns what the first made.
+  absl::StatusOr<v1::Model> Import(v1::Model model, absl::string_view bundle,
+                                   absl::string_view request_id);
   absl::StatusOr<v1::Model> Get(absl::string_view name) const;
   absl::StatusOr<v1::ListModelsResponse> List(const v1::ListModelsRequest& request) const;
   // FAILED_PRECONDITION/INVALID_STATE while a job that is not finished starts from it or analyses

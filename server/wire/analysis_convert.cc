@@ -96,14 +96,6 @@ Options Resolve(const Field<Options> (&fields)[kCount], Spec* spec) {
   return options;
 }
 
-// Of a spec whose target is not known neither are the features: names are taken on trust, because
-// the spec is refused anyway.
-std::vector<std::string> FeaturesOf(const TrainConfig& config,
-                                    const v1::DecisionBoundarySpec& spec) {
-  if (!config.data.feature_columns.empty()) return config.data.feature_columns;
-  return {spec.x_feature(), spec.y_feature()};
-}
-
 void ResolveKind(const TrainConfig& config, v1::AnalysisSpec* analysis, Violations* violations) {
   switch (analysis->kind_case()) {
     case v1::AnalysisSpec::kGradientCheck:
@@ -122,8 +114,8 @@ void ResolveKind(const TrainConfig& config, v1::AnalysisSpec* analysis, Violatio
           Resolve(kLayerStatisticsFields, analysis->mutable_layer_statistics()), violations);
     case v1::AnalysisSpec::kDecisionBoundary:
       return CheckDecisionBoundaryOptions(
-          Resolve(kDecisionBoundaryFields, analysis->mutable_decision_boundary()),
-          FeaturesOf(config, analysis->decision_boundary()), violations);
+          Resolve(kDecisionBoundaryFields, analysis->mutable_decision_boundary()), config.data,
+          violations);
     case v1::AnalysisSpec::kHessian:
       return CheckHessianOptions(Resolve(kHessianFields, analysis->mutable_hessian()), violations);
     case v1::AnalysisSpec::kLearningRateFinder:

@@ -18,24 +18,11 @@ using google::protobuf::Message;
 
 using Violations = std::vector<FieldViolation>;
 
-void ColumnToProto(const Column& column, v1::Column* proto) {
-  const ColumnStats& stats = column.stats;
-  proto->set_name(column.name);
-  proto->set_type(column.type == ColumnType::kNumeric ? v1::COLUMN_TYPE_NUMERIC
-                                                      : v1::COLUMN_TYPE_TEXT);
-  proto->set_missing_count(stats.missing_count);
-  proto->set_distinct_count(stats.distinct_count);
-  for (const auto& [value, count] : stats.top_values) {
-    v1::ValueCount* entry = proto->add_top_values();
-    entry->set_value(value);
-    entry->set_count(count);
-  }
-  if (column.type != ColumnType::kNumeric) return;
-  proto->set_min(stats.min);
-  proto->set_max(stats.max);
-  proto->set_mean(stats.mean);
-  proto->set_standard_deviation(stats.standard_deviation);
-  proto->set_integers(stats.integers);
+std::vector<std::pair<std::string, double>> MetricsFromProto(
+    const google::protobuf::RepeatedPtrField<v1::Metric>& metrics) {
+  std::vector<std::pair<std::string, double>> values;
+  for (const v1::Metric& metric : metrics) values.emplace_back(metric.name(), metric.value());
+  return values;
 }
 
 // The number under `key`, 0 when there is none.
@@ -48,80 +35,6 @@ double MetadataNumber(const ErrorInfo& info, absl::string_view key) {
 }
 
 }  // namespace
-
-Schema SchemaFromProto(const v1::Dataset& dataset) {
-  Schema schema;
-  schema.rows = dataset.row_count();
-  for (const v1::Column& column : dataset.columns()) {
-    ColumnInfo info;
-    info.name = column.name();
-    info.type = column.type() == v1::COLUMN_TYPE_NUMERIC ? ColumnType::kNumeric : ColumnType::kText;
-    info.missing_count = column.missing_count();
-    info.distinct_count = column.distinct_count();
-    info.integers = column.integers();
-    if (info.type == ColumnType::kNumeric) {
-      info.min = column.min();
-      info.max = column.max();
-    }
-    if (column.distinct_count() == column.top_values_size()) {
-      for (const v1::ValueCount& value : column.top_values()) {
-        info.values.push_back(value.value());
-        info.value_counts.push_back(value.count());
-      }
-    }
-    schema.columns.push_back(std::move(info));
-  }
-  return schema;
-}
-
-void TableToProto(const Table& table, v1::Dataset* dataset) {
-  dataset->set_row_count(table.rows);
-  dataset->clear_columns();
-  for (const Column& column : table.columns) ColumnToProto(column, dataset->add_columns());
-}
-
-v1::CsvOptions CsvOptionsToProto(const CsvOptions& options) {
-  v1::CsvOptions proto;
-  proto.set_delimiter(std::string(1, options.delimiter));
-  proto.set_header(options.header == CsvOptions::Header::kPresent ? v1::CsvOptions::PRESENT
-                   : options.header == CsvOptions::Header::kAbsent
-                       ? v1::CsvOptions::ABSENT
-                       : v1::CsvOptions::HEADER_UNSPECIFIED);
-  proto.set_bad_rows_max(options.bad_rows_max);
-  return proto;
-}
-
-CsvOptions CsvOptionsFromProto(const v1::CsvOptions& options, Violations* violations) {
-  constexpr absl::string_view kDelimiters = ",;\t|";
-  AddUnknowns(options, "csv", violations);
-  CsvOptions result;
-  if (options.delimiter().size() == 1 &&
-      kDelimiters.find(options.delimiter()[0]) != absl::string_view::npos) {
-    result.delimiter = options.delimiter()[0];
-  } else if (!options.delimiter().empty()) {
-    violations->push_back(
-        {"csv.delimiter", absl::StrCat("\"", options.delimiter().substr(0, 10),
-                                       "\" is no delimiter; use one of , ; tab |")});
-  }
-  if (options.header() == v1::CsvOptions::PRESENT) result.header = CsvOptions::Header::kPresent;
-  if (options.header() == v1::CsvOptions::ABSENT) result.header = CsvOptions::Header::kAbsent;
-  result.bad_rows_max = options.bad_rows_max();
-  if (options.bad_rows_max() < 0 || options.bad_rows_max() > limits::kBadRowsMax) {
-    violations->push_back({"csv.bad_rows_max", absl::StrCat("is ", options.bad_rows_max(),
-                                                            "; give 0 to ", limits::kBadRowsMax)});
-  }
-  return result;
-}
-
-v1::RejectedCell RejectedCellToProto(const RejectedCell& cell) {
-  v1::RejectedCell proto;
-  proto.set_line(cell.line);
-  proto.set_column(cell.column);
-  proto.set_byte_offset(cell.byte_offset);
-  proto.set_expected(cell.expected);
-  proto.set_actual(cell.actual);
-  return proto;
-}
 
 void MetricsToProto(const EvalResult& result,
                     google::protobuf::RepeatedPtrField<v1::Metric>* metrics) {
@@ -179,6 +92,12 @@ v1::JobEvent TestToProto(const SeedsResult& result, const std::vector<std::strin
   return event;
 }
 
+v1::JobEvent NoteToProto(const std::string& message) {
+  v1::JobEvent event;
+  event.mutable_note()->set_message(message);
+  return event;
+}
+
 v1::JobEvent AnalysisProgressToProto(int64_t points_done, int64_t points_total) {
   v1::JobEvent event;
   event.mutable_analysis_progress()->set_points_done(points_done);
@@ -202,10 +121,29 @@ void SeedResultsToProto(const std::vector<SeedSummary>& seeds,
   for (const SeedSummary& seed : seeds) {
     v1::SeedResult* proto = protos->Add();
     proto->set_seed(seed.seed);
+    if (seed.fold.has_value()) proto->set_fold(static_cast<int32_t>(*seed.fold));
     MetricsToProto(seed.validation, proto->mutable_validation_metrics());
     MetricsToProto(seed.test, proto->mutable_test_metrics());
     proto->set_stop_reason(EnumCast<v1::StopReason>(seed.stop_reason));
     proto->set_steps_done(seed.steps_done);
+  }
+}
+
+void SpreadsToProto(const google::protobuf::RepeatedPtrField<v1::SeedResult>& runs,
+                    google::protobuf::RepeatedPtrField<v1::MetricSpread>* spreads) {
+  std::vector<SeedSummary> summaries;
+  for (const v1::SeedResult& run : runs) {
+    SeedSummary& summary = summaries.emplace_back();
+    summary.validation.metrics = MetricsFromProto(run.validation_metrics());
+    summary.test.metrics = MetricsFromProto(run.test_metrics());
+  }
+  spreads->Clear();
+  for (const MetricSpread& spread : SpreadOf(summaries)) {
+    v1::MetricSpread* proto = spreads->Add();
+    proto->set_name(spread.name);
+    proto->set_mean(spread.mean);
+    proto->set_standard_deviation(spread.standard_deviation);
+    proto->set_count(static_cast<int32_t>(spread.count));
   }
 }
 

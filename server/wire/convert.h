@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "core/base/error_info.h"
 #include "core/data/ingest.h"
+#include "core/data/table_warnings.h"
 #include "core/model/predictor.h"
 #include "core/nn/meter.h"
 #include "core/train/observer.h"
@@ -35,6 +36,11 @@ void TableToProto(const Table& table, v1::Dataset* dataset);  // columns, statis
 v1::CsvOptions CsvOptionsToProto(const CsvOptions& options);
 // Faults with paths "csv.delimiter", ….
 CsvOptions CsvOptionsFromProto(const v1::CsvOptions& options, std::vector<FieldViolation>* violations);
+// How a file is read: everything of the request but its labels. Faults with paths "csv.delimiter", "column_overrides[2]", ….
+IngestOptions IngestOptionsFromProto(const v1::FinalizeDatasetRequest& request, std::vector<FieldViolation>* violations);
+// Everything that ingest found: format, options in force, columns, rejects.
+void IngestResultToProto(const IngestResult& result, v1::Dataset* dataset);
+void WarningsToProto(const std::vector<TableWarning>& warnings, v1::Dataset* dataset);
 v1::RejectedCell RejectedCellToProto(const RejectedCell& cell);
 
 void MetricsToProto(const EvalResult& result, google::protobuf::RepeatedPtrField<v1::Metric>* metrics);
@@ -44,13 +50,21 @@ v1::JobEvent EpochToProto(const EpochRecord& epoch);
 v1::JobEvent EvaluationToProto(const EvaluationRecord& evaluation);
 // The test of the best seed, with its confusion matrix and what the seeds came to.
 v1::JobEvent TestToProto(const SeedsResult& result, const std::vector<std::string>& classes);
+v1::JobEvent NoteToProto(const std::string& message);
 v1::JobEvent AnalysisProgressToProto(int64_t points_done, int64_t points_total);
 // Whether the result has a confusion matrix of these classes.
 bool HasConfusion(const EvalResult& result, const std::vector<std::string>& classes);
 // REQUIRES: HasConfusion.
 void ConfusionToProto(const EvalResult& result, const std::vector<std::string>& classes, v1::ConfusionMatrix* proto);
-// Nothing for a single seed.
+// Nothing for a single run.
 void SeedResultsToProto(const std::vector<SeedSummary>& seeds, google::protobuf::RepeatedPtrField<v1::SeedResult>* protos);
+// What a model does to each of its columns, at most 100 categories of each.
+void FeaturesToProto(const Bundle& bundle, v1::Model* model);
+// Task, columns, classes, sizes, and as `spec` what a bundle says of the network and data that it was trained with.
+void BundleToProto(const Bundle& bundle, v1::Model* model);
+// Mean and spread over runs of what each of them measured; replaces `*spreads`.
+void SpreadsToProto(const google::protobuf::RepeatedPtrField<v1::SeedResult>& runs,
+                    google::protobuf::RepeatedPtrField<v1::MetricSpread>* spreads);
 v1::Prediction PredictionToProto(const Prediction& prediction, const Bundle& bundle);
 
 // A failed run as a job's error: reason, category (INFRA for INTERNAL, WORKER_LOST, CORRUPT_CHECKPOINT, DATA_LOSS,

@@ -74,6 +74,17 @@ constexpr Field<SplitConfig> kSplitFields[] = {
     {"validation_fraction", &SplitConfig::validation_fraction},
     {"test_fraction", &SplitConfig::test_fraction},
     {"stratify", &SplitConfig::stratify},
+    {"group_column", &SplitConfig::group_column},
+    {"time_column", &SplitConfig::time_column},
+    {"part_column", &SplitConfig::part_column},
+};
+
+constexpr Field<FeatureOptions> kFeatureFields[] = {
+    {"column", &FeatureOptions::column},
+    {"fill_value", &FeatureOptions::fill_value},
+    {"missing_indicator", &FeatureOptions::missing_indicator},
+    {"categories_max", &FeatureOptions::categories_max},
+    {"hash_buckets", &FeatureOptions::hash_buckets},
 };
 
 constexpr Field<DataConfig> kDataFields[] = {
@@ -119,10 +130,40 @@ std::vector<std::string> MetricsFromProto(const v1::TrainingSpec& spec, Violatio
   return {spec.metrics().begin(), spec.metrics().begin() + kMetricsMax};
 }
 
+FeatureOptions FeatureOptionsFromProto(const v1::FeatureSpec& spec) {
+  FeatureOptions options;
+  ReadFields<FeatureOptions>(spec, kFeatureFields, &options);
+  options.scaling = EnumCast<Scaling>(spec.scaling());
+  options.imputation = EnumCast<Imputation>(spec.imputation());
+  options.encoding = EnumCast<Encoding>(spec.encoding());
+  options.unseen = EnumCast<UnseenCategory>(spec.unseen());
+  options.categories = Strings(spec.categories());
+  return options;
+}
+
+v1::FeatureSpec FeatureOptionsToProto(const FeatureOptions& options) {
+  v1::FeatureSpec spec;
+  if (!options.column.empty()) spec.set_column(options.column);
+  WriteFields<FeatureOptions>(options, kFeatureFields, &spec);
+  spec.set_scaling(EnumCast<v1::Scaling>(options.scaling));
+  spec.set_imputation(EnumCast<v1::Imputation>(options.imputation));
+  spec.set_encoding(EnumCast<v1::Encoding>(options.encoding));
+  spec.set_unseen(EnumCast<v1::UnseenCategory>(options.unseen));
+  *spec.mutable_categories() = {options.categories.begin(), options.categories.end()};
+  return spec;
+}
+
 DataConfig DataConfigFromProto(const v1::TrainingSpec& spec) {
   DataConfig config;
   ReadFields<DataConfig>(spec, kDataFields, &config);
   ReadFields<SplitConfig>(spec.split(), kSplitFields, &config.split);
+  if (spec.split().has_fold_count()) config.split.fold_count = spec.split().fold_count();
+  config.feature_defaults = FeatureOptionsFromProto(spec.feature_defaults());
+  for (const v1::FeatureSpec& feature : spec.feature_options()) {
+    config.feature_options.push_back(FeatureOptionsFromProto(feature));
+  }
+  config.target_scaling = EnumCast<TargetScaling>(spec.target_scaling());
+  config.separate_test = !spec.test_dataset().empty();
   config.feature_columns = Strings(spec.feature_columns());
   config.exclude_columns = Strings(spec.exclude_columns());
   config.label_columns = Strings(spec.label_columns());
@@ -139,6 +180,15 @@ void DataToProto(const DataConfig& config, v1::TrainingSpec* spec) {
   *spec->mutable_label_columns() = {config.label_columns.begin(), config.label_columns.end()};
   spec->set_task(EnumCast<v1::Task>(config.task));
   spec->set_scaling(EnumCast<v1::Scaling>(config.scaling));
+  if (config.split.fold_count != 0) {
+    spec->mutable_split()->set_fold_count(static_cast<int32_t>(config.split.fold_count));
+  }
+  v1::FeatureSpec defaults = FeatureOptionsToProto(config.feature_defaults);
+  if (defaults.ByteSizeLong() > 0) *spec->mutable_feature_defaults() = std::move(defaults);
+  for (const FeatureOptions& feature : config.feature_options) {
+    *spec->add_feature_options() = FeatureOptionsToProto(feature);
+  }
+  spec->set_target_scaling(EnumCast<v1::TargetScaling>(config.target_scaling));
 }
 
 LayerConfig LayerFromProto(const v1::LayerSpec& spec) {

@@ -2,10 +2,8 @@
 
 #include <malloc.h>
 
-#include <fstream>
 #include <new>
 #include <optional>
-#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -102,21 +100,15 @@ absl::Status NotStorable(const absl::Status& why) {
                    {.reason = ErrorReason::kInternal, .hint = "report this with the spec"});
 }
 
-// Empty when it cannot be read: the blob is asked for then.
-std::string ReadFile(const std::string& path) {
-  std::ostringstream bytes;
-  bytes << std::ifstream(path, std::ios::binary).rdbuf();
-  return std::move(bytes).str();
-}
-
 // x and y = x: enough to build every kernel once.
 Table TinyTable() {
   constexpr int64_t kRows = 64;
   Table table{.rows = kRows};
   for (const char* name : {"x", "y"}) {
     Column column{.name = name};
-    for (int64_t row = 0; row < kRows; ++row)
-      column.numbers.push_back(static_cast<double>(row) + 0.5);
+    std::vector<double> numbers;
+    for (int64_t row = 0; row < kRows; ++row) numbers.push_back(static_cast<double>(row) + 0.5);
+    column.numbers = std::move(numbers);
     column.stats.distinct_count = kRows;
     table.columns.push_back(std::move(column));
   }
@@ -185,7 +177,8 @@ v1::JobOutcome JobRunner::Run(const v1::Assignment& assignment, StopFlag* stop, 
 absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Work(const v1::Assignment& assignment,
                                                           const StopFlag& stop,
                                                           Reporter* reporter) {
-  TY_ASSIGN_OR_RETURN(Job job, Load(assignment));
+  prepared_.Use(assignment.prepared_directory(), assignment.prepared_bytes_max());
+  TY_ASSIGN_OR_RETURN(Job job, Load(assignment, reporter));
   if (assignment.has_analysis()) return Analyze(assignment, job, stop, reporter);
   return Train(assignment, std::move(job), stop, reporter);
 }
@@ -195,8 +188,17 @@ absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Train(const v1::Assignment&
                                                            Reporter* reporter) {
   ReportingObserver observer(reporter);
   const MlpWeights* const initial = job.network.empty() ? nullptr : &job.network;
-  TY_ASSIGN_OR_RETURN(SeedsResult result,
-                      TrainSeeds(job.config, job.dataset, initial, observer, stop));
+  SeedsResult result;
+  if (job.config.data.split.fold_count > 0) {
+    // What is worth telling was told of the first fold.
+    const auto build = [&](int64_t fold) { return Prepare(assignment, job, fold, nullptr); };
+    TY_ASSIGN_OR_RETURN(FoldsResult folds, TrainFolds(job.config, build, initial, observer, stop));
+    result = std::move(folds.runs);
+    job.dataset = std::move(folds.dataset);
+  } else {
+    TY_ASSIGN_OR_RETURN(result, TrainSeeds(job.config, job.dataset, initial, observer, stop));
+  }
+  TY_RETURN_IF_ERROR(prepared_.CheckUsed());
   if (result.best.test.rows > 0) reporter->Add(TestToProto(result, job.dataset.classes));
   return Store(assignment, job, std::move(result));
 }
@@ -210,6 +212,8 @@ absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Analyze(const v1::Assignmen
     TY_ASSIGN_OR_RETURN(Bundle bundle, LoadModel(assignment, other_model));
     TY_RETURN_IF_ERROR(CheckModel(other_model, bundle, job.config, job.dataset));
     TY_RETURN_IF_ERROR(Rescale(other_model, job.dataset.preprocessor, &bundle));
+    const TargetUnit unit{job.dataset.target_offset, job.dataset.target_scale};
+    TY_RETURN_IF_ERROR(RescaleTarget(other_model, unit, &bundle));
     other = std::move(bundle.weights);
   }
   AnalysisReporter progress(reporter);
@@ -226,30 +230,73 @@ absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Analyze(const v1::Assignmen
   return WriteResult(result.SerializeAsString());
 }
 
-absl::StatusOr<JobRunner::Job> JobRunner::Load(const v1::Assignment& assignment) {
+absl::StatusOr<JobRunner::Job> JobRunner::Load(const v1::Assignment& assignment,
+                                               Reporter* reporter) {
   Job job;
   std::vector<FieldViolation> violations;
   job.config = TrainConfigFromProto(assignment.resolved_spec(), &violations);
   if (!violations.empty()) return SpecError(std::move(violations));
-  TY_ASSIGN_OR_RETURN(const std::shared_ptr<const Table> table, LoadTable(assignment));
   const std::string& analyzed = assignment.analysis().model();
   const std::string& model =
       analyzed.empty() ? assignment.resolved_spec().initial_model() : analyzed;
-  const DataConfig& data = job.config.data;
   if (model.empty()) {
-    TY_ASSIGN_OR_RETURN(job.dataset, BuildDataset(*table, data, job.config.seed));
+    TY_ASSIGN_OR_RETURN(job.dataset, Prepare(assignment, job, /*fold=*/0, reporter));
     return job;
   }
   TY_ASSIGN_OR_RETURN(Bundle bundle, LoadModel(assignment, model));
-  // Weights mean something only on features scaled as they were trained with. Other features are
-  // CheckModel's to refuse.
-  const bool fits = bundle.feature_columns == data.feature_columns;
-  TY_ASSIGN_OR_RETURN(job.dataset, BuildDataset(*table, data, job.config.seed,
-                                                fits ? &bundle.preprocessor : nullptr));
+  // Weights mean something only on features and a target scaled as they were trained with. Other
+  // features are CheckModel's to refuse.
+  if (bundle.feature_columns == job.config.data.feature_columns) {
+    job.scaling = Scales{bundle.preprocessor,
+                         TargetUnit{bundle.loss.target_offset, bundle.loss.target_scale}};
+  }
+  TY_ASSIGN_OR_RETURN(job.dataset, Prepare(assignment, job, /*fold=*/0, reporter));
   TY_RETURN_IF_ERROR(CheckModel(model, bundle, job.config, job.dataset));
   job.network = std::move(bundle.weights);
   job.initial_digest = DigestOf(assignment, model);
   return job;
+}
+
+absl::StatusOr<Dataset> JobRunner::Prepare(const v1::Assignment& assignment, const Job& job,
+                                           int64_t fold, Reporter* reporter) {
+  std::optional<PreparedData> prepared;
+  // The features of a model are scaled by that model: its data is nobody else's.
+  const std::string key = job.scaling ? "" : PreparedStore::KeyOf(assignment, fold);
+  if (!key.empty()) prepared = prepared_.Find(key, job.config.data);
+  if (!prepared.has_value()) {
+    TY_ASSIGN_OR_RETURN(prepared, Build(assignment, job, fold));
+    if (!key.empty()) prepared_.Keep(key, *prepared);
+  }
+  for (const std::string& note : prepared->notes) {
+    if (reporter != nullptr) reporter->Add(NoteToProto(note));
+  }
+  return std::move(prepared->dataset);
+}
+
+absl::StatusOr<PreparedData> JobRunner::Build(const v1::Assignment& assignment, const Job& job,
+                                              int64_t fold) {
+  TY_ASSIGN_OR_RETURN(
+      const std::shared_ptr<const Table> table,
+      LoadTable(assignment, assignment.table_digest(), assignment.table_path()));
+  std::shared_ptr<const Table> test_table;
+  if (!assignment.test_table_digest().empty()) {
+    TY_ASSIGN_OR_RETURN(
+        test_table,
+        LoadTable(assignment, assignment.test_table_digest(), assignment.test_table_path()));
+  }
+  PreparedData prepared;
+  const Scales* const scaling = job.scaling ? &*job.scaling : nullptr;
+  TY_ASSIGN_OR_RETURN(
+      prepared.dataset,
+      BuildDataset(*table, job.config.data, job.config.seed,
+                   {.preprocessor = scaling == nullptr ? nullptr : &scaling->features,
+                    .target_unit = scaling == nullptr ? nullptr : &scaling->target,
+                    .test_table = test_table.get(),
+                    .fold = fold,
+                    .warnings = &prepared.notes}));
+  prepared.dataset.preprocessor = prepared.dataset.preprocessor.WithMissingMarkers(
+      {assignment.missing_markers().begin(), assignment.missing_markers().end()});
+  return prepared;
 }
 
 absl::StatusOr<Bundle> JobRunner::LoadModel(const v1::Assignment& assignment,
@@ -269,28 +316,30 @@ absl::StatusOr<Bundle> JobRunner::LoadModel(const v1::Assignment& assignment,
   return bundle;
 }
 
-absl::StatusOr<std::shared_ptr<const Table>> JobRunner::LoadTable(
-    const v1::Assignment& assignment) {
-  std::shared_ptr<const Table> table = tables_.Find(assignment.table_digest());
+absl::StatusOr<std::shared_ptr<const Table>> JobRunner::LoadTable(const v1::Assignment& assignment,
+                                                                  const std::string& digest,
+                                                                  const std::string& path) {
+  std::shared_ptr<const Table> table = tables_.Find(digest);
   const int64_t memory_bytes_max = assignment.resolved_spec().max_memory_bytes();
   if (memory_bytes_max > 0 && tables_.size_bytes() > memory_bytes_max / kCacheShare) {
     tables_.Shrink(memory_bytes_max / kCacheShare);
     malloc_trim(0);  // what earlier jobs freed counts against this one's resident size otherwise
   }
   if (table != nullptr) return table;
-  TY_ASSIGN_OR_RETURN(const std::string bytes, LoadTableBytes(assignment));
-  TY_ASSIGN_OR_RETURN(Table decoded, DecodeTable(bytes));
-  table = std::make_shared<const Table>(std::move(decoded));
-  tables_.Insert(assignment.table_digest(), table);
+  TY_ASSIGN_OR_RETURN(Table opened, ReadTable(digest, path));
+  table = std::make_shared<const Table>(std::move(opened));
+  tables_.Insert(digest, table);
   return table;
 }
 
-absl::StatusOr<std::string> JobRunner::LoadTableBytes(const v1::Assignment& assignment) {
-  if (!assignment.table_path().empty()) {
-    std::string bytes = ReadFile(assignment.table_path());
-    if (!bytes.empty()) return bytes;
+// A file on this machine is mapped: all workers share its pages. Without one the bytes are asked for.
+absl::StatusOr<Table> JobRunner::ReadTable(const std::string& digest, const std::string& path) {
+  if (!path.empty()) {
+    absl::StatusOr<Table> table = OpenTable(path, {.check_cells = true});
+    if (!absl::IsNotFound(table.status())) return table;
   }
-  return blobs_->ReadBlob(assignment.table_digest());
+  TY_ASSIGN_OR_RETURN(const std::string bytes, blobs_->ReadBlob(digest));
+  return DecodeTable(bytes);
 }
 
 absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::WriteResult(const std::string& bytes) {
@@ -321,6 +370,7 @@ absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Store(const v1::Assignment&
                                {"onednn_version", engine_.onednn_version},
                                {"seed", absl::StrCat(spec.seed())},
                                {"spec_digest", assignment.spec_digest()},
+                               {"table_digest", assignment.table_digest()},
                                {"threads", absl::StrCat(spec.threads())}}};
   // Its name is in the spec; the digest says which bytes that was.
   if (!job.initial_digest.empty()) {

@@ -12,6 +12,7 @@
 #define TRAINYARD_SERVER_WORKER_JOB_RUNNER_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -22,6 +23,7 @@
 #include "core/tensor/engine_info.h"
 #include "core/train/seed_runs.h"
 #include "server/worker/event_sink.h"
+#include "server/worker/prepared_store.h"
 #include "server/worker/reporter.h"
 #include "server/worker/table_cache.h"
 #include "trainyard/v1/worker.pb.h"
@@ -38,10 +40,16 @@ class JobRunner {
   v1::JobOutcome Run(const v1::Assignment& assignment, StopFlag* stop, EventSink* sink);
 
  private:
+  // By what a model was trained with features and target scaled.
+  struct Scales {
+    Preprocessor features;
+    TargetUnit target;
+  };
   // What an assignment works with.
   struct Job {
     TrainConfig config;
-    Dataset dataset;
+    Dataset dataset;                // with folds: the one of the first, until the best is known
+    std::optional<Scales> scaling;  // of the model to start from or to analyse
     MlpWeights network;          // of the model to start from or to analyse; empty: drawn
     std::string initial_digest;  // of that model's bundle
   };
@@ -53,11 +61,17 @@ class JobRunner {
   absl::StatusOr<v1::JobOutcome::Succeeded> Analyze(const v1::Assignment& assignment,
                                                     const Job& job, const StopFlag& stop,
                                                     Reporter* reporter);
-  absl::StatusOr<Job> Load(const v1::Assignment& assignment);
+  absl::StatusOr<Job> Load(const v1::Assignment& assignment, Reporter* reporter);
+  // The data of a job, where it can from the files that workers share. What is worth telling of it goes to `reporter`, unless that is null.
+  absl::StatusOr<Dataset> Prepare(const v1::Assignment& assignment, const Job& job, int64_t fold,
+                                  Reporter* reporter);
+  absl::StatusOr<PreparedData> Build(const v1::Assignment& assignment, const Job& job, int64_t fold);
   // The bundle of a model the assignment names.
   absl::StatusOr<Bundle> LoadModel(const v1::Assignment& assignment, const std::string& model);
-  absl::StatusOr<std::shared_ptr<const Table>> LoadTable(const v1::Assignment& assignment);
-  absl::StatusOr<std::string> LoadTableBytes(const v1::Assignment& assignment);
+  absl::StatusOr<std::shared_ptr<const Table>> LoadTable(const v1::Assignment& assignment,
+                                                         const std::string& digest,
+                                                         const std::string& path);
+  absl::StatusOr<Table> ReadTable(const std::string& digest, const std::string& path);
   absl::StatusOr<v1::JobOutcome::Succeeded> Store(const v1::Assignment& assignment, const Job& job,
                                                   SeedsResult result);
   // Stores what the assignment came to; the answer has its digest and size.
@@ -66,6 +80,7 @@ class JobRunner {
   BlobClient* const blobs_;
   const EngineInfo engine_;
   TableCache tables_;
+  PreparedStore prepared_;
 };
 
 }  // namespace trainyard

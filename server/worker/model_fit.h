@@ -26,9 +26,14 @@ absl::Status CheckModel(const std::string& name, const Bundle& bundle, const Tra
 // for the rounding of float32. Does nothing where both scale alike (the same data and split).
 // Errors: INVALID_ARGUMENT/INVALID_SPEC when no weights can say the same: a first layer with
 // residual, or without biases or BATCH normalisation where offsets differ; a feature that `to`
-// makes 0 and the model uses. `*bundle` is of no use then. REQUIRES: CheckModel passed; `to` is of
+// makes 0 and the model uses; a column whose categories, or what stands in for missing cells (where
+// no feature says that they are missing), differ. `*bundle` is of no use then. REQUIRES: CheckModel passed; `to` is of
 // the model's features.
 absl::Status Rescale(const std::string& name, const Preprocessor& to, Bundle* bundle);
+
+// The same for a regression's target: rewrites the output layer for targets scaled by `to`.
+// Errors: INVALID_ARGUMENT/INVALID_SPEC for an output layer without bias where offsets differ.
+absl::Status RescaleTarget(const std::string& name, const TargetUnit& to, Bundle* bundle);
 
 }  // namespace trainyard
 

@@ -31,7 +31,7 @@ void TableCache::Shrink(int64_t size_bytes_max) {
 int64_t TableSizeBytes(const Table& table) {
   size_t bytes = 0;
   for (const Column& column : table.columns) {
-    bytes += column.numbers.capacity() * sizeof(double) + column.codes.capacity() * sizeof(int32_t);
+    bytes += static_cast<size_t>(column.numbers.owned_bytes() + column.codes.owned_bytes());
     for (const std::string& category : column.categories)
       bytes += sizeof category + category.capacity();
   }

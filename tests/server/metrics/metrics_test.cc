@@ -400,7 +400,9 @@ TEST_F(MetricsTest, StoresReportThroughTheirObservers) {
   ASSERT_OK_AND_ASSIGN(
       const std::unique_ptr<DatasetStore> store,
       DatasetStore::Open(
-          {.uploads_directory = "/uploads", .dataset_bytes_max = 1000, .files = files}, db.get(),
+          {.uploads_directory = "/uploads",
+                            .rejects_directory = "/rejects",
+                            .scratch_directory = "/scratch", .dataset_bytes_max = 1000, .files = files}, db.get(),
           blobs.get(), ObserveDatasets(&metrics_)));
   const std::string name = store->Create({}, "ann", "")->name();
   {

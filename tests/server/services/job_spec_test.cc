@@ -19,7 +19,7 @@ v1::Dataset SmallDataset() {
   for (int i = 0; i < 40; ++i)
     csv += absl::StrCat(i, ",", i % 7, ".5,", i % 2 == 0 ? "no" : "yes", "\n");
   StringSource source(csv);
-  const auto ingest = ReadCsvTable(source, {});
+  const auto ingest = IngestTable(source, {});
   v1::Dataset dataset;
   dataset.set_state(v1::Dataset::READY);
   TableToProto(ingest->table, &dataset);
@@ -312,17 +312,23 @@ TEST(JobSpecTest, ALargeSpecIsToldWhatMadeItLarge) {
 TEST(JobSpecTest, ACollapseMustFitIntoAnAnswer) {
   v1::TrainingSpec spec;
   spec.set_task(v1::TASK_MULTILABEL);
-  for (int i = 0; i < 1023; ++i) spec.add_feature_columns(absl::StrCat("x", i));
+  v1::Dataset dataset;
+  for (int i = 0; i < 1023; ++i) {
+    spec.add_feature_columns(absl::StrCat("x", i));
+    v1::Column* column = dataset.add_columns();
+    column->set_name(absl::StrCat("x", i));
+    column->set_type(v1::COLUMN_TYPE_NUMERIC);
+  }
   for (int i = 0; i < 511; ++i) spec.add_label_columns(absl::StrCat("y", i));
   std::vector<FieldViolation> violations;
-  CheckCollapseFits(spec, {}, &violations);
+  CheckCollapseFits(spec, dataset, &violations);
   EXPECT_TRUE(violations.empty());  // 1024 · 511 numbers of 8 bytes, in 4 MiB
   spec.add_label_columns("y");
   spec.add_layers()->set_activation(v1::ACTIVATION_RELU);
-  CheckCollapseFits(spec, {}, &violations);
+  CheckCollapseFits(spec, dataset, &violations);
   EXPECT_TRUE(violations.empty());  // not linear: nothing to show
   spec.mutable_layers(0)->set_activation(v1::ACTIVATION_IDENTITY);
-  CheckCollapseFits(spec, {}, &violations);
+  CheckCollapseFits(spec, dataset, &violations);
   ASSERT_EQ(violations.size(), 1u);
   EXPECT_EQ(violations[0].field, "analysis.linear_collapse");
   EXPECT_THAT(violations[0].description, HasSubstr("524288 numbers (1023 features"));

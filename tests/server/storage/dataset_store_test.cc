@@ -38,6 +38,8 @@ class DatasetStoreTest : public testing::Test {
     ASSERT_OK_AND_ASSIGN(
         store_,
         DatasetStore::Open({.uploads_directory = "/uploads",
+                            .rejects_directory = "/rejects",
+                            .scratch_directory = "/scratch",
                             .dataset_bytes_max = 1000,
                             .free_bytes_floor = 5000,
                             .files = files_},
@@ -207,7 +209,7 @@ TEST_F(DatasetStoreTest, FinalizeFreezes) {
   EXPECT_EQ(dataset.csv().header(), v1::CsvOptions::PRESENT);
   EXPECT_GE(dataset.finalize_time().seconds(), dataset.create_time().seconds());
   EXPECT_TRUE(store_->GetUploadStatus(name)->finalized());
-  ASSERT_OK_AND_ASSIGN(const Table table, store_->LoadTable(dataset));
+  ASSERT_OK_AND_ASSIGN(const Table table, store_->LoadTable(dataset, true));
   EXPECT_EQ(table.rows, 3);
   EXPECT_THAT(table.columns[1].categories, ElementsAre("x", "y"));
   EXPECT_THAT(PathsUnder("/uploads/"), IsEmpty());
@@ -280,7 +282,7 @@ TEST_F(DatasetStoreTest, EqualBytesAreStoredOnceAndLiveAsLongAsADatasetHasThem) 
   EXPECT_EQ(dedup_hits_, 1);
   EXPECT_EQ(PathsUnder("/blobs/").size(), 2u);  // the bytes and the table
   ASSERT_THAT(store_->Delete(a), IsOk());
-  EXPECT_THAT(store_->LoadTable(*store_->Get(b)), IsOk());
+  EXPECT_THAT(store_->LoadTable(*store_->Get(b), true), IsOk());
   EXPECT_EQ(*SweepBlobs(*db_, *blobs_), 0);
   ASSERT_THAT(store_->Delete(b), IsOk());
   EXPECT_THAT(files_->Paths(), IsEmpty());
@@ -347,10 +349,10 @@ TEST_F(DatasetStoreTest, CountsFollowTheStates) {
 TEST_F(DatasetStoreTest, ALostOrDamagedTableIsDataLoss) {
   ASSERT_OK_AND_ASSIGN(const v1::Dataset dataset, store_->Get(Ready()));
   files_->FlipByte(*blobs_->Path(dataset.table_digest()), 20);
-  EXPECT_THAT(store_->LoadTable(dataset).status(), HasReason(ErrorReason::kDataLoss));
+  EXPECT_THAT(store_->LoadTable(dataset, true).status(), HasReason(ErrorReason::kDataLoss));
   ASSERT_THAT(blobs_->Remove(dataset.table_digest()), IsOk());
-  EXPECT_THAT(store_->LoadTable(dataset).status(), HasReason(ErrorReason::kDataLoss));
-  EXPECT_THAT(store_->LoadTable(*Create()).status(), HasReason(ErrorReason::kInvalidState));
+  EXPECT_THAT(store_->LoadTable(dataset, true).status(), HasReason(ErrorReason::kDataLoss));
+  EXPECT_THAT(store_->LoadTable(*Create(), true).status(), HasReason(ErrorReason::kInvalidState));
 }
 
 TEST_F(DatasetStoreTest, CommittedSurvivesAPowerCutAndNothingElse) {
@@ -365,7 +367,7 @@ TEST_F(DatasetStoreTest, CommittedSurvivesAPowerCutAndNothingElse) {
   EXPECT_EQ(*files_->Size(PathsUnder("/uploads/")[0]), static_cast<int64_t>(kCsv.size()));
   EXPECT_EQ(Finalize(name)->digest(), Sha256Digest(kCsv));
   Restart();
-  EXPECT_EQ(store_->LoadTable(*store_->Get(name))->rows, 3);
+  EXPECT_EQ(store_->LoadTable(*store_->Get(name), true)->rows, 3);
 }
 
 TEST_F(DatasetStoreTest, AnUploadWithLostBytesDoesNotKeepTheServerDown) {
@@ -420,7 +422,7 @@ TEST_P(DatasetStoreFaultTest, UploadAndFinalize) {
     ASSERT_OK_AND_ASSIGN(const v1::Dataset dataset, Finalize(name));
     EXPECT_EQ(dataset.digest(), Sha256Digest(kCsv));
     EXPECT_EQ(*blobs_->Get(dataset.digest(), 1000), kCsv);
-    EXPECT_EQ(store_->LoadTable(dataset)->rows, 3);
+    EXPECT_EQ(store_->LoadTable(dataset, true)->rows, 3);
     ASSERT_THAT(store_->Delete(name), IsOk());
     Restart();
     EXPECT_THAT(files_->Paths(), IsEmpty());
@@ -439,6 +441,8 @@ TEST(DatasetStoreDiskTest, WdbcBecomes569RowsOf31Columns) {
                        BlobStore::Open(dir.path() + "/blobs"));
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<DatasetStore> store,
                        DatasetStore::Open({.uploads_directory = dir.path() + "/uploads",
+                                            .rejects_directory = dir.path() + "/rejects",
+                                            .scratch_directory = dir.path() + "/scratch",
                                            .dataset_bytes_max = int64_t{1} << 30},
                                           db.get(), blobs.get()));
   std::stringstream csv;
@@ -455,7 +459,7 @@ TEST(DatasetStoreDiskTest, WdbcBecomes569RowsOf31Columns) {
   ASSERT_OK_AND_ASSIGN(const v1::Dataset dataset, store->Finalize(request));
   EXPECT_EQ(dataset.row_count(), 569);
   EXPECT_EQ(dataset.columns_size(), 31);
-  ASSERT_OK_AND_ASSIGN(const Table table, store->LoadTable(dataset));
+  ASSERT_OK_AND_ASSIGN(const Table table, store->LoadTable(dataset, true));
   EXPECT_EQ(table.rows, 569);
   EXPECT_EQ(table.columns.size(), 31u);
 }

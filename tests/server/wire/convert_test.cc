@@ -91,6 +91,7 @@ v1::TrainingSpec FullSpec() {
   Filler().Fill(&spec);
   // Said by the server, not by core.
   spec.clear_initial_model();
+  spec.clear_test_dataset();
   spec.clear_max_memory_bytes();
   return spec;
 }
@@ -195,10 +196,37 @@ TEST(ConvertTest, EnumNumbersOfCoreAndProtoAreTheSame) {
                     S::kCosine, S::kCosineRestarts, S::kOneCycle, S::kCyclic, S::kReduceOnPlateau});
   using U = ScheduleUnit;
   ExpectNumbers<U>(v1::ScheduleSpec::Unit_descriptor(), {U::kSteps, U::kEpochs});
-  ExpectNumbers<Scaling>(v1::Scaling_descriptor(), {Scaling::kStandardize, Scaling::kNone});
+  ExpectNumbers<Scaling>(v1::Scaling_descriptor(), {Scaling::kStandardize, Scaling::kNone,
+                                                    Scaling::kMinMax, Scaling::kRobust});
   using R = StopReason;
   ExpectNumbers<R>(v1::StopReason_descriptor(),
                    {R::kCompleted, R::kRuntimeLimit, R::kEarlyStopped, R::kMaxSteps});
+}
+
+TEST(ConvertTest, EnumNumbersOfDataAreTheSame) {
+  using I = Imputation;
+  ExpectNumbers<I>(v1::Imputation_descriptor(), {I::kMean, I::kMedian, I::kConstant, I::kRefuse});
+  using E = Encoding;
+  ExpectNumbers<E>(v1::Encoding_descriptor(),
+                   {E::kNumber, E::kOneHot, E::kOrdinal, E::kHashing});
+  using U = UnseenCategory;
+  ExpectNumbers<U>(v1::UnseenCategory_descriptor(), {U::kOther, U::kZeros, U::kRefuse});
+  ExpectNumbers<TargetScaling>(v1::TargetScaling_descriptor(),
+                               {TargetScaling::kNone, TargetScaling::kStandardize});
+  using K = ColumnKind;
+  ExpectNumbers<K>(v1::ColumnKind_descriptor(),
+                   {K::kNumeric, K::kIntegerCategory, K::kCategory, K::kBoolean, K::kIdentifier,
+                    K::kConstant, K::kFreeText});
+  using F = FileFormat;
+  ExpectNumbers<F>(v1::FileFormat_descriptor(),
+                   {F::kCsv, F::kNpy, F::kNpz, F::kIdx, F::kSvmlight});
+  using C = Compression;
+  ExpectNumbers<C>(v1::Compression_descriptor(), {C::kNone, C::kGzip, C::kZstd});
+  using W = TableWarning::Code;
+  ExpectNumbers<W>(v1::DatasetWarning::Code_descriptor(),
+                   {W::kConstantColumn, W::kIdentifierColumn, W::kFreeTextColumn,
+                    W::kMostlyMissingColumn, W::kDuplicateColumn, W::kDuplicateRows,
+                    W::kExtremeValues, W::kSimilarCategories});
 }
 
 EvalResult Measured() {
@@ -307,6 +335,10 @@ TEST(ConvertTest, CsvOptionsGoThereAndBack) {
   options.set_delimiter(";");
   options.set_header(v1::CsvOptions::ABSENT);
   options.set_bad_rows_max(3);
+  options.set_decimal_mark(v1::CsvOptions::COMMA);
+  options.set_quote(v1::CsvOptions::SINGLE);
+  options.set_comment("#");
+  options.add_missing_markers("-999");
   std::vector<FieldViolation> violations;
   EXPECT_TRUE(MessageDifferencer::Equals(
       CsvOptionsToProto(CsvOptionsFromProto(options, &violations)), options));
@@ -328,7 +360,7 @@ TEST(ConvertTest, AllFaultsOfCsvOptionsAtOnce) {
 
 TEST(ConvertTest, TheSchemaOfAStoredDatasetIsThatOfItsTable) {
   StringSource source("a,y\n1,no\n2.5,yes\n,no\n");
-  ASSERT_OK_AND_ASSIGN(const IngestResult ingest, ReadCsvTable(source, {}));
+  ASSERT_OK_AND_ASSIGN(const IngestResult ingest, IngestTable(source, {}));
   v1::Dataset dataset;
   TableToProto(ingest.table, &dataset);
   const Schema direct = SchemaOf(ingest.table);

@@ -40,7 +40,7 @@ class JobRunnerTest : public testing::Test {
   }
   v1::Assignment AssignBytes(const std::string& csv, absl::string_view target, TrainConfig config) {
     StringSource source(csv);
-    absl::StatusOr<IngestResult> ingested = ReadCsvTable(source, {});
+    absl::StatusOr<IngestResult> ingested = IngestTable(source, {});
     TY_CHECK(ingested.ok());
     const std::string table = EncodeTable(ingested->table);
     const std::string digest = Sha256Digest(table);

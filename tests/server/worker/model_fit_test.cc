@@ -52,6 +52,22 @@ TEST(RescaleTest, WithoutBiasesOnlyFactorsMayDiffer) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no biases")));
 }
 
+TEST(RescaleTest, ValuesStayTheSameForAnotherUnitOfTheTarget) {
+  Bundle bundle = Line();
+  bundle.loss.target_offset = 100;
+  bundle.loss.target_scale = 8;
+  ASSERT_THAT(RescaleTarget("models/a", {.offset = 60, .scale = 4}, &bundle), IsOk());
+  // z of 2: a value of 116 before, and 14·4 + 60.
+  EXPECT_THAT(bundle.weights[0].weights, ElementsAre(4, 6));
+  EXPECT_THAT(bundle.weights[0].biases, ElementsAre(12));
+  EXPECT_EQ(bundle.loss.target_offset, 60);
+  EXPECT_EQ(bundle.loss.target_scale, 4);
+  bundle.weights[0].biases.clear();
+  ASSERT_THAT(RescaleTarget("models/a", {.offset = 60, .scale = 8}, &bundle), IsOk());
+  EXPECT_THAT(RescaleTarget("models/a", {.offset = 61, .scale = 8}, &bundle),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no bias")));
+}
+
 TEST(RescaleTest, WhatIsLostByScalingCannotBeRewritten) {
   Bundle bundle = Line();
   const absl::Status status = Rescale("models/a", Preprocessor({1, 2}, {0, 0}), &bundle);

@@ -8,7 +8,7 @@ namespace {
 std::shared_ptr<const Table> TableOf(int64_t bytes) {
   auto table = std::make_shared<Table>();
   table->columns.emplace_back();
-  table->columns[0].numbers.resize(static_cast<size_t>(bytes) / sizeof(double));
+  table->columns[0].numbers = std::vector<double>(static_cast<size_t>(bytes) / sizeof(double));
   return table;
 }
 
