@@ -266,6 +266,11 @@ ExitOr RunAnalyze(Session& session, const AnalyzeOptions& options) {
                         ResolveDataset(session.remote, session.screen, options.dataset));
     request.set_dataset(dataset);
   }
+  if (!request.spec().test_dataset().empty()) {
+    TY_ASSIGN_OR_RETURN(*request.mutable_spec()->mutable_test_dataset(),
+                        ResolveDataset(session.remote, session.screen,
+                                       request.spec().test_dataset(), kTestDatasetFlag));
+  }
   TY_ASSIGN_OR_RETURN(
       const v1::TrainingJob job,
       session.remote.Call(session.remote.analyses(), &Stub::CreateAnalysis, request));
@@ -307,7 +312,7 @@ void AddKind(CLI::App* group, const KindSpec& kind, Command* chosen) {
   const google::protobuf::Descriptor& type = *v1::AnalysisSpec::descriptor();
   command->add_option("--model", options->model, "models/ID or ID: a trained network");
   command->add_option("--dataset", options->dataset,
-                      "datasets/ID, or a CSV file to upload first (default: the model's)");
+                      "datasets/ID, or a table to upload first (default: the model's)");
   command
       ->add_option("--spec", options->spec_path,
                    "YAML file of a spec, instead of --model; every spec flag of trainyard train "

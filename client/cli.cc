@@ -28,6 +28,12 @@ void SetTimeout(const std::string& text, RemoteOptions* remote) {
   }
 }
 
+// -o FILE is what other programs have.
+std::string CheckFormat(const std::string& text) {
+  if (text == "text" || text == "json") return "";
+  return "expected text or json, found \"" + text + "\"; a file is named with -f";
+}
+
 void AddGlobalOptions(CLI::App* app, GlobalOptions* options) {
   app->add_option("--server", options->remote.server, "host:port of the server")
       ->envname("TRAINYARD_SERVER")
@@ -35,6 +41,7 @@ void AddGlobalOptions(CLI::App* app, GlobalOptions* options) {
       ->capture_default_str();
   app->add_option("-o,--output", options->format,
                   "text, or json: the messages of the contract; errors as {\"error\": ...}")
+      ->check(CheckFormat)
       ->check(CLI::IsMember({"text", "json"}))
       ->type_name("FORMAT")
       ->capture_default_str();

@@ -16,89 +16,26 @@ namespace trainyard {
 namespace {
 
 using Align = TextTable::Align;
-using Lines = std::vector<std::pair<std::string, std::string>>;
 
-constexpr int kTopValuesShownMax = 4;
 constexpr size_t kClassWidthMax = 20;
-
-// "  rows     569": one line per pair, values aligned. Pairs without value are left out.
-std::string Indented(const Lines& lines) {
-  size_t width = 0;
-  for (const auto& [key, value] : lines) width = std::max(width, key.size());
-  std::string text;
-  for (const auto& [key, value] : lines) {
-    if (value.empty()) continue;
-    absl::StrAppend(&text, "  ", key, std::string(width - key.size() + 2, ' '), Printable(value),
-                    "\n");
-  }
-  return text;
-}
+constexpr size_t kFeatureOptionsShownMax = 10;
+constexpr size_t kCategoriesWidthMax = 40;
 
 absl::Duration ToDuration(const google::protobuf::Duration& duration) {
   return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
 }
 
+// "a, b, c"; the first kFeaturesShownMax of them.
 template <typename Texts>
 std::string Listed(const Texts& texts) {
-  return absl::StrJoin(texts, ", ");
+  const auto size = static_cast<int>(texts.size());
+  const int shown = std::min(size, kFeaturesShownMax);
+  const std::string text = absl::StrJoin(texts.begin(), texts.begin() + shown, ", ");
+  return shown == size ? text : absl::StrCat(text, ", … and ", size - shown, " more");
 }
 
 std::string DatasetState(v1::Dataset::State state) {
   return absl::AsciiStrToUpper(EnumWord(*v1::Dataset::State_descriptor(), state));
-}
-
-std::string TopValues(const v1::Column& column) {
-  std::vector<std::string> shown;
-  const int count = std::min(column.top_values_size(), kTopValuesShownMax);
-  for (int i = 0; i < count; ++i) {
-    const v1::ValueCount& top = column.top_values(i);
-    shown.push_back(absl::StrCat(top.value(), " (", FormatCount(top.count()), ")"));
-  }
-  if (count < column.top_values_size()) shown.push_back("…");
-  return absl::StrJoin(shown, ", ");
-}
-
-std::vector<std::string> ColumnRow(const v1::Column& column) {
-  const bool numeric = column.type() == v1::COLUMN_TYPE_NUMERIC;
-  const auto number = [&](double value) {
-    return numeric ? FormatNumber(value) : std::string("-");
-  };
-  return {column.name(),
-          EnumWord(*v1::ColumnType_descriptor(), column.type()),
-          FormatCount(column.missing_count()),
-          FormatCount(column.distinct_count()),
-          number(column.min()),
-          number(column.max()),
-          number(column.mean()),
-          number(column.standard_deviation()),
-          TopValues(column)};
-}
-
-std::string ColumnTable(const v1::Dataset& dataset) {
-  if (dataset.columns().empty()) return "";
-  TextTable table({{"COLUMN"},
-                   {"TYPE"},
-                   {"MISSING", Align::kRight},
-                   {"DISTINCT", Align::kRight},
-                   {"MIN", Align::kRight},
-                   {"MAX", Align::kRight},
-                   {"MEAN", Align::kRight},
-                   {"STDDEV", Align::kRight},
-                   {"MOST FREQUENT"}});
-  const int shown = std::min(dataset.columns_size(), kColumnsShownMax);
-  for (int i = 0; i < shown; ++i) table.AddRow(ColumnRow(dataset.columns(i)));
-  const int more = dataset.columns_size() - shown;
-  return absl::StrCat(table.Render(),
-                      more == 0 ? "" : absl::StrCat("and ", more, " more columns (-o json)\n"));
-}
-
-std::string RejectTable(const v1::Dataset& dataset) {
-  if (dataset.rejected_cells().empty()) return "";
-  TextTable table({{"LINE", Align::kRight}, {"COLUMN"}, {"EXPECTED"}, {"ACTUAL"}});
-  for (const v1::RejectedCell& cell : dataset.rejected_cells()) {
-    table.AddRow({absl::StrCat(cell.line()), cell.column(), cell.expected(), cell.actual()});
-  }
-  return absl::StrCat("dropped rows:\n", table.Render());
 }
 
 std::string ValueText(const google::protobuf::Message& message,
@@ -141,10 +78,14 @@ std::string ListText(const google::protobuf::Message& message,
   }
   std::vector<std::string> items;
   const bool integers = field.cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_INT64;
+  const bool texts = field.cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_STRING;
   for (int i = 0; integers && i < size; ++i) {
     items.push_back(absl::StrCat(reflection.GetRepeatedInt64(message, &field, i)));
   }
-  return absl::StrJoin(items, " ");
+  for (int i = 0; texts && i < size; ++i) {
+    items.push_back(reflection.GetRepeatedString(message, &field, i));
+  }
+  return absl::StrJoin(items, texts ? "|" : " ");
 }
 
 // "patience 10, restore best": the fields of `message` that are set, but for those of `skipped`.
@@ -236,14 +177,49 @@ std::string Unusual(int64_t count, int64_t usual) {
   return count <= usual ? "" : FormatCount(count);
 }
 
+// "5 folds, test 0.1, groups of "patient"".
 std::string SplitText(const v1::SplitSpec& split) {
-  return absl::StrCat("validation ", FormatNumber(split.validation_fraction()), ", test ",
-                      FormatNumber(split.test_fraction()), split.stratify() ? ", stratified" : "");
+  std::vector<std::string> parts;
+  const auto add = [&](absl::string_view what, const std::string& column) {
+    if (!column.empty()) parts.push_back(absl::StrCat(what, " \"", column, "\""));
+  };
+  if (split.has_fold_count()) parts.push_back(absl::StrCat(split.fold_count(), " folds"));
+  add("as said by", split.part_column());
+  if (split.has_validation_fraction() || parts.empty()) {
+    parts.push_back(absl::StrCat("validation ", FormatNumber(split.validation_fraction())));
+  }
+  if (split.part_column().empty()) {
+    parts.push_back(absl::StrCat("test ", FormatNumber(split.test_fraction())));
+  }
+  if (split.stratify()) parts.push_back("stratified");
+  add("groups of", split.group_column());
+  add("in order of", split.time_column());
+  return absl::StrJoin(parts, ", ");
+}
+
+// "age: imputation median, missing indicator; city: encoding hashing".
+std::string FeatureOptionsText(const v1::TrainingSpec& spec) {
+  std::vector<std::string> texts;
+  for (const v1::FeatureSpec& feature : spec.feature_options()) {
+    texts.push_back(absl::StrCat(feature.column(), ": ", FieldsText(feature, {"column"})));
+  }
+  const size_t size = texts.size();
+  if (size > kFeatureOptionsShownMax) texts.resize(kFeatureOptionsShownMax);
+  const size_t more = size - texts.size();
+  return absl::StrCat(absl::StrJoin(texts, "; "),
+                      more == 0 ? "" : absl::StrCat("; … and ", more, " more columns"));
+}
+
+// What is done to the target where it is not usual.
+std::string TargetScalingText(v1::TargetScaling scaling) {
+  return scaling == v1::TARGET_SCALING_UNSPECIFIED
+             ? ""
+             : EnumWord(*v1::TargetScaling_descriptor(), scaling);
 }
 
 // REQUIRES: a resolved spec.
 std::string SpecText(const v1::TrainingSpec& spec) {
-  return Indented({
+  return KeyValueLines({
       {"task", EnumWord(*v1::Task_descriptor(), spec.task())},
       {"target", spec.target_column()},
       {"labels", Listed(spec.label_columns())},
@@ -265,7 +241,11 @@ std::string SpecText(const v1::TrainingSpec& spec) {
       {"evaluation", EveryText(spec.evaluation_interval())},
       {"metrics", Listed(spec.metrics())},
       {"split", SplitText(spec.split())},
+      {"test rows of", spec.test_dataset()},
       {"scaling", EnumWord(*v1::Scaling_descriptor(), spec.scaling())},
+      {"target scaling", TargetScalingText(spec.target_scaling())},
+      {"each feature", FieldsText(spec.feature_defaults())},
+      {"features with", FeatureOptionsText(spec)},
       {"seed", absl::StrCat(spec.seed())},
       {"seeds", Unusual(spec.seed_count(), 1)},
       {"precision", PrecisionText(spec.precision())},
@@ -342,28 +322,92 @@ std::string AnalysisText(const v1::AnalysisSpec& analysis) {
   return text;
 }
 
-std::string SeedTable(const v1::TrainingJob& job) {
+// One run per seed, or per fold.
+std::string RunTable(const v1::TrainingJob& job) {
   if (job.seed_results().empty()) return "";
-  TextTable table(
-      {{"SEED", Align::kRight}, {"STEPS", Align::kRight}, {"STOPPED"}, {"VALIDATION"}, {"TEST"}});
-  for (const v1::SeedResult& seed : job.seed_results()) {
-    table.AddRow({absl::StrCat(seed.seed()), FormatCount(seed.steps_done()),
-                  EnumWord(*v1::StopReason_descriptor(), seed.stop_reason()),
-                  MetricsOrNothing(seed.validation_metrics()),
-                  MetricsOrNothing(seed.test_metrics())});
+  const bool folds = job.seed_results(0).has_fold();
+  TextTable table({{folds ? "FOLD" : "SEED", Align::kRight},
+                   {"STEPS", Align::kRight},
+                   {"STOPPED"},
+                   {"VALIDATION"},
+                   {"TEST"}});
+  for (const v1::SeedResult& run : job.seed_results()) {
+    // As the progress line counts them.
+    table.AddRow(
+        {folds ? absl::StrCat(run.fold() + 1) : absl::StrCat(run.seed()),
+         FormatCount(run.steps_done()), EnumWord(*v1::StopReason_descriptor(), run.stop_reason()),
+         MetricsOrNothing(run.validation_metrics()), MetricsOrNothing(run.test_metrics())});
   }
-  return absl::StrCat("seeds:\n", table.Render());
+  return absl::StrCat(folds ? "folds:\n" : "seeds:\n", table.Render());
+}
+
+// "validation_loss  0.1234 ± 0.012".
+std::string SpreadTable(const v1::TrainingJob& job) {
+  if (job.metric_spreads().empty()) return "";
+  const absl::string_view runs =
+      job.seed_results_size() > 0 && job.seed_results(0).has_fold() ? "folds" : "seeds";
+  TextTable table({{"METRIC"}, {"MEAN", Align::kRight}, {""}, {"SPREAD"}, {""}});
+  for (const v1::MetricSpread& spread : job.metric_spreads()) {
+    const bool of_all = spread.count() == job.seed_results_size();
+    table.AddRow({spread.name(), FormatNumber(spread.mean()), "±",
+                  FormatNumber(spread.standard_deviation()),
+                  of_all ? "" : absl::StrCat("of ", spread.count(), " ", runs)});
+  }
+  return absl::StrCat("mean and standard deviation over the ", runs, ":\n", table.Render());
 }
 
 std::string ReceiptText(const v1::JobReceipt& receipt) {
   if (receipt.result_digest().empty()) return "";
-  return Indented(
+  return KeyValueLines(
       {{"result", receipt.result_digest()},
        {"data", receipt.dataset_digest()},
+       {"table", receipt.table_digest()},
+       {"test data", receipt.test_dataset_digest()},
        {"spec", receipt.spec_digest()},
        {"made by",
         absl::StrCat("build ", receipt.build(), ", oneDNN ", receipt.onednn_version(), ", ",
                      receipt.isa(), ", threads ", receipt.threads(), ", seed ", receipt.seed())}});
+}
+
+std::string CategoriesText(const v1::ModelFeature& feature) {
+  if (feature.category_count() == 0) return "";
+  return absl::StrCat(feature.category_count(), ": ", absl::StrJoin(feature.categories(), "|"));
+}
+
+std::vector<std::string> FeatureRow(const v1::ModelFeature& feature) {
+  const bool number = feature.encoding() == v1::ENCODING_NUMBER;
+  const bool scaled = number || feature.encoding() == v1::ENCODING_ORDINAL;
+  const std::string fill =
+      feature.has_fill_value() ? FormatNumber(feature.fill_value()) : "refused";
+  return {feature.column(),
+          EnumWord(*v1::Encoding_descriptor(), feature.encoding()),
+          FormatCount(feature.width()),
+          scaled ? FormatNumber(feature.offset()) : "",
+          scaled ? FormatNumber(feature.scale()) : "",
+          absl::StrCat(number ? fill : "", feature.missing_indicator() ? " +indicator" : ""),
+          feature.unseen() == v1::UNSEEN_CATEGORY_UNSPECIFIED
+              ? ""
+              : EnumWord(*v1::UnseenCategory_descriptor(), feature.unseen()),
+          Ellipsize(Printable(CategoriesText(feature)), kCategoriesWidthMax)};
+}
+
+// What becomes of each column; empty in lists.
+std::string FeatureTable(const v1::Model& model, size_t width) {
+  if (model.features().empty()) return "";
+  TextTable table({{"COLUMN"},
+                   {"ENCODING"},
+                   {"INPUTS", Align::kRight},
+                   {"OFFSET", Align::kRight, 1},
+                   {"SCALE", Align::kRight, 1},
+                   {"MISSING"},
+                   {"UNSEEN", Align::kLeft, 2},
+                   {"CATEGORIES"}});
+  const int shown = std::min(model.features_size(), kFeaturesShownMax);
+  for (int i = 0; i < shown; ++i) table.AddRow(FeatureRow(model.features(i)));
+  const int more = model.features_size() - shown;
+  return absl::StrCat(
+      "features:\n", table.Render(width),
+      more == 0 ? "" : absl::StrCat("and ", FormatCount(more), " more features (-o json)\n"));
 }
 
 // The class, or the labels.
@@ -372,7 +416,7 @@ std::string LabelText(const v1::Prediction& prediction) {
 }
 
 std::string LimitsText(const v1::Limits& limits) {
-  return Indented({
+  return KeyValueLines({
       {"dataset", absl::StrCat(FormatBytes(limits.dataset_bytes_max()), ", ",
                                FormatCount(limits.dataset_rows_max()), " rows, ",
                                FormatCount(limits.dataset_columns_max()), " columns")},
@@ -436,20 +480,6 @@ std::string DescribeConfusion(const v1::ConfusionMatrix& confusion) {
   return table.Render();
 }
 
-std::string DescribeDataset(const v1::Dataset& dataset) {
-  const bool ready = dataset.state() == v1::Dataset::READY;
-  const std::string dropped =
-      absl::StrCat(" (", FormatCount(dataset.rejected_row_count()), " dropped as bad)");
-  return absl::StrCat(dataset.name(), "  ", DatasetState(dataset.state()), "\n",
-                      Indented({{"name", dataset.display_name()},
-                                {"owner", dataset.owner()},
-                                {"rows", ready ? FormatCount(dataset.row_count()) + dropped : ""},
-                                {"size", FormatBytes(dataset.size_bytes())},
-                                {"digest", dataset.digest()},
-                                {"created", TimeText(ToTime(dataset.create_time()))}}),
-                      ColumnTable(dataset), RejectTable(dataset));
-}
-
 std::string DescribeDatasets(const v1::ListDatasetsResponse& list) {
   TextTable table({{"NAME"},
                    {"DISPLAY NAME"},
@@ -483,21 +513,21 @@ std::string DescribePreview(const v1::PreviewDatasetResponse& preview) {
 std::string DescribeJob(const v1::TrainingJob& job) {
   std::string text =
       absl::StrCat(job.name(), "  ", StateWord(job.state()), "\n",
-                   Indented({{"name", job.display_name()},
-                             {"owner", job.owner()},
-                             {"analysis", AnalysisText(job.analysis())},
-                             {"dataset", job.dataset()},
-                             {"model", job.model()},
-                             {"queue", QueueText(job)},
-                             {"progress", ProgressText(job.progress())},
-                             {"latest", MetricsOrNothing(job.latest_metrics())},
-                             {"best", MetricsOrNothing(job.best_metrics())},
-                             {"test", MetricsOrNothing(job.test_metrics())},
-                             {"attempt", job.attempt() > 0 ? absl::StrCat(job.attempt()) : ""},
-                             {"created", TimeText(ToTime(job.create_time()))},
-                             {"trained in", TrainingTime(job)}}),
+                   KeyValueLines({{"name", job.display_name()},
+                                  {"owner", job.owner()},
+                                  {"analysis", AnalysisText(job.analysis())},
+                                  {"dataset", job.dataset()},
+                                  {"model", job.model()},
+                                  {"queue", QueueText(job)},
+                                  {"progress", ProgressText(job.progress())},
+                                  {"latest", MetricsOrNothing(job.latest_metrics())},
+                                  {"best", MetricsOrNothing(job.best_metrics())},
+                                  {"test", MetricsOrNothing(job.test_metrics())},
+                                  {"attempt", job.attempt() > 0 ? absl::StrCat(job.attempt()) : ""},
+                                  {"created", TimeText(ToTime(job.create_time()))},
+                                  {"trained in", TrainingTime(job)}}),
                    "spec:\n", SpecText(job.resolved_spec()));
-  absl::StrAppend(&text, SeedTable(job), DescribeConfusion(job.test_confusion()));
+  absl::StrAppend(&text, RunTable(job), SpreadTable(job), DescribeConfusion(job.test_confusion()));
   const std::string receipt = ReceiptText(job.receipt());
   if (!receipt.empty()) absl::StrAppend(&text, "receipt:\n", receipt);
   if (job.has_error()) absl::StrAppend(&text, DescribeJobError(job.error()));
@@ -531,27 +561,27 @@ std::string DescribeOutcome(const v1::TrainingJob& job) {
   absl::StrAppend(&text, "\n");
   if (job.has_error()) absl::StrAppend(&text, DescribeJobError(job.error()));
   return absl::StrCat(
-      text, Indented({{"test", MetricsOrNothing(job.test_metrics())}, {"model", job.model()}}),
-      SeedTable(job), DescribeConfusion(job.test_confusion()), NextSteps(job));
+      text, KeyValueLines({{"test", MetricsOrNothing(job.test_metrics())}, {"model", job.model()}}),
+      RunTable(job), SpreadTable(job), DescribeConfusion(job.test_confusion()), NextSteps(job));
 }
 
 std::string DescribeValidated(const v1::TrainingJob& job) {
   return absl::StrCat("the spec is valid; nothing was queued\n",
-                      Indented({{"analysis", AnalysisText(job.analysis())}}),
+                      KeyValueLines({{"analysis", AnalysisText(job.analysis())}}),
                       SpecText(job.resolved_spec()), WarningLines(job));
 }
 
-std::string DescribeModel(const v1::Model& model) {
+std::string DescribeModel(const v1::Model& model, size_t width) {
   return absl::StrCat(model.name(), "\n",
-                      Indented({{"name", model.display_name()},
-                                {"owner", model.owner()},
-                                {"job", model.training_job()},
-                                {"classes", Listed(model.classes())},
-                                {"parameters", FormatCount(model.parameter_count())},
-                                {"size", FormatBytes(model.size_bytes())},
-                                {"test", MetricsOrNothing(model.test_metrics())},
-                                {"created", TimeText(ToTime(model.create_time()))}}),
-                      "spec:\n", SpecText(model.spec()), "receipt:\n",
+                      KeyValueLines({{"name", model.display_name()},
+                                     {"owner", model.owner()},
+                                     {"job", model.training_job()},
+                                     {"classes", Listed(model.classes())},
+                                     {"parameters", FormatCount(model.parameter_count())},
+                                     {"size", FormatBytes(model.size_bytes())},
+                                     {"test", MetricsOrNothing(model.test_metrics())},
+                                     {"created", TimeText(ToTime(model.create_time()))}}),
+                      FeatureTable(model, width), "spec:\n", SpecText(model.spec()), "receipt:\n",
                       ReceiptText(model.receipt()));
 }
 
@@ -592,13 +622,13 @@ std::string DescribePredictions(const v1::PredictResponse& response, const v1::M
 std::string DescribeServer(const v1::ServerInfo& info) {
   return absl::StrCat(
       "trainyard ", info.version(), " (", info.revision(), ")\n",
-      Indented({{"engine", absl::StrCat("oneDNN ", info.onednn_version(), ", ", info.isa())},
-                {"started", TimeText(ToTime(info.start_time()))},
-                {"workers", absl::StrCat(info.workers_connected(), " connected, ",
-                                         info.worker_slots(), " slots")},
-                {"jobs", absl::StrCat(FormatCount(info.jobs_running()), " running, ",
-                                      FormatCount(info.jobs_pending()), " pending")},
-                {"metrics", info.metrics_address()}}),
+      KeyValueLines({{"engine", absl::StrCat("oneDNN ", info.onednn_version(), ", ", info.isa())},
+                     {"started", TimeText(ToTime(info.start_time()))},
+                     {"workers", absl::StrCat(info.workers_connected(), " connected, ",
+                                              info.worker_slots(), " slots")},
+                     {"jobs", absl::StrCat(FormatCount(info.jobs_running()), " running, ",
+                                           FormatCount(info.jobs_pending()), " pending")},
+                     {"metrics", info.metrics_address()}}),
       "limits:\n", LimitsText(info.limits()));
 }
 

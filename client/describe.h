@@ -1,5 +1,5 @@
-// Messages of the contract as text for people. With -o json the messages themselves are printed
-// instead (screen.h).
+// Messages of the contract as text for people (a dataset: describe_dataset.h). With -o json the
+// messages themselves are printed instead (screen.h).
 //
 // Thread-safety: pure functions.
 #ifndef TRAINYARD_CLIENT_DESCRIBE_H_
@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "client/render.h"
 #include "google/protobuf/repeated_field.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "trainyard/v1/admin.pb.h"
@@ -17,9 +18,9 @@
 
 namespace trainyard {
 
-// Columns of a dataset, or cells of a preview row, that are shown; more are counted.
-inline constexpr int kColumnsShownMax = 60;
+// Cells of a preview row that are shown, and features of a model; more are counted.
 inline constexpr int kPreviewColumnsShownMax = 12;
+inline constexpr int kFeaturesShownMax = 50;
 // A confusion matrix of more classes is counted only.
 inline constexpr int kConfusionClassesShownMax = 12;
 
@@ -36,7 +37,6 @@ std::string DescribeMetrics(const google::protobuf::RepeatedPtrField<v1::Metric>
 std::string DescribeConfusion(const v1::ConfusionMatrix& confusion);
 
 // Several lines each, ending with a line end.
-std::string DescribeDataset(const v1::Dataset& dataset);
 std::string DescribeDatasets(const v1::ListDatasetsResponse& list);
 std::string DescribePreview(const v1::PreviewDatasetResponse& preview);
 std::string DescribeJob(const v1::TrainingJob& job);
@@ -45,7 +45,8 @@ std::string DescribeJobs(const v1::ListTrainingJobsResponse& list);
 std::string DescribeOutcome(const v1::TrainingJob& job);
 // The resolved spec and warnings of a validated job.
 std::string DescribeValidated(const v1::TrainingJob& job);
-std::string DescribeModel(const v1::Model& model);
+// In lines of `width` columns as far as that goes.
+std::string DescribeModel(const v1::Model& model, size_t width = kWidthUnlimited);
 std::string DescribeModels(const v1::ListModelsResponse& list);
 // One line per row.
 std::string DescribePredictions(const v1::PredictResponse& response, const v1::Model& model);

@@ -1,9 +1,11 @@
 #include "client/error_text.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "client/proto_text.h"
 #include "client/render.h"
 #include "core/base/check.h"
@@ -16,14 +18,20 @@
 namespace trainyard {
 namespace {
 
+// More would push what happened off the screen.
+constexpr size_t kRejectsInTextMax = 20;
+
 // Tables have one line per bad cell; other requests name fields of any length.
 std::string ViolationLines(const ErrorInfo& info) {
   if (info.reason == ErrorReason::kDatasetRejected) {
     TextTable table({{"  WHERE"}, {"WHAT"}});
-    for (const FieldViolation& violation : info.violations) {
+    const size_t shown = std::min(info.violations.size(), kRejectsInTextMax);
+    for (size_t i = 0; i < shown; ++i) {
+      const FieldViolation& violation = info.violations[i];
       table.AddRow({absl::StrCat("  ", violation.field), violation.description});
     }
-    return table.Render();
+    const size_t more = info.violations.size() - shown;
+    return absl::StrCat(table.Render(), more == 0 ? "" : absl::StrCat("  and ", more, " more\n"));
   }
   std::string lines;
   for (const FieldViolation& violation : info.violations) {
@@ -48,7 +56,12 @@ std::string Headline(const absl::Status& status, const ErrorInfo& info) {
 
 std::string Remedy(absl::string_view hint, absl::string_view in_force) {
   std::string lines;
-  if (!hint.empty()) absl::StrAppend(&lines, "  how to go on: ", Printable(hint), "\n");
+  // Our own hints may have several lines.
+  absl::string_view head = "  how to go on: ";
+  for (const absl::string_view line : absl::StrSplit(hint, '\n', absl::SkipEmpty())) {
+    absl::StrAppend(&lines, head, Printable(line), "\n");
+    head = "    ";
+  }
   if (!in_force.empty()) absl::StrAppend(&lines, "  in force: ", Printable(in_force), "\n");
   return lines;
 }

@@ -29,7 +29,7 @@ struct EventsOptions {
   int32_t limit = 1000;
 };
 
-ExitOr RunGet(Session& session, const NameOptions& options) {
+ExitOr RunShow(Session& session, const NameOptions& options) {
   v1::GetTrainingJobRequest request;
   request.set_name(FullName(kCollection, options.name));
   TY_ASSIGN_OR_RETURN(const v1::TrainingJob job,
@@ -141,9 +141,10 @@ void AddNameCommands(CLI::App* group, Command* chosen) {
     const char* name;
     const char* help;
     ExitOr (*run)(Session&, const NameOptions&);
+    const char* alias = nullptr;
   };
   const std::array<NameCommand, 6> commands = {{
-      {"get", "Show a job", &RunGet},
+      {"show", "Show a job", &RunShow, "get"},
       {"cancel", "Cancel a job", &RunCancel},
       {"pause", "Take a job off its worker or the queue, until resumed", &RunPause},
       {"resume", "Queue a paused job again; it goes on from its last checkpoint", &RunResume},
@@ -152,9 +153,10 @@ void AddNameCommands(CLI::App* group, Command* chosen) {
   }};
   for (const NameCommand& command : commands) {
     auto options = std::make_shared<NameOptions>();
-    AddCommand(group, command.name, command.help, options, command.run, chosen)
-        ->add_option("JOB", options->name, "trainingJobs/ID or ID")
-        ->required();
+    CLI::App* const added =
+        AddCommand(group, command.name, command.help, options, command.run, chosen);
+    if (command.alias != nullptr) added->alias(command.alias);
+    added->add_option("JOB", options->name, "trainingJobs/ID or ID")->required();
   }
 }
 

@@ -52,6 +52,11 @@ absl::Status SourceFile::Read(size_t bytes_max, std::string* chunk) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<absl::string_view> SourceFile::Next() {
+  TY_RETURN_IF_ERROR(Read(static_cast<size_t>(limits::kChunkBytesMax), &chunk_));
+  return chunk_;
+}
+
 absl::Status SourceFile::SeekTo(int64_t offset) {
   TY_CHECK(offset >= 0);
   TY_RETURN_IF_ERROR(LocalError(file_->Rewind()));

@@ -15,12 +15,13 @@
 #include "absl/strings/string_view.h"
 #include "client/digest.h"
 #include "core/base/file_system.h"
+#include "core/data/byte_source.h"
 
 namespace trainyard {
 
 // A file read in chunks, from its start or again from any earlier offset. The digest is of what was
 // read first at each offset, that is, of the bytes that were sent.
-class SourceFile {
+class SourceFile : public ByteSource {
  public:
   static absl::StatusOr<std::unique_ptr<SourceFile>> Open(const std::string& path);
 
@@ -29,6 +30,8 @@ class SourceFile {
   int64_t offset() const { return offset_; }
   // Up to `bytes_max` bytes from offset(); fewer only at the end, none there.
   absl::Status Read(size_t bytes_max, std::string* chunk);
+  absl::Status Rewind() override { return SeekTo(0); }
+  absl::StatusOr<absl::string_view> Next() override;
   // The next Read starts at `offset`. REQUIRES: 0 ≤ offset.
   absl::Status SeekTo(int64_t offset);
   // Of the whole. REQUIRES: everything was read; called once.
@@ -44,6 +47,7 @@ class SourceFile {
   int64_t offset_ = 0;
   int64_t digested_bytes_ = 0;
   Digest digest_;
+  std::string chunk_;  // what Next gave
 };
 
 // Writes `path` through a temporary file beside it. Without Commit() the temporary file is removed

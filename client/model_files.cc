@@ -1,11 +1,14 @@
 #include "client/model_files.h"
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "client/download.h"
 #include "client/local_file.h"
+#include "client/text_file.h"
 #include "core/base/error_info.h"
 #include "core/base/limits.h"
 #include "core/base/status_macros.h"
@@ -16,19 +19,20 @@ namespace {
 using TableStream = grpc::ClientReaderWriter<v1::PredictTableRequest, v1::PredictTableResponse>;
 using Sink = std::function<absl::Status(absl::string_view)>;
 
-// Fails only by the file: a broken stream says why when it is finished.
-absl::Status SendTable(TableStream& stream, const PredictFile& job, SourceFile& file) {
-  v1::PredictTableRequest request;
-  request.mutable_options()->set_name(job.model);
-  *request.mutable_options()->mutable_csv() = job.csv;
-  request.mutable_options()->set_hidden_layer(job.hidden_layer);
+// The options, then all bytes of `source`. Fails only by `source`: a broken stream says why when it
+// is finished.
+template <typename Request, typename Stream>
+absl::Status SendFile(Stream& stream, const typename Request::Options& options,
+                      ByteSource& source) {
+  Request request;
+  *request.mutable_options() = options;
   while (true) {
-    TY_RETURN_IF_ERROR(file.Read(limits::kChunkBytesMax, request.mutable_data()));
-    const bool is_last = request.data().empty();
+    TY_ASSIGN_OR_RETURN(const absl::string_view data, source.Next());
     // An empty file still needs the one message that has the options.
-    if (is_last && !request.has_options()) break;
+    if (data.empty() && !request.has_options()) break;
+    request.set_data(data.data(), data.size());
     if (!stream.Write(request)) return absl::OkStatus();
-    if (is_last) break;
+    if (data.empty()) break;
     request.clear_options();
   }
   stream.WritesDone();
@@ -45,13 +49,17 @@ absl::StatusOr<int64_t> ReceiveTable(TableStream& stream, const Sink& sink) {
   return rows;
 }
 
-absl::StatusOr<int64_t> StreamTable(Remote& remote, const PredictFile& job, SourceFile& file,
+absl::StatusOr<int64_t> StreamTable(Remote& remote, const PredictFile& job, ByteSource& source,
                                     const Sink& sink) {
+  v1::PredictTableRequest::Options options;
+  options.set_name(job.model);
+  *options.mutable_csv() = job.csv;
+  options.set_hidden_layer(job.hidden_layer);
   const std::unique_ptr<CallContext> call = remote.NewCall(Span::kLong);
   const std::unique_ptr<TableStream> stream = remote.models().PredictTable(call->grpc());
   absl::Status sent;
   std::thread sender([&] {
-    sent = SendTable(*stream, job, file);
+    sent = SendFile<v1::PredictTableRequest>(*stream, options, source);
     if (!sent.ok()) call->Cancel();
   });
   absl::StatusOr<int64_t> rows = ReceiveTable(*stream, sink);
@@ -68,7 +76,7 @@ absl::StatusOr<int64_t> StreamTable(Remote& remote, const PredictFile& job, Sour
 }  // namespace
 
 absl::StatusOr<int64_t> PredictTable(Remote& remote, Screen& screen, const PredictFile& job) {
-  TY_ASSIGN_OR_RETURN(const std::unique_ptr<SourceFile> file, SourceFile::Open(job.table_path));
+  TY_ASSIGN_OR_RETURN(const std::unique_ptr<TextFile> file, TextFile::Open(job.table_path));
   if (job.target_path.empty()) {
     return StreamTable(remote, job, *file, [&](absl::string_view bytes) {
       screen.Print(bytes);
@@ -84,31 +92,35 @@ absl::StatusOr<int64_t> PredictTable(Remote& remote, Screen& screen, const Predi
   return rows;
 }
 
-absl::StatusOr<int64_t> ExportModel(Remote& remote, const v1::ExportModelRequest& request,
-                                    const std::string& target_path) {
+absl::StatusOr<ExportedFile> ExportModel(Remote& remote, const v1::ExportModelRequest& request,
+                                         const std::string& target_path) {
   TY_ASSIGN_OR_RETURN(const std::unique_ptr<TargetFile> target, TargetFile::Create(target_path));
   const std::unique_ptr<CallContext> call = remote.NewCall(Span::kLong);
   const auto stream = remote.models().ExportModel(call->grpc(), request);
-  v1::ExportModelResponse response;
-  int64_t bytes = 0;
-  int64_t bytes_total = 0;
-  absl::Status written;
-  while (written.ok() && stream->Read(&response)) {
-    written = target->Append(response.data());
-    bytes += static_cast<int64_t>(response.data().size());
-    bytes_total = response.total_size_bytes();
-  }
-  if (!written.ok()) call->Cancel();
-  const absl::Status status = remote.ToStatus(stream->Finish());
-  TY_RETURN_IF_ERROR(written);
-  TY_RETURN_IF_ERROR(status);
-  if (bytes != bytes_total) {
-    return MakeError(absl::StatusCode::kDataLoss,
-                     absl::StrCat(request.name(), ": ", bytes, " bytes came of ", bytes_total),
-                     {.reason = ErrorReason::kDataLoss, .hint = "export it again"});
-  }
+  ExportedFile file;
+  const auto take = [&](const v1::ExportModelResponse& response) {
+    if (response.has_largest_difference()) file.largest_difference = response.largest_difference();
+    file.rows_compared = std::max(file.rows_compared, response.rows_compared());
+    return target->Append(response.data());
+  };
+  TY_ASSIGN_OR_RETURN(file.size_bytes, Download<v1::ExportModelResponse>(remote, *call, *stream,
+                                                                         request.name(), take));
   TY_RETURN_IF_ERROR(target->Commit());
-  return bytes;
+  return file;
+}
+
+absl::StatusOr<v1::Model> ImportModel(Remote& remote, const std::string& path,
+                                      const v1::ImportModelRequest::Options& options) {
+  TY_ASSIGN_OR_RETURN(const std::unique_ptr<SourceFile> file, SourceFile::Open(path));
+  const std::unique_ptr<CallContext> call = remote.NewCall(Span::kLong);
+  v1::Model model;
+  const auto stream = remote.models().ImportModel(call->grpc(), &model);
+  const absl::Status sent = SendFile<v1::ImportModelRequest>(*stream, options, *file);
+  if (!sent.ok()) call->Cancel();
+  const absl::Status status = remote.ToStatus(stream->Finish());
+  TY_RETURN_IF_ERROR(sent);
+  TY_RETURN_IF_ERROR(status);
+  return model;
 }
 
 }  // namespace trainyard

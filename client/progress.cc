@@ -40,9 +40,11 @@ std::vector<std::string> Figures(const ProgressState& state) {
 // "epoch 3/20", "epoch 23/100 (seed 2/5)", "points 50/625".
 std::string EpochCount(const ProgressState& state) {
   if (state.analysis) return absl::StrCat("points ", state.steps_done, "/", state.steps_total);
-  const std::string seed =
-      state.run_count <= 1 ? "" : absl::StrCat(" (seed ", state.run + 1, "/", state.run_count, ")");
-  return absl::StrCat("epoch ", state.epochs_done, "/", state.epochs_total, seed);
+  const std::string run = state.run_count <= 1
+                              ? ""
+                              : absl::StrCat(" (", state.folds ? "fold " : "seed ", state.run + 1,
+                                             "/", state.run_count, ")");
+  return absl::StrCat("epoch ", state.epochs_done, "/", state.epochs_total, run);
 }
 
 // "epoch 3/20", "PENDING", "PAUSED epoch 3/20".
@@ -62,7 +64,9 @@ std::string StateChangeLine(const v1::StateChange& change) {
 void ProgressTracker::OnSnapshot(const v1::TrainingJob& job) {
   state_.epochs_total = job.progress().epochs_total();
   state_.steps_total = job.progress().steps_total();
-  state_.run_count = std::max(job.resolved_spec().seed_count(), 1);
+  const v1::TrainingSpec& spec = job.resolved_spec();
+  state_.folds = spec.split().fold_count() > 1;
+  state_.run_count = std::max({spec.seed_count(), spec.split().fold_count(), 1});
   state_.analysis = job.has_analysis();
   if (state_.state == v1::JOB_STATE_UNSPECIFIED) state_.state = job.state();
 }

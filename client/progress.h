@@ -30,8 +30,9 @@ struct ProgressState {
   int64_t epochs_total = 0;
   int64_t steps_done = 0;
   int64_t steps_total = 0;             // 0: unknown
-  int64_t run = 0;                     // 0-based number of the seed
-  int64_t run_count = 1;               // seeds; epochs and steps are those of all of them
+  int64_t run = 0;                     // 0-based number of the seed or fold
+  int64_t run_count = 1;               // of seeds or folds; epochs and steps are those of all
+  bool folds = false;                  // cross-validation
   bool analysis = false;               // then steps are points, and there are no epochs
   std::optional<double> loss;          // the newest training loss, of a step or an epoch
   std::vector<v1::Metric> validation;  // of the newest evaluation: "loss", "accuracy", …
@@ -67,8 +68,9 @@ class ProgressTracker {
 };
 
 // "epoch 3/20 [####------] 40%  loss 0.1234  val_loss 0.2  val_accuracy 0.95  1.2M rows/s  ETA
-// 12s", with "(seed 2/5)" after the epochs or "points 50/625" of an analysis instead, at most
-// `width` columns: parts are left out from the right, the bar takes what is left over.
+// 12s", with "(seed 2/5)" or "(fold 2/5)" after the epochs or "points 50/625" of an analysis
+// instead, at most `width` columns: parts are left out from the right, the bar takes what is left
+// over.
 std::string ProgressLine(const ProgressState& state, size_t width);
 
 // A line without its end for state changes, epochs, evaluations, notes, rewinds and test results;

@@ -32,6 +32,21 @@ size_t PrintableLength(absl::string_view text) {
 
 bool StartsCodePoint(char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }
 
+constexpr size_t kColumnGap = 2;
+constexpr size_t kNarrowCellMin = 8;  // of a cell that is cut because the terminal is narrow
+
+// Of a table with these columns.
+size_t LineWidth(const std::vector<std::optional<size_t>>& widths) {
+  size_t total = 0;
+  size_t shown = 0;
+  for (const std::optional<size_t>& width : widths) {
+    if (!width.has_value()) continue;
+    total += *width;
+    ++shown;
+  }
+  return total + (shown == 0 ? 0 : (shown - 1) * kColumnGap);
+}
+
 }  // namespace
 
 std::string FormatCount(int64_t count) {
@@ -71,6 +86,13 @@ std::string FormatShort(double value) {
 std::string FormatNumber(double value) {
   if (std::isnan(value)) return "nan";
   return absl::StrFormat("%.4g", value);
+}
+
+std::string PercentText(double fraction) {
+  const double percent = fraction * 100;
+  if (percent > 0 && percent < 0.1) return "<0.1%";
+  if (percent < 100 && percent > 99.9) return ">99.9%";
+  return absl::StrFormat("%.1f%%", percent);
 }
 
 std::string DurationText(absl::Duration duration) {
@@ -132,35 +154,85 @@ std::string Bar(double fraction, size_t width) {
   return absl::StrCat("[", std::string(done, '#'), std::string(inner - done, '-'), "]");
 }
 
+std::string ShareBar(double fraction, size_t width) {
+  constexpr std::array<absl::string_view, 8> kEighths = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  const double cut = std::isnan(fraction) ? 0 : std::clamp(fraction, 0.0, 1.0);
+  const double eighths = std::round(cut * static_cast<double>(width * kEighths.size()));
+  const size_t shown = std::max<size_t>(static_cast<size_t>(eighths), cut > 0 ? 1 : 0);
+  std::string bar;
+  for (size_t i = 0; i < shown / kEighths.size(); ++i) bar += "█";
+  return absl::StrCat(bar, kEighths[shown % kEighths.size()]);
+}
+
+std::string KeyValueLines(const std::vector<std::pair<std::string, std::string>>& pairs) {
+  size_t width = 0;
+  for (const auto& [key, value] : pairs) width = std::max(width, key.size());
+  std::string text;
+  for (const auto& [key, value] : pairs) {
+    if (value.empty()) continue;
+    absl::StrAppend(&text, "  ", key, std::string(width - key.size() + 2, ' '), Printable(value),
+                    "\n");
+  }
+  return text;
+}
+
 void TextTable::AddRow(std::vector<std::string> cells) {
   TY_CHECK(cells.size() == columns_.size());
   for (std::string& cell : cells) cell = Ellipsize(Printable(cell), kCellWidthMax);
   rows_.push_back(std::move(cells));
 }
 
-std::string TextTable::Render() const {
-  std::vector<std::string> titles;
-  std::vector<size_t> widths;
-  for (const Column& column : columns_) {
-    titles.push_back(column.title);
-    widths.push_back(DisplayWidth(column.title));
-  }
+TextTable::Widths TextTable::FullWidths() const {
+  Widths widths;
+  for (const Column& column : columns_) widths.push_back(DisplayWidth(column.title));
   for (const auto& row : rows_) {
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i]));
+    for (size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(*widths[i], DisplayWidth(row[i]));
+    }
   }
+  return widths;
+}
+
+void TextTable::Narrow(size_t width, Widths* widths) const {
+  int last = 0;
+  for (const Column& column : columns_) last = std::max(last, column.dispensable);
+  for (int rank = last; rank > 0 && LineWidth(*widths) > width; --rank) {
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      if (columns_[i].dispensable == rank) (*widths)[i].reset();
+    }
+  }
+  while (LineWidth(*widths) > width) {
+    std::optional<size_t>* widest = nullptr;
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      const bool may_be_cut = columns_[i].align == Align::kLeft && (*widths)[i] > kNarrowCellMin;
+      if (may_be_cut && (widest == nullptr || (*widths)[i] > *widest)) widest = &(*widths)[i];
+    }
+    if (widest == nullptr) return;
+    --**widest;
+  }
+}
+
+std::string TextTable::Render(size_t width) const {
+  std::vector<std::string> titles;
+  for (const Column& column : columns_) titles.push_back(column.title);
+  Widths widths = FullWidths();
+  Narrow(width, &widths);
   std::string text = RenderRow(titles, widths);
   for (const auto& row : rows_) text += RenderRow(row, widths);
   return text;
 }
 
 std::string TextTable::RenderRow(const std::vector<std::string>& cells,
-                                 const std::vector<size_t>& widths) const {
+                                 const Widths& widths) const {
   std::string line;
+  absl::string_view gap;
   for (size_t i = 0; i < cells.size(); ++i) {
-    const std::string padding(widths[i] - DisplayWidth(cells[i]), ' ');
+    if (!widths[i].has_value()) continue;
+    const std::string cell = Ellipsize(cells[i], *widths[i]);
+    const std::string padding(*widths[i] - DisplayWidth(cell), ' ');
     const bool right = columns_[i].align == Align::kRight;
-    absl::StrAppend(&line, i == 0 ? "" : "  ", right ? padding : "", cells[i],
-                    right ? "" : padding);
+    absl::StrAppend(&line, gap, right ? padding : "", cell, right ? "" : padding);
+    gap = "  ";
   }
   line.erase(line.find_last_not_of(' ') + 1);
   return line + "\n";

@@ -14,7 +14,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -30,6 +33,8 @@ std::string FormatBytes(int64_t bytes);
 std::string FormatShort(double value);
 // Four significant digits, as a person reads a loss: 0.1235, 1.235e-05, "nan".
 std::string FormatNumber(double value);
+// A share of a whole: "5.7%"; "<0.1%" and ">99.9%" for what would look like none or all of it.
+std::string PercentText(double fraction);
 // "850ms", "3.2s", "1m 05s", "2h 03m", "3d 04h"; negative durations as zero, infinite ones as "?".
 std::string DurationText(absl::Duration duration);
 // "2026-01-02 03:04:05Z"; "-" for the epoch itself, which is an absent timestamp.
@@ -46,12 +51,25 @@ std::string Ellipsize(absl::string_view text, size_t width);
 // width ≥ 3.
 std::string Bar(double fraction, size_t width);
 
+// "██████▍": at most `width` characters, in steps of an eighth of one, without spaces. What is more
+// than nothing is seen. `fraction` is cut to [0, 1]; NaN is 0.
+std::string ShareBar(double fraction, size_t width);
+
+// "  rows     569": one line per pair, values aligned and printable. Pairs without value are left
+// out.
+std::string KeyValueLines(const std::vector<std::pair<std::string, std::string>>& pairs);
+
+// Wider than any terminal.
+inline constexpr size_t kWidthUnlimited = std::numeric_limits<size_t>::max();
+
 class TextTable {
  public:
   enum class Align { kLeft, kRight };
   struct Column {
     std::string title;
     Align align = Align::kLeft;
+    // Columns with the greatest number are left out first where there is no room; 0: never.
+    int dispensable = 0;
   };
   // Wider cells are cut.
   static constexpr size_t kCellWidthMax = 60;
@@ -62,12 +80,16 @@ class TextTable {
   void AddRow(std::vector<std::string> cells);
 
   // Title line and rows, two spaces between columns, no spaces at line ends. Without rows: the
-  // title line.
-  std::string Render() const;
+  // title line. In lines of more than `width` columns, dispensable columns are left out, then the
+  // widest left-aligned cells cut; numbers never are, so lines may still be longer.
+  std::string Render(size_t width = kWidthUnlimited) const;
 
  private:
-  std::string RenderRow(const std::vector<std::string>& cells,
-                        const std::vector<size_t>& widths) const;
+  // A width per column; a column without one is left out.
+  using Widths = std::vector<std::optional<size_t>>;
+  Widths FullWidths() const;
+  void Narrow(size_t width, Widths* widths) const;
+  std::string RenderRow(const std::vector<std::string>& cells, const Widths& widths) const;
 
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/error_text.h"
 #include "client/exit_code.h"
+#include "client/render.h"
 #include "core/base/check.h"
 #include "google/protobuf/util/json_util.h"
 
@@ -56,6 +57,11 @@ ChartStyle Screen::chart_style() const {
   style.color = options_.color && streams_.out_is_terminal;
   if (streams_.out_is_terminal && streams_.width != nullptr) style.width = streams_.width();
   return style;
+}
+
+size_t Screen::table_width() const {
+  const bool known = streams_.out_is_terminal && streams_.width != nullptr;
+  return known ? streams_.width() : kWidthUnlimited;
 }
 
 void Screen::Show(const google::protobuf::Message& message, absl::string_view text) {

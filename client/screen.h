@@ -47,6 +47,8 @@ class Screen {
 
   bool json() const { return options_.json; }
   bool out_is_terminal() const { return streams_.out_is_terminal; }
+  // Of lines on stdout: the terminal's width; without a terminal there is no limit.
+  size_t table_width() const;
   // Of pictures on stdout: coloured on a terminal only.
   ChartStyle chart_style() const;
 

@@ -5,6 +5,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "client/exit_code.h"
+#include "client/feature_flag.h"
 #include "client/local_file.h"
 #include "client/proto_text.h"
 #include "client/spec_yaml.h"
@@ -24,21 +25,55 @@ constexpr char kNesterovFlag[] = "--nesterov";
 constexpr char kNoNesterovFlag[] = "--no-nesterov";
 constexpr char kRestoreOnlyFlag[] = "--restore-only";
 constexpr char kNoRestoreBestFlag[] = "--no-restore-best";
+constexpr char kFeatureFlag[] = "--feature";
 
 constexpr FlagSpec kDataFlags[] = {
-    {"--target", "target_column", "COLUMN", "Column to predict"},
+    {"--target", "target_column", "COLUMN",
+     "Column to predict (default the one called target, label, class, y or outcome, else the "
+     "last)"},
     {"--label", "label_columns", "COLUMN", "Columns of 0 and 1 to predict instead, comma between"},
     {"--task", "task", "TASK",
      "binary, multiclass, regression or multilabel (default by the target's values)"},
     {"--features", "feature_columns", "COLUMN",
-     "Feature columns, comma between (default all but the target)"},
+     "Feature columns, comma between (default all others but identifiers and free text)"},
     {"--exclude", "exclude_columns", "COLUMN", "Columns that are not features, comma between"},
     {"--weight-column", "weight_column", "COLUMN", "How much each row counts"},
-    {"--scaling", "scaling", "SCALING", "standardize or none (default standardize)"},
     {"--validation-fraction", "split.validation_fraction", "RATIO",
      "Rows for validation (default 0.15)"},
     {"--test-fraction", "split.test_fraction", "RATIO", "Rows for the final test (default 0.15)"},
     {"--stratify", "split.stratify", "", "Keep the class proportions in each part"},
+    {"--group-column", "split.group_column", "COLUMN",
+     "Rows with one value in it stay together in one part"},
+    {"--time-column", "split.time_column", "COLUMN",
+     "The earliest rows by it train, the latest test"},
+    {"--part-column", "split.part_column", "COLUMN",
+     "It says of each row: train, validation or test"},
+    {"--folds", "split.fold_count", "K",
+     "Cross-validation: train K times, each time another part validates"},
+    {kTestDatasetFlag, "test_dataset", "DATASET",
+     "datasets/ID, or a file to upload first: its rows are the test rows"},
+};
+
+constexpr FlagSpec kFeatureFlags[] = {
+    {"--scaling", "scaling", "WORD",
+     "Of numbers: standardize, min_max, robust or none (default standardize)"},
+    {"--impute", "feature_defaults.imputation", "WORD",
+     "For missing numbers: mean, median, constant or refuse (default mean where cells are missing, "
+     "else refuse)"},
+    {"--fill-value", "feature_defaults.fill_value", "NUMBER", "With constant (default 0)"},
+    {"--missing-indicator", "feature_defaults.missing_indicator", "",
+     "One more feature that is 1 where a number is missing"},
+    {"--encoding", "feature_defaults.encoding", "WORD",
+     "Of categories: one_hot, ordinal, hashing or number (default by the column)"},
+    {"--categories-max", "feature_defaults.categories_max", "N",
+     "With one_hot: the rarest beyond share one feature (default 64)"},
+    {"--hash-buckets", "feature_defaults.hash_buckets", "N", "With hashing (default 32)"},
+    {"--unseen", "feature_defaults.unseen", "WORD",
+     "A category that training did not see: other, zeros or refuse (default other where there is "
+     "one, else zeros)"},
+    {"--target-scaling", "target_scaling", "WORD",
+     "Of a regression's target in training: standardize or none (default standardize; poisson: "
+     "none)"},
 };
 
 constexpr FlagSpec kNetworkFlags[] = {
@@ -211,10 +246,22 @@ void AddLayerFlags(CLI::App& app, const std::string& group, SpecFlags* flags) {
       ->group(group);
 }
 
+void AddFeatureFlag(CLI::App& app, const std::string& group, SpecFlags* flags) {
+  app.add_option_function<Texts>(
+         kFeatureFlag, [flags](const Texts& texts) { flags->SetFeatures(texts); },
+         "What is done to one column, in the words of these flags, e.g. "
+         "age:scaling=robust,impute=median or size:encoding=ordinal,categories=S|M|L; may be "
+         "repeated")
+      ->allow_extra_args(false)
+      ->type_name("COLUMN:WORD=VALUE,…")
+      ->group(group);
+}
+
 }  // namespace
 
 bool SpecFlags::empty() const {
-  return fields_.empty() && hidden_.empty() && layer_entries_.empty() && !residual_;
+  return fields_.empty() && hidden_.empty() && layer_entries_.empty() && !residual_ &&
+         features_.empty();
 }
 
 absl::Status SpecFlags::ApplyTo(v1::TrainingSpec* spec) const {
@@ -223,6 +270,10 @@ absl::Status SpecFlags::ApplyTo(v1::TrainingSpec* spec) const {
   ApplyHidden(spec, &faults);
   for (const LayerEntry& entry : layer_entries_) ApplyToLayers(entry, spec, &faults);
   ApplyResidual(spec, &faults);
+  for (const std::string& text : features_) {
+    std::string fault = ApplyFeatureText(text, spec);
+    if (!fault.empty()) faults.push_back({kFeatureFlag, std::move(fault)});
+  }
   if (faults.empty()) return absl::OkStatus();
   return AsUsageError(MakeViolationsError(ErrorReason::kInvalidSpec, std::move(faults)));
 }
@@ -272,6 +323,8 @@ void AddSpecFlags(CLI::App& app, SpecFlags* flags, bool hidden) {
   const google::protobuf::Descriptor& type = *v1::TrainingSpec::descriptor();
   AddFieldFlags(app, group("Spec: data (each flag replaces the field of --spec)"), kDataFlags, type,
                 &flags->fields());
+  AddFieldFlags(app, group("Spec: features"), kFeatureFlags, type, &flags->fields());
+  AddFeatureFlag(app, group("Spec: features"), flags);
   AddLayerFlags(app, group("Spec: network"), flags);
   AddFieldFlags(app, group("Spec: network"), kNetworkFlags, type, &flags->fields());
   AddFieldFlags(app, group("Spec: loss"), kLossFlags, type, &flags->fields());

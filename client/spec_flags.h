@@ -39,6 +39,9 @@ class SpecFlags {
   // --residual: every layer as wide as the hidden layer before it adds its input.
   void SetResidual() { residual_ = true; }
 
+  // --feature: what is done to single columns (feature_flag.h).
+  void SetFeatures(std::vector<std::string> texts) { features_ = std::move(texts); }
+
   bool empty() const;
 
   // Writes what was given into `spec`. A usage error (INVALID_SPEC) with every faulty flag as a
@@ -60,7 +63,11 @@ class SpecFlags {
   std::vector<std::string> hidden_;
   std::vector<LayerEntry> layer_entries_;
   bool residual_ = false;
+  std::vector<std::string> features_;
 };
+
+// Names the field test_dataset, which may be a file at first.
+inline constexpr char kTestDatasetFlag[] = "--test-dataset";
 
 // Not in --help where they are `hidden`.
 void AddSpecFlags(CLI::App& app, SpecFlags* flags, bool hidden = false);

@@ -50,9 +50,14 @@ void ShowSubmitted(Session& session, const v1::TrainingJob& job) {
 
 ExitOr RunTrain(Session& session, const TrainOptions& options) {
   // Before an upload that may take minutes.
-  TY_ASSIGN_OR_RETURN(const v1::TrainingSpec spec, ReadSpec(options.spec_path, options.flags));
+  TY_ASSIGN_OR_RETURN(v1::TrainingSpec spec, ReadSpec(options.spec_path, options.flags));
   TY_ASSIGN_OR_RETURN(const std::string dataset,
                       ResolveDataset(session.remote, session.screen, options.dataset));
+  if (!spec.test_dataset().empty()) {
+    TY_ASSIGN_OR_RETURN(
+        *spec.mutable_test_dataset(),
+        ResolveDataset(session.remote, session.screen, spec.test_dataset(), kTestDatasetFlag));
+  }
   TY_ASSIGN_OR_RETURN(const v1::TrainingJob job, Submit(session, options, dataset, spec));
   if (options.validate_only) {
     session.screen.Show(job, DescribeValidated(job));
@@ -74,7 +79,7 @@ ExitOr RunTrain(Session& session, const TrainOptions& options) {
 void AddTrainCommand(CLI::App* app, Command* chosen) {
   auto options = std::make_shared<TrainOptions>();
   CLI::App* command = AddCommand(app, "train", "Submit a training job", options, &RunTrain, chosen);
-  command->add_option("--dataset", options->dataset, "datasets/ID, or a CSV file to upload first")
+  command->add_option("--dataset", options->dataset, "datasets/ID, or a table to upload first")
       ->required();
   command
       ->add_option("--spec", options->spec_path,

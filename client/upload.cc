@@ -143,71 +143,138 @@ absl::StatusOr<v1::Dataset> Create(Remote& remote, const UploadOptions& options,
   return remote.Call(remote.datasets(), &DatasetStub::CreateDataset, request);
 }
 
-absl::StatusOr<v1::Dataset> Finalize(Remote& remote, const UploadOptions& options,
-                                     const std::string& name, const std::string& digest) {
-  v1::FinalizeDatasetRequest request;
-  request.set_name(name);
-  *request.mutable_csv() = options.csv;
-  request.set_expected_digest(digest);
-  return remote.Call(remote.datasets(), &DatasetStub::FinalizeDataset, request, Span::kLong);
-}
+bool IsDatasetName(absl::string_view text) { return absl::StartsWith(text, "datasets/"); }
 
-// Deletes an upload that came to nothing.
-void Abandon(Remote& remote, Screen& screen, const std::string& name) {
+// Deletes a dataset that came to nothing or has served; `what` is told when it is still there.
+void Abandon(Remote& remote, Screen& screen, const std::string& name, absl::string_view what) {
   v1::DeleteDatasetRequest request;
   request.set_name(name);
   const auto deleted =
       remote.Call(remote.datasets(), &DatasetStub::DeleteDataset, request, Span::kCleanup);
   if (deleted.ok()) return;
-  screen.Note(absl::StrCat(
-      "the unfinished upload is still on the server; delete it with: trainyard dataset delete ",
-      name));
+  screen.Note(
+      absl::StrCat(what, " still on the server; delete it with: trainyard dataset delete ", name));
 }
 
-// The server speaks of the fields of CsvOptions; a person at a command line has flags.
-absl::Status WithFlags(const absl::Status& status) {
-  std::optional<ErrorInfo> info = GetErrorInfo(status);
-  if (!info.has_value() || info->reason != ErrorReason::kDatasetRejected) return status;
-  absl::StrAppend(&info->hint,
-                  "; the flags for it are --bad-rows-max, --header and --delimiter of: trainyard "
-                  "dataset upload");
-  return MakeError(status.code(), status.message(), *info);
+// The labels of a table while it is made. Those that were uploaded for it are deleted with this
+// object.
+class Labels {
+ public:
+  Labels(Remote& remote, Screen& screen) : remote_(remote), screen_(screen) {}
+  ~Labels() {
+    if (uploaded_) Abandon(remote_, screen_, name_, "the labels' own dataset is");
+  }
+  Labels(const Labels&) = delete;
+  Labels& operator=(const Labels&) = delete;
+
+  // Uploads a file; a dataset's name is taken as it is, and "" is none.
+  absl::Status Resolve(const std::string& labels) {
+    name_ = labels;
+    if (labels.empty() || IsDatasetName(labels)) return absl::OkStatus();
+    const absl::StatusOr<v1::Dataset> dataset = Upload(remote_, screen_, {.path = labels});
+    if (!dataset.ok()) return Annotate(dataset.status(), absl::StrCat("labels ", labels));
+    name_ = dataset->name();
+    uploaded_ = true;
+    return absl::OkStatus();
+  }
+  const std::string& name() const { return name_; }
+
+ private:
+  Remote& remote_;
+  Screen& screen_;
+  std::string name_;
+  bool uploaded_ = false;
+};
+
+absl::StatusOr<v1::Dataset> Finalize(Remote& remote, Screen& screen,
+                                     const v1::FinalizeDatasetRequest& request) {
+  screen.DrawOnErr(
+      [](size_t width) { return Ellipsize("reading the table on the server", width); });
+  absl::StatusOr<v1::Dataset> ready =
+      remote.Call(remote.datasets(), &DatasetStub::FinalizeDataset, request, Span::kLong);
+  screen.Wipe();
+  return ready;
+}
+
+bool IsRejection(const absl::Status& status) {
+  const std::optional<ErrorInfo> info = GetErrorInfo(status);
+  return info.has_value() && info->reason == ErrorReason::kDatasetRejected;
+}
+
+// The server speaks of the fields of the contract; a person at a command line has flags, and where
+// the bytes are `kept` more can be done with them.
+absl::Status WithFlags(const absl::Status& status, const std::string& name, bool kept) {
+  if (!IsRejection(status)) return status;
+  ErrorInfo info = *GetErrorInfo(status);
+  absl::StrAppend(&info.hint,
+                  "\nflags for it: --bad-rows-max, --header, --delimiter, --missing-marker, … of: "
+                  "trainyard dataset upload");
+  if (kept) {
+    absl::StrAppend(&info.hint, "\nevery reject:  trainyard dataset rejects ", name,
+                    " -f rejects.csv\nread it again: trainyard dataset finalize ", name,
+                    " --bad-rows-max N\nor give it up: trainyard dataset delete ", name);
+  }
+  return MakeError(status.code(), status.message(), info);
 }
 
 absl::StatusOr<v1::Dataset> SendAndFinalize(Remote& remote, Screen& screen, SourceFile& file,
-                                            const UploadOptions& options, const std::string& name) {
-  TY_RETURN_IF_ERROR(Uploader(remote, screen, file, name).SendAll());
-  screen.DrawOnErr(
-      [](size_t width) { return Ellipsize("reading the table on the server", width); });
-  return Finalize(remote, options, name, file.FinishDigest());
+                                            const v1::FinalizeDatasetRequest& reading,
+                                            const std::string& name) {
+  Uploader uploader(remote, screen, file, name);
+  TY_RETURN_IF_ERROR(uploader.SendAll());
+  v1::FinalizeDatasetRequest request = reading;
+  request.set_name(name);
+  request.set_expected_digest(file.FinishDigest());
+  return Finalize(remote, screen, request);
+}
+
+// A file of at least one byte.
+absl::StatusOr<std::unique_ptr<SourceFile>> OpenTable(const std::string& path) {
+  TY_ASSIGN_OR_RETURN(std::unique_ptr<SourceFile> file, SourceFile::Open(path));
+  if (file->size_bytes() > 0) return file;
+  return MakeError(
+      absl::StatusCode::kInvalidArgument, absl::StrCat(path, " is empty"),
+      {.reason = ErrorReason::kDatasetRejected, .hint = "give a file with at least one row"});
 }
 
 }  // namespace
 
 absl::StatusOr<v1::Dataset> Upload(Remote& remote, Screen& screen, const UploadOptions& options) {
-  TY_ASSIGN_OR_RETURN(const std::unique_ptr<SourceFile> file, SourceFile::Open(options.path));
-  if (file->size_bytes() == 0) {
-    return MakeError(
-        absl::StatusCode::kInvalidArgument, absl::StrCat(options.path, " is empty"),
-        {.reason = ErrorReason::kDatasetRejected, .hint = "give a CSV file with at least one row"});
-  }
+  TY_ASSIGN_OR_RETURN(const std::unique_ptr<SourceFile> file, OpenTable(options.path));
+  // First, since they are small: a fault of theirs is found before the wait.
+  Labels labels(remote, screen);
+  TY_RETURN_IF_ERROR(labels.Resolve(options.labels));
   TY_ASSIGN_OR_RETURN(const v1::Dataset created, Create(remote, options, file->size_bytes()));
   if (created.state() == v1::Dataset::READY) return created;  // a repeated --request-id
+  v1::FinalizeDatasetRequest reading = options.reading;
+  reading.set_labels_dataset(labels.name());
   absl::StatusOr<v1::Dataset> ready =
-      SendAndFinalize(remote, screen, *file, options, created.name());
+      SendAndFinalize(remote, screen, *file, reading, created.name());
   screen.Wipe();
   if (ready.ok()) return ready;
-  Abandon(remote, screen, created.name());
-  return WithFlags(ready.status());
+  const bool kept = options.keep_rejected && IsRejection(ready.status());
+  if (!kept) Abandon(remote, screen, created.name(), "the unfinished upload is");
+  return WithFlags(ready.status(), created.name(), kept);
+}
+
+absl::StatusOr<v1::Dataset> FinalizeUpload(Remote& remote, Screen& screen,
+                                           const v1::FinalizeDatasetRequest& reading,
+                                           const std::string& labels) {
+  Labels resolved(remote, screen);
+  TY_RETURN_IF_ERROR(resolved.Resolve(labels));
+  v1::FinalizeDatasetRequest request = reading;
+  request.set_labels_dataset(resolved.name());
+  absl::StatusOr<v1::Dataset> ready = Finalize(remote, screen, request);
+  return ready.ok() ? ready : WithFlags(ready.status(), request.name(), /*kept=*/true);
 }
 
 absl::StatusOr<std::string> ResolveDataset(Remote& remote, Screen& screen,
-                                           const std::string& dataset) {
-  if (absl::StartsWith(dataset, "datasets/")) return dataset;
+                                           const std::string& dataset, absl::string_view flag) {
+  if (IsDatasetName(dataset)) return dataset;
   if (access(dataset.c_str(), R_OK) != 0) {
     return UsageError(
-        absl::StrCat("--dataset \"", dataset, "\": neither a dataset's name nor a file here"),
-        {.hint = "give datasets/ID (see: trainyard dataset list) or the path of a CSV file"});
+        absl::StrCat(flag, " \"", dataset, "\": neither a dataset's name nor a file here"),
+        {.hint = "give datasets/ID (see: trainyard dataset list) or the path of a table"});
   }
   TY_ASSIGN_OR_RETURN(const v1::Dataset uploaded, Upload(remote, screen, {.path = dataset}));
   screen.Note(absl::StrCat("uploaded ", dataset, " as ", uploaded.name()));

@@ -1,5 +1,10 @@
 // Brings a local table to the server: create, write, finalize. A stream that breaks is taken up
-// again where the server has the bytes; an upload that ends without a READY dataset is deleted.
+// again where the server has the bytes. An upload that ends without a READY dataset is deleted,
+// unless it was rejected and the user wants to look at the rejects or read it otherwise.
+//
+//   v1::FinalizeDatasetRequest reading;             // csv, format, … (csv_flags.h)
+//   TY_ASSIGN_OR_RETURN(v1::Dataset dataset,
+//                       Upload(remote, screen, {.path = "a.csv.gz", .reading = reading}));
 //
 // Thread-safety: one call at a time per Remote and Screen.
 #ifndef TRAINYARD_CLIENT_UPLOAD_H_
@@ -9,6 +14,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "client/remote.h"
 #include "client/screen.h"
@@ -18,20 +24,32 @@ namespace trainyard {
 
 struct UploadOptions {
   std::string path;
-  std::string display_name;  // empty: the file's name
-  v1::CsvOptions csv;
+  std::string display_name;            // empty: the file's name
+  v1::FinalizeDatasetRequest reading;  // how to read it; names and digest are filled in
+  std::string labels;      // more columns for the same rows: a file, `datasets/{id}`, or empty
   std::string request_id;  // empty: a new one
+  // The bytes of a table that cannot be used stay on the server, and the error says what can be
+  // done with them.
+  bool keep_rejected = false;
 };
 
 // The READY dataset. Progress goes to `screen`'s stderr. The digest of the bytes that were sent is
-// checked by the server. Errors: usage (the file cannot be read, or shrinks), the server's,
-// UNAVAILABLE when retries are used up.
+// checked by the server. A labels file is a dataset of its own until the table has it; then, or
+// when anything fails, that is deleted. Errors: usage (a file cannot be read, or shrinks), the
+// server's, UNAVAILABLE when retries are used up.
 absl::StatusOr<v1::Dataset> Upload(Remote& remote, Screen& screen, const UploadOptions& options);
 
+// Reads bytes that are on the server already: an upload that was rejected. `reading.name` is set.
+// Labels as for Upload.
+absl::StatusOr<v1::Dataset> FinalizeUpload(Remote& remote, Screen& screen,
+                                           const v1::FinalizeDatasetRequest& reading,
+                                           const std::string& labels);
+
 // The name of the dataset that a user means: `datasets/{id}` as it is; the path of a file is
-// uploaded first, and the user told so. Errors: as Upload; usage: neither of them.
+// uploaded first, and the user told so. `flag` named it. Errors: as Upload; usage: neither of them.
 absl::StatusOr<std::string> ResolveDataset(Remote& remote, Screen& screen,
-                                           const std::string& dataset);
+                                           const std::string& dataset,
+                                           absl::string_view flag = "--dataset");
 
 // "uploading [###---] 42%  12.3 MiB of 29.0 MiB  85.1 MiB/s", at most `width` columns.
 std::string UploadLine(int64_t done_bytes, int64_t total_bytes, absl::Duration elapsed,

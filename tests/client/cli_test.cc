@@ -43,7 +43,7 @@ class FakeDatasets : public v1::DatasetService::Service {
                              v1::Dataset* dataset) override {
     create_ids.push_back(request->request_id());
     if (create_failures-- > 0) return BrokenConnection();
-    dataset->set_name(kDataset);
+    dataset->set_name(absl::StrCat("datasets/d", ++created));
     dataset->set_display_name(request->dataset().display_name());
     dataset->set_state(v1::Dataset::UPLOADING);
     return grpc::Status::OK;
@@ -58,7 +58,9 @@ class FakeDatasets : public v1::DatasetService::Service {
     v1::WriteDatasetRequest request;
     bool first = true;
     for (; reader->Read(&request); first = false) {
-      EXPECT_EQ(request.name(), first ? kDataset : "");
+      EXPECT_EQ(request.name().empty(), !first);
+      if (first && request.name() != written) bytes.clear();
+      if (first) written = request.name();
       if (chunks_left-- == 0) return BrokenConnection();
       EXPECT_EQ(request.offset(), static_cast<int64_t>(bytes.size()));
       EXPECT_EQ(request.crc32c(), crc32c::Value(request.data()));
@@ -82,7 +84,8 @@ class FakeDatasets : public v1::DatasetService::Service {
                                v1::Dataset* dataset) override {
     expected_digest = request->expected_digest();
     csv = request->csv();
-    if (!finalize_error.ok()) return ToGrpc(finalize_error);
+    finalized.push_back(*request);
+    if (!finalize_error.ok() && request->name() != accepted) return ToGrpc(finalize_error);
     dataset->set_name(request->name());
     dataset->set_state(v1::Dataset::READY);
     dataset->set_row_count(569);
@@ -95,6 +98,33 @@ class FakeDatasets : public v1::DatasetService::Service {
   grpc::Status DeleteDataset(grpc::ServerContext*, const v1::DeleteDatasetRequest* request,
                              google::protobuf::Empty*) override {
     deleted.push_back(request->name());
+    return request->name() == undeletable ? BrokenConnection() : grpc::Status::OK;
+  }
+
+  grpc::Status GetDataset(grpc::ServerContext*, const v1::GetDatasetRequest* request,
+                          v1::Dataset* dataset) override {
+    dataset->set_name(request->name());
+    dataset->set_state(v1::Dataset::READY);
+    dataset->set_row_count(4);
+    v1::Column* const column = dataset->add_columns();
+    column->set_name("diagnosis");
+    column->set_type(v1::COLUMN_TYPE_TEXT);
+    column->set_distinct_count(1);
+    column->add_top_values()->set_value("benign");
+    column->mutable_top_values(0)->set_count(4);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status DownloadRejectReport(
+      grpc::ServerContext*, const v1::DownloadRejectReportRequest* request,
+      grpc::ServerWriter<v1::DownloadRejectReportResponse>* writer) override {
+    EXPECT_EQ(request->name(), kDataset);
+    v1::DownloadRejectReportResponse response;
+    response.set_total_size_bytes(12);
+    for (int i = 0; i < report_chunks; ++i) {
+      response.set_data("line,\n");
+      writer->Write(response);
+    }
     return grpc::Status::OK;
   }
 
@@ -103,7 +133,13 @@ class FakeDatasets : public v1::DatasetService::Service {
   int answers_lost = 0;
   bool lose_last_chunk = false;
   absl::Status finalize_error;
+  std::string accepted;  // a dataset that finalize_error does not strike
+  std::string undeletable;
+  int report_chunks = 2;
+  int created = 0;
+  std::string written;  // what `bytes` are of
   std::string bytes;
+  std::vector<v1::FinalizeDatasetRequest> finalized;
   int streams = 0;
   std::string expected_digest;
   v1::CsvOptions csv;
@@ -260,12 +296,44 @@ class FakeModels : public v1::ModelService::Service {
   grpc::Status ExportModel(grpc::ServerContext*, const v1::ExportModelRequest* request,
                            grpc::ServerWriter<v1::ExportModelResponse>* writer) override {
     format = request->format();
+    exported = *request;
     v1::ExportModelResponse response;
     response.set_total_size_bytes(6);
+    if (format == v1::MODEL_FORMAT_ONNX) {
+      response.set_largest_difference(3.125e-7);
+      response.set_rows_compared(569);
+    }
     for (int i = 0; i < chunks; ++i) {
       response.set_data("ab");
       writer->Write(response);
     }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status GetModel(grpc::ServerContext*, const v1::GetModelRequest* request,
+                        v1::Model* answer) override {
+    *answer = model;
+    answer->set_name(request->name());
+    return grpc::Status::OK;
+  }
+
+  grpc::Status Predict(grpc::ServerContext*, const v1::PredictRequest* request,
+                       v1::PredictResponse* answer) override {
+    predicted = *request;
+    for (int i = 0; i < request->rows_size(); ++i) answer->add_predictions()->set_label("yes");
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ImportModel(grpc::ServerContext*, grpc::ServerReader<v1::ImportModelRequest>* reader,
+                           v1::Model* answer) override {
+    v1::ImportModelRequest request;
+    for (bool first = true; reader->Read(&request); first = false) {
+      EXPECT_EQ(request.has_options(), first);
+      if (first) import_options = request.options();
+      imported += request.data();
+    }
+    if (!import_error.ok()) return ToGrpc(import_error);
+    answer->set_name("models/m9");
     return grpc::Status::OK;
   }
 
@@ -278,6 +346,12 @@ class FakeModels : public v1::ModelService::Service {
   v1::ModelFormat format = v1::MODEL_FORMAT_UNSPECIFIED;
   int chunks = 3;
   absl::Status predict_error;
+  v1::Model model;
+  v1::PredictRequest predicted;
+  v1::ExportModelRequest exported;
+  v1::ImportModelRequest::Options import_options;
+  std::string imported;
+  absl::Status import_error;
 };
 
 class CliTest : public testing::Test {
@@ -398,17 +472,135 @@ TEST_F(CliTest, OneThatHasAnsweredIsWaitedForWithTheSameRequestId) {
   EXPECT_EQ(jobs_.request_ids[0].size(), 36u);
 }
 
-TEST_F(CliTest, ARejectedTableShowsBadCellsAndIsDeleted) {
-  datasets_.finalize_error =
-      MakeError(absl::StatusCode::kInvalidArgument, "1 bad row, 0 allowed",
-                {.reason = ErrorReason::kDatasetRejected,
-                 .hint = "mend the cell",
-                 .violations = {{"line 42, column \"age\"", "expected a number, found \"n/a\""}}});
+absl::Status OneBadCell() {
+  return MakeError(absl::StatusCode::kInvalidArgument, "1 bad row, 0 allowed",
+                   {.reason = ErrorReason::kDatasetRejected,
+                    .hint = "mend the cell",
+                    .violations = {{"line 42, column \"age\"", "a number, found \"n/a\""}}});
+}
+
+TEST_F(CliTest, ARejectedTableShowsBadCellsAndWhatCanBeDoneWithIt) {
+  datasets_.finalize_error = OneBadCell();
   EXPECT_EQ(Run({"dataset", "upload", File("table.csv", "age\nn/a\n")}), ExitCode::kRefused);
-  EXPECT_THAT(err_.str(), HasSubstr("line 42, column \"age\"  expected a number, found \"n/a\""));
-  EXPECT_THAT(err_.str(), HasSubstr("--bad-rows-max"));
-  EXPECT_THAT(datasets_.deleted, ElementsAre(kDataset));
+  EXPECT_THAT(err_.str(), HasSubstr("line 42, column \"age\"  a number, found \"n/a\""));
+  EXPECT_THAT(err_.str(),
+              HasSubstr("how to go on: mend the cell\n    flags for it: --bad-rows-max"));
+  for (const char* next : {"rejects datasets/d1 -f rejects.csv\n",
+                           "finalize datasets/d1 --bad-rows", "delete datasets/d1\n"}) {
+    EXPECT_THAT(err_.str(), HasSubstr(absl::StrCat("trainyard dataset ", next)));
+  }
+  EXPECT_THAT(datasets_.deleted, ElementsAre());
   EXPECT_EQ(out_.str(), "");
+}
+
+TEST_F(CliTest, ARejectedTableOfATrainingIsDeleted) {
+  datasets_.finalize_error = OneBadCell();
+  EXPECT_EQ(Run({"train", "--dataset", File("table.csv", "age\nn/a\n")}), ExitCode::kRefused);
+  EXPECT_THAT(err_.str(), HasSubstr("of: trainyard dataset upload\n"));
+  EXPECT_THAT(err_.str(), Not(HasSubstr("trainyard dataset rejects")));
+  EXPECT_THAT(datasets_.deleted, ElementsAre(kDataset));
+}
+
+TEST_F(CliTest, ARejectedTableIsReadAgainWithOtherOptions) {
+  datasets_.finalize_error = OneBadCell();
+  EXPECT_EQ(Run({"dataset", "finalize", "d1", "--delimiter", ";"}), ExitCode::kRefused);
+  EXPECT_THAT(err_.str(), HasSubstr("trainyard dataset rejects datasets/d1"));
+  datasets_.finalize_error = absl::OkStatus();
+  ASSERT_EQ(Run({"dataset", "finalize", "d1", "--bad-rows-max", "3", "--format", "csv",
+                 "--column-kind", "age=category"}),
+            ExitCode::kOk)
+      << err_.str();
+  const v1::FinalizeDatasetRequest& request = datasets_.finalized.back();
+  EXPECT_EQ(request.name(), kDataset);
+  EXPECT_EQ(request.csv().bad_rows_max(), 3);
+  EXPECT_EQ(request.format(), v1::FILE_FORMAT_CSV);
+  EXPECT_EQ(request.column_overrides(0).name(), "age");
+  EXPECT_THAT(out_.str(), HasSubstr("datasets/d1  READY"));
+}
+
+TEST_F(CliTest, ARejectReportIsCompleteOrNotThere) {
+  ASSERT_EQ(Run({"dataset", "rejects", "d1"}), ExitCode::kOk) << err_.str();
+  EXPECT_EQ(out_.str(), "line,\nline,\n");
+  const std::string target = testing::TempDir() + "/rejects.csv";
+  ASSERT_EQ(Run({"dataset", "rejects", "d1", "-f", target}), ExitCode::kOk) << err_.str();
+  EXPECT_EQ(ReadFile(target), "line,\nline,\n");
+  datasets_.report_chunks = 1;
+  const std::string half = testing::TempDir() + "/half.csv";
+  EXPECT_EQ(Run({"dataset", "rejects", "d1", "-f", half}), ExitCode::kInfra);
+  EXPECT_FALSE(std::ifstream(half).good());
+}
+
+TEST_F(CliTest, LabelsAreADatasetOfTheirOwnUntilTheTableHasThem) {
+  const std::string labels = File("labels.idx", "5 0 4");
+  ASSERT_EQ(Run({"dataset", "upload", File("images.idx", "pixels"), "--labels", labels, "--format",
+                 "idx"}),
+            ExitCode::kOk)
+      << err_.str();
+  ASSERT_EQ(datasets_.finalized.size(), 2u);
+  EXPECT_EQ(datasets_.finalized[0].name(), "datasets/d1");
+  EXPECT_EQ(datasets_.finalized[0].format(), v1::FILE_FORMAT_UNSPECIFIED);
+  EXPECT_EQ(datasets_.finalized[1].name(), "datasets/d2");
+  EXPECT_EQ(datasets_.finalized[1].labels_dataset(), "datasets/d1");
+  EXPECT_EQ(datasets_.finalized[1].format(), v1::FILE_FORMAT_IDX);
+  EXPECT_EQ(datasets_.bytes, "pixels");
+  EXPECT_THAT(datasets_.deleted, ElementsAre("datasets/d1"));
+}
+
+TEST_F(CliTest, LabelsAreDeletedWhenTheTableIsRejected) {
+  datasets_.finalize_error = OneBadCell();
+  datasets_.accepted = "datasets/d1";
+  EXPECT_EQ(Run({"dataset", "upload", File("images.idx", "pixels"), "--labels",
+                 File("labels.idx", "5 0 4")}),
+            ExitCode::kRefused);
+  EXPECT_THAT(datasets_.deleted, ElementsAre("datasets/d1"));
+  EXPECT_THAT(err_.str(), HasSubstr("trainyard dataset rejects datasets/d2"));
+}
+
+TEST_F(CliTest, RejectedLabelsAreNamedAndNothingIsLeft) {
+  datasets_.finalize_error = OneBadCell();
+  EXPECT_EQ(Run({"dataset", "upload", File("images.idx", "pixels"), "--labels",
+                 File("labels.idx", "5 0 4")}),
+            ExitCode::kRefused);
+  EXPECT_THAT(datasets_.deleted, ElementsAre("datasets/d1"));
+  EXPECT_EQ(datasets_.created, 1);  // the table was not even announced
+  EXPECT_THAT(err_.str(), HasSubstr("/labels.idx: 1 bad row, 0 allowed"));
+}
+
+TEST_F(CliTest, LabelsThatCannotBeDeletedAreTold) {
+  datasets_.undeletable = "datasets/d1";
+  EXPECT_EQ(Run({"dataset", "upload", File("images.idx", "pixels"), "--labels",
+                 File("labels.idx", "5 0 4")}),
+            ExitCode::kOk);
+  EXPECT_THAT(err_.str(), HasSubstr("the labels' own dataset is still on the server; delete it "
+                                    "with: trainyard dataset delete datasets/d1"));
+}
+
+TEST_F(CliTest, ADatasetOfLabelsIsTakenAsItIs) {
+  ASSERT_EQ(Run({"dataset", "upload", File("images.idx", "pixels"), "--labels", "datasets/l"}),
+            ExitCode::kOk);
+  EXPECT_EQ(datasets_.finalized[0].labels_dataset(), "datasets/l");
+  EXPECT_THAT(datasets_.deleted, ElementsAre());
+}
+
+TEST_F(CliTest, ADatasetIsShownWholeOrByOneColumn) {
+  ASSERT_EQ(Run({"dataset", "show", "d1"}), ExitCode::kOk) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("datasets/d1  READY"));
+  ASSERT_EQ(Run({"dataset", "show", "d1", "--column", "diagnosis"}), ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("diagnosis  text\n"));
+  ASSERT_EQ(Run({"dataset", "show", "d1", "--target", "diagnosis"}), ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("CLASS   ROWS   SHARE\nbenign     4  100.0%"));
+  EXPECT_EQ(Run({"dataset", "show", "d1", "--column", "diagnosys"}), ExitCode::kRefused);
+  EXPECT_THAT(err_.str(), HasSubstr("has no column \"diagnosys\" (did you mean \"diagnosis\"?)"));
+  EXPECT_EQ(Run({"dataset", "show", "d1", "--column", "a", "--target", "b"}), ExitCode::kUsage);
+}
+
+TEST_F(CliTest, ATestTableIsUploadedToo) {
+  ASSERT_EQ(Run({"train", "--dataset", kDataset, "--test-dataset", File("test.csv", "a,y\n1,2\n")}),
+            ExitCode::kOk)
+      << err_.str();
+  EXPECT_EQ(jobs_.created.training_job().spec().test_dataset(), "datasets/d1");
+  EXPECT_EQ(Run({"train", "--dataset", kDataset, "--test-dataset", "no-such"}), ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("--test-dataset \"no-such\": neither"));
 }
 
 TEST_F(CliTest, AFileThatIsNotThereIsUsage) {
@@ -569,6 +761,28 @@ TEST_F(CliTest, ATableIsPredictedAsItStreams) {
   EXPECT_EQ(out_.str(), "a\n1\n");
 }
 
+TEST_F(CliTest, ACompressedTableIsPredictedAsItsText) {
+  // What `gzip` and `zstd` make of "a\n1\n".
+  const std::string gzip(
+      "\x1f\x8b\x08\0\0\0\0\0\x02\x03\x4b\xe4\x32\xe4\x02\0\0\x24\xc1\x89\x04\0\0\0", 24);
+  const std::string zstd("\x28\xb5\x2f\xfd\x04\x58\x21\0\0\x61\x0a\x31\x0a\x75\x1c\xc3\x01", 17);
+  for (const std::string& bytes : {gzip, zstd}) {
+    out_.str("");
+    ASSERT_EQ(Run({"model", "predict", "m1", File("small.csv", bytes)}), ExitCode::kOk)
+        << err_.str();
+    EXPECT_EQ(out_.str(), "a\n1\n");
+  }
+  EXPECT_EQ(Run({"model", "predict", "m1", File("cut.csv.gz", gzip.substr(0, 20))}),
+            ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("/cut.csv.gz: "));
+}
+
+TEST_F(CliTest, OnlyTextIsPredicted) {
+  EXPECT_EQ(Run({"model", "predict", "m1", File("x.npy", "\x93NUMPY\x01\x00")}), ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("/x.npy: is npy, not CSV"));
+  EXPECT_EQ(models_.name, "");
+}
+
 TEST_F(CliTest, AFailedPredictionLeavesNoFile) {
   models_.predict_error = MakeError(absl::StatusCode::kInvalidArgument, "line 3: bad",
                                     {.reason = ErrorReason::kDatasetRejected});
@@ -587,6 +801,91 @@ TEST_F(CliTest, AnExportIsCompleteOrNotThere) {
   models_.chunks = 2;
   EXPECT_EQ(Run({"model", "export", "m1", "-f", target}), ExitCode::kInfra);
   EXPECT_EQ(ReadFile(target), "ababab");  // as it was
+}
+
+TEST_F(CliTest, AnOnnxExportSaysHowFarItIsFromTheServer) {
+  const std::string target = testing::TempDir() + "/checked.onnx";
+  ASSERT_EQ(Run({"model", "export", "m1", "--format", "onnx", "-f", target, "--verify", "d1",
+                 "--tolerance", "1e-6"}),
+            ExitCode::kOk)
+      << err_.str();
+  EXPECT_EQ(models_.exported.verify_dataset(), kDataset);
+  EXPECT_EQ(models_.exported.tolerance(), 1e-6);
+  EXPECT_THAT(err_.str(), HasSubstr("differs from the server's predictions by at most 3.125e-07 on "
+                                    "569 rows"));
+  EXPECT_EQ(Run({"model", "export", "m1", "-f", target, "--verify", "d1"}), ExitCode::kUsage);
+  EXPECT_EQ(Run({"model", "export", "m1", "--format", "onnx", "-f", target, "--tolerance", "-1"}),
+            ExitCode::kUsage);
+}
+
+TEST_F(CliTest, AModelIsImportedFromItsFile) {
+  const std::string bytes = Bytes((2 << 20) + 3);
+  ASSERT_EQ(Run({"model", "import", File("mine.bundle", bytes), "--request-id", "id"}),
+            ExitCode::kOk)
+      << err_.str();
+  EXPECT_EQ(models_.imported, bytes);
+  EXPECT_EQ(models_.import_options.display_name(), "mine.bundle");
+  EXPECT_EQ(models_.import_options.request_id(), "id");
+  EXPECT_THAT(out_.str(), HasSubstr("models/m9\n"));
+  models_.import_error = MakeError(absl::StatusCode::kInvalidArgument, "no bundle",
+                                   {.reason = ErrorReason::kInvalidRequest});
+  EXPECT_EQ(Run({"model", "import", File("mine.bundle", "x")}), ExitCode::kRefused);
+  EXPECT_EQ(Run({"model", "import", "/no/such.bundle"}), ExitCode::kUsage);
+}
+
+TEST_F(CliTest, RowsOfNumbersAreSentAsNumbers) {
+  models_.model.add_features()->set_encoding(v1::ENCODING_NUMBER);
+  ASSERT_EQ(Run({"model", "predict", "m1", "--row", "1, 2.5", "--row", "-3,4"}), ExitCode::kOk)
+      << err_.str();
+  ASSERT_EQ(models_.predicted.rows_size(), 2);
+  EXPECT_THAT(models_.predicted.rows(0).values(), ElementsAre(1, 2.5));
+  EXPECT_THAT(models_.predicted.rows(1).values(), ElementsAre(-3, 4));
+  EXPECT_EQ(models_.predicted.rows(0).cells_size(), 0);
+  EXPECT_EQ(Run({"model", "predict", "m1", "--row", "1,red"}), ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("--row 1: value 2: expected a number, found \"red\""));
+}
+
+TEST_F(CliTest, RowsOfCategoriesOrWithGapsAreSentAsCells) {
+  models_.model.add_features()->set_encoding(v1::ENCODING_NUMBER);
+  ASSERT_EQ(Run({"model", "predict", "m1", "--row", "1,,3"}), ExitCode::kOk) << err_.str();
+  EXPECT_THAT(models_.predicted.rows(0).cells(), ElementsAre("1", "", "3"));
+  EXPECT_EQ(models_.predicted.rows(0).values_size(), 0);
+  models_.model.add_features()->set_encoding(v1::ENCODING_ONE_HOT);
+  ASSERT_EQ(Run({"model", "predict", "m1", "--row", "1, \"a, \"\"b\"\"\" ", "--row",
+                 "2,\"a, \"\"b\"\"\""}),
+            ExitCode::kOk)
+      << err_.str();
+  EXPECT_THAT(models_.predicted.rows(1).cells(), ElementsAre("2", "a, \"b\""));
+}
+
+TEST_F(CliTest, AModelSaysWhatItDoesToEachFeature) {
+  v1::Model& model = models_.model;
+  v1::ModelFeature* const age = model.add_features();
+  age->set_column("age");
+  age->set_encoding(v1::ENCODING_NUMBER);
+  age->set_width(2);
+  age->set_offset(38.5);
+  age->set_scale(0.1);
+  age->set_fill_value(37);
+  age->set_missing_indicator(true);
+  v1::ModelFeature* const work = model.add_features();
+  work->set_column("work");
+  work->set_encoding(v1::ENCODING_ONE_HOT);
+  work->set_width(3);
+  work->set_unseen(v1::UNSEEN_CATEGORY_OTHER);
+  work->set_category_count(2);
+  work->add_categories("private");
+  work->add_categories("state");
+  for (const char* command : {"show", "get"}) {
+    ASSERT_EQ(Run({"model", command, "m1"}), ExitCode::kOk) << err_.str();
+  }
+  EXPECT_THAT(
+      out_.str(),
+      HasSubstr(
+          "features:\n"
+          "COLUMN  ENCODING  INPUTS  OFFSET  SCALE  MISSING        UNSEEN  CATEGORIES\n"
+          "age     number         2    38.5    0.1  37 +indicator\n"
+          "work    one_hot        3                                other   2: private|state\n"));
 }
 
 TEST_F(CliTest, AServerThatIsNotThereIsTold) {
@@ -724,6 +1023,31 @@ TEST_F(CliTest, AJobShowsEverythingThatWasResolved) {
   }
 }
 
+TEST_F(CliTest, AJobShowsWhatIsDoneToItsData) {
+  v1::TrainingSpec& spec = *jobs_.job.mutable_resolved_spec();
+  spec.mutable_split()->set_fold_count(5);
+  spec.mutable_split()->set_test_fraction(0.1);
+  spec.mutable_split()->set_group_column("patient");
+  spec.mutable_feature_defaults()->set_imputation(v1::IMPUTATION_MEDIAN);
+  v1::FeatureSpec* const grade = spec.add_feature_options();
+  grade->set_column("grade");
+  grade->set_encoding(v1::ENCODING_ORDINAL);
+  grade->add_categories("low");
+  grade->add_categories("high");
+  spec.add_feature_options()->set_column("age");
+  spec.mutable_feature_options(1)->set_missing_indicator(true);
+  spec.set_target_scaling(v1::TARGET_SCALING_STANDARDIZE);
+  spec.set_test_dataset("datasets/t");
+  ASSERT_EQ(Run({"job", "show", "j1"}), ExitCode::kOk) << err_.str();
+  for (const char* line : {"  split           5 folds, test 0.1, groups of \"patient\"\n",
+                           "  test rows of    datasets/t\n", "  target scaling  standardize\n",
+                           "  each feature    imputation median\n",
+                           "  features with   grade: encoding ordinal, categories low|high; age: "
+                           "missing indicator\n"}) {
+    EXPECT_THAT(out_.str(), HasSubstr(line));
+  }
+}
+
 TEST_F(CliTest, AFailedAnalysisSaysWhyAndExitsAsAJob) {
   jobs_.script = {{{Failure(1, v1::FAILURE_CATEGORY_USER)}, grpc::Status::OK}};
   jobs_.job.set_state(v1::JOB_STATE_FAILED);
@@ -738,6 +1062,33 @@ TEST_F(CliTest, HiddenOutputsAreAskedForByLayer) {
   ASSERT_EQ(Run({"model", "predict", "m1", table, "--hidden-layer", "2"}), ExitCode::kOk);
   EXPECT_EQ(models_.hidden_layer, 2);
   EXPECT_EQ(Run({"model", "predict", "m1", "--row", "1", "--hidden-layer", "2"}), ExitCode::kUsage);
+}
+
+TEST_F(CliTest, FoldsStandWithTheirMeanAndSpread) {
+  for (const int fold : {0, 1}) {
+    v1::SeedResult* const result = jobs_.job.add_seed_results();
+    result->set_fold(fold);
+    result->set_steps_done(100);
+    result->set_stop_reason(v1::STOP_REASON_COMPLETED);
+  }
+  v1::MetricSpread* const loss = jobs_.job.add_metric_spreads();
+  loss->set_name("validation_loss");
+  loss->set_mean(0.123456);
+  loss->set_standard_deviation(0.01);
+  loss->set_count(2);
+  v1::MetricSpread* const auc = jobs_.job.add_metric_spreads();
+  auc->set_name("validation_roc_auc");
+  auc->set_mean(0.9);
+  auc->set_standard_deviation(0.0125);
+  auc->set_count(1);
+  jobs_.script = {{{StateEvent(1, v1::JOB_STATE_SUCCEEDED)}, grpc::Status::OK}};
+  ASSERT_EQ(Run({"job", "watch", "j1"}), ExitCode::kOk) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("folds:\nFOLD  STEPS  STOPPED    VALIDATION  TEST\n"
+                                    "   1    100  completed\n   2    100  completed\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("mean and standard deviation over the folds:\n"
+                                    "METRIC                MEAN     SPREAD\n"
+                                    "validation_loss     0.1235  ±  0.01\n"
+                                    "validation_roc_auc     0.9  ±  0.0125  of 1 folds\n"));
 }
 
 TEST_F(CliTest, ConfusionAndSeedsStandWithTheOutcome) {

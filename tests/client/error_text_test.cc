@@ -1,5 +1,6 @@
 #include "client/error_text.h"
 
+#include "absl/strings/str_cat.h"
 #include "core/base/error_info.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -34,6 +35,17 @@ TEST(ErrorTextTest, BadCellsAreATableAndTheRemedyFollows) {
             "  line 7                 expected 31 fields, found 3\n"
             "  how to go on: mend the cells\n"
             "  in force: bad_rows_max 0\n");
+}
+
+TEST(ErrorTextTest, ManyBadCellsDoNotPushTheRestOffTheScreen) {
+  ErrorInfo info{.reason = ErrorReason::kDatasetRejected, .hint = "mend them\nor \x1b[2Jdrop them"};
+  for (int i = 1; i <= 100; ++i) info.violations.push_back({absl::StrCat("line ", i), "bad"});
+  const std::string text =
+      DescribeError(MakeError(absl::StatusCode::kInvalidArgument, "100 bad rows", info));
+  EXPECT_THAT(text, HasSubstr("  line 20  bad\n"
+                              "  and 80 more\n"
+                              "  how to go on: mend them\n"
+                              "    or \\x1B[2Jdrop them\n"));
 }
 
 TEST(ErrorTextTest, RetryDelayIsTold) {

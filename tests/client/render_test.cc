@@ -75,6 +75,41 @@ TEST(TextTableTest, AlignsByWidthOnScreen) {
             "x      12,345  a\\x0Ab\n");
 }
 
+TEST(FormatTest, SharesNeverLookLikeNoneOrAllOfIt) {
+  EXPECT_EQ(PercentText(0), "0.0%");
+  EXPECT_EQ(PercentText(0.0004), "<0.1%");
+  EXPECT_EQ(PercentText(0.0573), "5.7%");
+  EXPECT_EQ(PercentText(0.9996), ">99.9%");
+  EXPECT_EQ(PercentText(1), "100.0%");
+}
+
+TEST(ShareBarTest, ShowsEighthsAndWhateverIsThere) {
+  EXPECT_EQ(ShareBar(0, 16), "");
+  EXPECT_EQ(ShareBar(1e-9, 16), "▏");
+  EXPECT_EQ(ShareBar(0.5, 16), "████████");
+  EXPECT_EQ(ShareBar(0.25 + 3.0 / 128, 16), "████▍");
+  EXPECT_EQ(ShareBar(2, 4), "████");
+  EXPECT_EQ(ShareBar(std::nan(""), 4), "");
+}
+
+TEST(KeyValueLinesTest, LeavesOutWhatHasNoValue) {
+  EXPECT_EQ(KeyValueLines({{"rows", "5\n"}, {"longer", ""}}), "  rows    5\\x0A\n");
+}
+
+TEST(TextTableTest, LeavesOutColumnsThenCutsTextToFit) {
+  TextTable table({{"NAME"},
+                   {"A", TextTable::Align::kRight, 1},
+                   {"B", TextTable::Align::kRight, 2},
+                   {"C", TextTable::Align::kRight}});
+  table.AddRow({"a name of some length", "1", "22", "333"});
+  EXPECT_EQ(table.Render(),
+            "NAME                   A   B    C\na name of some length  1  22  333\n");
+  EXPECT_EQ(table.Render(29), "NAME                   A    C\na name of some length  1  333\n");
+  EXPECT_EQ(table.Render(26), "NAME                     C\na name of some length  333\n");
+  EXPECT_EQ(table.Render(15), "NAME          C\na name of…  333\n");
+  EXPECT_EQ(table.Render(1), "NAME        C\na name …  333\n");
+}
+
 TEST(TextTableTest, CutsLongCells) {
   TextTable table({{"A"}});
   table.AddRow({std::string(1000, 'x')});

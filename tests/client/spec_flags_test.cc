@@ -203,6 +203,100 @@ TEST(SpecFlagsTest, RareFieldsHaveTheirFlagsToo) {
   }
 }
 
+TEST(SpecFlagsTest, DataAsPeopleHaveItHasItsFlags) {
+  v1::TrainingSpec spec;
+  ASSERT_THAT(Apply({"--scaling",
+                     "min_max",
+                     "--impute",
+                     "constant",
+                     "--fill-value",
+                     "-1",
+                     "--missing-indicator",
+                     "--encoding",
+                     "hashing",
+                     "--categories-max",
+                     "9",
+                     "--hash-buckets",
+                     "64",
+                     "--unseen",
+                     "refuse",
+                     "--target-scaling",
+                     "none",
+                     "--group-column",
+                     "patient",
+                     "--time-column",
+                     "day",
+                     "--part-column",
+                     "part",
+                     "--folds",
+                     "5",
+                     "--test-dataset",
+                     "datasets/t"},
+                    &spec),
+              IsOk());
+  EXPECT_EQ(spec.ShortDebugString(), Spec(R"(scaling: SCALING_MIN_MAX
+      split { group_column: "patient" time_column: "day" part_column: "part" fold_count: 5 }
+      feature_defaults { imputation: IMPUTATION_CONSTANT fill_value: -1 missing_indicator: true
+          encoding: ENCODING_HASHING categories_max: 9 hash_buckets: 64
+          unseen: UNSEEN_CATEGORY_REFUSE }
+      target_scaling: TARGET_SCALING_NONE test_dataset: "datasets/t")")
+                                         .ShortDebugString());
+}
+
+TEST(SpecFlagsTest, FeaturesHaveTheirOwnOptions) {
+  v1::TrainingSpec spec;
+  ASSERT_THAT(Apply({"--feature", "age:scaling=robust,impute=median,missing-indicator", "--feature",
+                     "grade:encoding=ordinal,categories=low|medium|high", "--feature",
+                     "a:b:unseen=zeros", "--feature", "age:fill_value=2.5", "--feature",
+                     "x:missing_indicator=false,hash-buckets=8"},
+                    &spec),
+              IsOk());
+  EXPECT_EQ(spec.ShortDebugString(), Spec(R"(
+      feature_options { column: "age" scaling: SCALING_ROBUST imputation: IMPUTATION_MEDIAN
+                        fill_value: 2.5 missing_indicator: true }
+      feature_options { column: "grade" encoding: ENCODING_ORDINAL
+                        categories: "low" categories: "medium" categories: "high" }
+      feature_options { column: "a:b" unseen: UNSEEN_CATEGORY_ZEROS }
+      feature_options { column: "x" missing_indicator: false hash_buckets: 8 })")
+                                         .ShortDebugString());
+}
+
+TEST(SpecFlagsTest, FeatureFlagsAreLaidOverTheFile) {
+  v1::TrainingSpec spec = Spec(R"(feature_options { column: "age" scaling: SCALING_NONE
+      categories: "x" imputation: IMPUTATION_MEAN } feature_options { column: "b" })");
+  ASSERT_THAT(Apply({"--feature", "age:scaling=robust,categories=y|z"}, &spec), IsOk());
+  EXPECT_EQ(spec.ShortDebugString(), Spec(R"(feature_options { column: "age" scaling: SCALING_ROBUST
+      imputation: IMPUTATION_MEAN categories: "y" categories: "z" }
+      feature_options { column: "b" })")
+                                         .ShortDebugString());
+}
+
+TEST(SpecFlagsTest, FaultsOfAFeatureSayWhatIsKnown) {
+  const struct {
+    const char* text;
+    const char* fault;
+  } cases[] = {
+      {"age", "expected COLUMN:WORD=VALUE"},
+      {":scaling=none", "expected COLUMN:WORD=VALUE"},
+      {"age:scalin=none", "column \"age\": unknown word \"scalin\" (did you mean \"scaling\"?)"},
+      {"age:scaling=robst", "did you mean \"robust\"?"},
+      {"age:impute", "\"impute\" needs a value"},
+      {"age:", "unknown word \"\""},
+      {"age:scaling=none,", "unknown word \"\""},
+      {"age:categories-max=many", "expected a whole number"},
+  };
+  for (const auto& c : cases) {
+    v1::TrainingSpec spec;
+    const absl::Status status = Apply({"--feature", c.text}, &spec);
+    EXPECT_TRUE(IsUsageError(status)) << c.text;
+    ASSERT_TRUE(GetErrorInfo(status).has_value());
+    EXPECT_THAT(GetErrorInfo(status)->violations,
+                testing::ElementsAre(
+                    FieldViolation{"--feature", GetErrorInfo(status)->violations[0].description}));
+    EXPECT_THAT(GetErrorInfo(status)->violations[0].description, HasSubstr(c.fault));
+  }
+}
+
 TEST(SpecFlagsTest, ContradictionsAreUsage) {
   v1::TrainingSpec spec;
   for (const std::vector<std::string>& flags :

@@ -146,6 +146,41 @@ metrics: [roc_auc]
   EXPECT_EQ(spec.layers(0).normalization(), v1::NORMALIZATION_LAYER);
 }
 
+TEST(SpecYamlTest, ListsOfMessagesWithListsAreRead) {
+  v1::TrainingSpec spec;
+  ASSERT_THAT(ParseYaml(R"(
+feature_defaults: {imputation: median, unseen: other}
+feature_options:
+  - {column: age, scaling: robust, fill_value: 0, missing_indicator: false}
+  - column: grade
+    encoding: ordinal
+    categories: [low, "a, b", "?"]
+target_scaling: standardize
+test_dataset: datasets/t
+split: {group_column: patient, fold_count: 5}
+)",
+                        &spec),
+              IsOk());
+  v1::TrainingSpec expected;
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
+      R"(split { group_column: "patient" fold_count: 5 }
+         feature_defaults { imputation: IMPUTATION_MEDIAN unseen: UNSEEN_CATEGORY_OTHER }
+         feature_options { column: "age" scaling: SCALING_ROBUST fill_value: 0
+                           missing_indicator: false }
+         feature_options { column: "grade" encoding: ENCODING_ORDINAL categories: "low"
+                           categories: "a, b" categories: "?" }
+         target_scaling: TARGET_SCALING_STANDARDIZE test_dataset: "datasets/t")",
+      &expected));
+  EXPECT_EQ(spec.SerializeAsString(), expected.SerializeAsString());
+  EXPECT_THAT(FaultsOf("feature_options:\n"
+                       "  - {column: a, scalling: none}\n"
+                       "  - {column: b, categories: {x: 1}}\n"
+                       "  - c\n"),
+              ElementsAre(Fault("feature_options[0].scalling", "did you mean \"scaling\"?"),
+                          Fault("feature_options[1].categories", "expected a list"),
+                          Fault("feature_options[2]", "expected a mapping")));
+}
+
 TEST(SpecYamlTest, FaultsInAMapNameItsKeys) {
   v1::TrainingSpec spec;
   const absl::Status status =
