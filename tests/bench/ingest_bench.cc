@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
   int64_t rows = 0;
   for (int i = 0; i < repeats; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    const auto result = trainyard::ReadCsvTable(source, {});
+    const auto result = trainyard::IngestTable(source, {});
     seconds.push_back(
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     if (!result.ok()) {

@@ -184,8 +184,23 @@ class BadInputTest(CliTest):
                 run = self.run_cli("dataset", "upload", self.file(content), expect=REFUSED)
                 for part in parts:
                     self.assertIn(part, run.stdout + run.stderr)
-        self.assertEqual(self.json_of("dataset", "list").get("datasets", []), [], "refused uploads should be deleted")
+        rejected = self.json_of("dataset", "list").get("datasets", [])
+        self.assertTrue(rejected, "rejected uploads should stay for another try")
+        for dataset in rejected:
+            self.assertEqual(dataset["state"], "UPLOADING")
+            self.run_cli("dataset", "delete", dataset["name"])
         self.upload()
+
+    def test_a_rejected_table_is_reported_and_read_again(self):
+        lines = WDBC.read_text().splitlines()
+        path = self.file("\n".join(lines[:100] + ["1,2,3"] + lines[100:]) + "\n")
+        self.run_cli("dataset", "upload", path, expect=REFUSED)
+        name = self.json_of("dataset", "list")["datasets"][0]["name"]
+        report = self.run_cli("dataset", "rejects", name).stdout.splitlines()
+        self.assertEqual(report[0], "line,column,byte_offset,expected,actual")
+        self.assertTrue(report[1].startswith("101,"), report)
+        self.assertEqual(len(report), 2)
+        self.assertEqual(self.json_of("dataset", "finalize", name, "--bad-rows-max", "1")["row_count"], "569")
 
     def test_bad_rows_may_be_dropped(self):
         lines = WDBC.read_text().splitlines()

@@ -11,6 +11,9 @@ from support import contract as c
 
 WDBC = c.ROOT / "tests/data/wdbc.csv"
 IRIS = c.ROOT / "tests/data/iris.csv"
+AUTO_IMPORTS = c.ROOT / "tests/data/auto_imports.csv"  # no header, text, `?` for missing, the price last
+IMAGES = c.ROOT / "tests/data/mnist-60-images-idx3-ubyte.gz"
+LABELS = c.ROOT / "tests/data/mnist-60-labels-idx1-ubyte.gz"
 
 
 def rows_of(path):

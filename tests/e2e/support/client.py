@@ -65,12 +65,20 @@ class Client:
         """Create, write, finalize: a READY dataset."""
         with open(path, "rb") as file:
             data = file.read()
+        return self.upload_bytes(data, display_name, csv=c.dataset.CsvOptions(**csv))
+
+    def start_upload(self, data, display_name=""):
+        """Create and write: the name of an upload that is to be finalized."""
         created = self.datasets.CreateDataset(c.dataset.CreateDatasetRequest(
             dataset=c.dataset.Dataset(display_name=display_name), declared_size_bytes=len(data),
             request_id=str(uuid.uuid4())))
         self.write(created.name, data)
+        return created.name
+
+    def upload_bytes(self, data, display_name="", **options):
+        """Create, write, finalize with the options of FinalizeDatasetRequest."""
         return self.datasets.FinalizeDataset(c.dataset.FinalizeDatasetRequest(
-            name=created.name, csv=c.dataset.CsvOptions(**csv)), timeout=DEADLINE_SECONDS)
+            name=self.start_upload(data, display_name), **options), timeout=DEADLINE_SECONDS)
 
     def submit(self, dataset, spec, request_id="", validate_only=False, display_name=""):
         return self.jobs.CreateTrainingJob(c.job.CreateTrainingJobRequest(
@@ -102,6 +110,38 @@ class Client:
     def predict(self, model, rows):
         return self.models.Predict(c.model.PredictRequest(
             name=model, rows=[c.model.PredictRequest.Row(values=row) for row in rows])).predictions
+
+    def predict_cells(self, model, rows):
+        return self.models.Predict(c.model.PredictRequest(
+            name=model, rows=[c.model.PredictRequest.Row(cells=row) for row in rows])).predictions
+
+    def predict_table(self, model, data, **options):
+        """The answer to a whole file, as text."""
+        def requests():
+            yield c.model.PredictTableRequest(options=c.model.PredictTableRequest.Options(name=model, **options))
+            for at in range(0, len(data), CHUNK_BYTES):
+                yield c.model.PredictTableRequest(data=data[at:at + CHUNK_BYTES])
+        answers = self.models.PredictTable(requests(), timeout=DEADLINE_SECONDS)
+        return b"".join(answer.data for answer in answers).decode()
+
+    def export(self, model, model_format, **options):
+        """(bytes, the last message)."""
+        answers = list(self.models.ExportModel(c.model.ExportModelRequest(name=model, format=model_format, **options),
+                                               timeout=DEADLINE_SECONDS))
+        return b"".join(answer.data for answer in answers), answers[-1]
+
+    def import_model(self, data, display_name="", request_id=""):
+        def requests():
+            yield c.model.ImportModelRequest(options=c.model.ImportModelRequest.Options(
+                display_name=display_name, request_id=request_id))
+            for at in range(0, len(data), CHUNK_BYTES):
+                yield c.model.ImportModelRequest(data=data[at:at + CHUNK_BYTES])
+        return self.models.ImportModel(requests(), timeout=DEADLINE_SECONDS)
+
+    def reject_report(self, name):
+        answers = self.datasets.DownloadRejectReport(c.dataset.DownloadRejectReportRequest(name=name),
+                                                     timeout=DEADLINE_SECONDS)
+        return b"".join(answer.data for answer in answers).decode()
 
     def info(self):
         return self.admin.GetServerInfo(c.admin.GetServerInfoRequest(), timeout=DEADLINE_SECONDS)
