@@ -61,7 +61,9 @@ absl::StatusOr<v1::Dataset> FindReady(Connection& connection, absl::string_view 
                       .hint = "finalize the dataset first",
                       .in_force = "state UPLOADING"});
   }
-  return ParseRecord<v1::Dataset>(query.Text(1), dataset);
+  TY_ASSIGN_OR_RETURN(v1::Dataset record, ParseRecord<v1::Dataset>(query.Text(1), dataset));
+  record.set_table_digest(query.Text(0));
+  return record;
 }
 
 }  // namespace
@@ -154,7 +156,8 @@ absl::StatusOr<std::vector<StoredJob>> LoadUnfinishedJobs(Connection& connection
   TY_ASSIGN_OR_RETURN(
       Statement query,
       connection.Prepare(
-          "SELECT j.number, j.infra_failures, d.record, j.record, j.id, t.table_digest "
+          "SELECT j.number, j.infra_failures, d.record, j.record, j.id, t.table_digest, "
+          "d.table_digest "
           "FROM jobs AS j LEFT JOIN datasets AS d ON d.id = substr(j.dataset, 10) "
           "LEFT JOIN datasets AS t ON t.id = substr(j.test_dataset, 10) "
           "WHERE j.state IN (1, 2, 3, 4) ORDER BY j.number"));
@@ -167,6 +170,7 @@ absl::StatusOr<std::vector<StoredJob>> LoadUnfinishedJobs(Connection& connection
       TY_ASSIGN_OR_RETURN(const v1::Dataset dataset,
                           ParseRecord<v1::Dataset>(query.Text(2), "a dataset"));
       job.tables = TablesOf(dataset);
+      job.tables.digest = query.IsNull(6) ? "" : query.Text(6);
     }
     if (!query.IsNull(5)) job.tables.test_digest = query.Text(5);
     TY_ASSIGN_OR_RETURN(job.record, ParseRecord<v1::TrainingJob>(query.Text(3), query.Text(4)));

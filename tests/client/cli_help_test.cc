@@ -37,7 +37,7 @@ INSTANTIATE_TEST_SUITE_P(
     All, CliHelpTest,
     testing::Values(
         Case{"help", {}}, Case{"dataset", {"dataset"}},
-        Case{"dataset_upload", {"dataset", "upload"}}, Case{"dataset_show", {"dataset", "show"}},
+        Case{"dataset_upload", {"dataset", "upload"}},
         Case{"dataset_rejects", {"dataset", "rejects"}}, Case{"train", {"train"}},
         Case{"job", {"job"}}, Case{"job_watch", {"job", "watch"}},
         Case{"job_list", {"job", "list"}}, Case{"model", {"model"}},
