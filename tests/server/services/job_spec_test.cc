@@ -318,6 +318,9 @@ TEST(JobSpecTest, ACollapseMustFitIntoAnAnswer) {
     v1::Column* column = dataset.add_columns();
     column->set_name(absl::StrCat("x", i));
     column->set_type(v1::COLUMN_TYPE_NUMERIC);
+    v1::FeatureSpec* feature = spec.add_feature_options();
+    feature->set_column(column->name());
+    feature->set_encoding(v1::ENCODING_NUMBER);
   }
   for (int i = 0; i < 511; ++i) spec.add_label_columns(absl::StrCat("y", i));
   std::vector<FieldViolation> violations;
