@@ -1,4 +1,5 @@
-"""Writes bundle_v2.bin, the RichBundle() of tests/support/data_builders.h, from the grammar in core/model/bundle.h.
+"""Writes bundle_v2.bin and bundle_v3.bin, RichBundle() and ColumnsBundle() of tests/support/data_builders.h, from the
+grammars in core/model/bundle.h and core/data/preprocessor_codec.h.
 
 Run from anywhere: /usr/bin/python3 tests/golden/make_bundle.py. Shares no code with the product.
 """
@@ -7,9 +8,13 @@ import pathlib
 import struct
 
 BIASES, RESIDUAL = 1, 2
-MULTICLASS, SOFTMAX_CROSS_ENTROPY = 2, 2
+MULTICLASS, REGRESSION = 2, 3
+SOFTMAX_CROSS_ENTROPY, HUBER = 2, 5
 IDENTITY, ELU, GELU = 1, 6, 8
 NONE, BATCH, LAYER = 1, 2, 3
+NUMBER, ONE_HOT, ORDINAL, HASHING = 1, 2, 3, 4
+OTHER, ZEROS, REFUSE = 1, 2, 3
+MISSING_INDICATOR, NUMERIC_CATEGORIES, OTHER_BUCKET = 1, 2, 4
 
 
 def crc32c(data):
@@ -22,7 +27,7 @@ def crc32c(data):
 
 
 def text(value):
-    return struct.pack("<I", len(value)) + value.encode()
+    return struct.pack("<I", len(value.encode())) + value.encode()
 
 
 def texts(values):
@@ -41,6 +46,19 @@ def section(number, payload):
     return struct.pack("<IQI", number, len(payload), crc32c(payload)) + payload
 
 
+def transform(encoding, offset=0.0, scale=1.0, fill=float("nan"), flags=0, buckets=0, unseen=ZEROS, categories=()):
+    return struct.pack("<BdddBIB", encoding, offset, scale, fill, flags, buckets, unseen) + texts(categories)
+
+
+def write(version, *payloads):
+    sections = [section(i + 1, payload) for i, payload in enumerate(payloads)]
+    golden = pathlib.Path(__file__).parent / f"bundle_v{version}.bin"
+    golden.write_bytes(b"TYBUNDL1" + struct.pack("<II", version, len(sections)) + b"".join(sections))
+
+
+assert crc32c(b"123456789") == 0xE3069283
+provenance = struct.pack("<I", 2) + text("dataset_digest") + text("sha256:ab") + text("seed") + text("7")
+
 loss = struct.pack("<BdddI", SOFTMAX_CROSS_ENTROPY, 0.125, 1, 0.5, 3) + floats([1, 0.5, 2])
 schema = bytes([MULTICLASS]) + text("kind") + texts(["size", "weight"]) + texts(["a", "b", "c"]) + loss + text("count")
 preprocessor = struct.pack("<I4d", 2, 1.5, -2, 0.25, 0)
@@ -49,9 +67,15 @@ weights = struct.pack("<I", 3) + b"".join([
     layer(3, 3, GELU, 0, LAYER, BIASES | RESIDUAL, [1, 0, -1, 2, 0.5, 0, 0.25, -2, 1], [0.5, 0, -0.5], [1, 0.5, 2], [0.125, 0, -1]),
     layer(3, 3, IDENTITY, 0, NONE, 0, [1, -0.5, 0.25, 2, 1, 0, -1, 0.5, 3]),
 ])
-provenance = struct.pack("<I", 2) + text("dataset_digest") + text("sha256:ab") + text("seed") + text("7")
+write(2, schema, preprocessor, weights, provenance)
 
-assert crc32c(b"123456789") == 0xE3069283
-sections = [section(i + 1, payload) for i, payload in enumerate([schema, preprocessor, weights, provenance])]
-golden = pathlib.Path(__file__).parent / "bundle_v2.bin"
-golden.write_bytes(b"TYBUNDL1" + struct.pack("<II", 2, len(sections)) + b"".join(sections))
+loss = struct.pack("<BdddddI", HUBER, 0, 2.5, 0.5, -3, 0.25, 0)
+schema = bytes([REGRESSION]) + text("price") + texts(["size", "city", "code", "word"]) + texts([]) + loss + text("")
+preprocessor = struct.pack("<I", 4) + b"".join([
+    transform(NUMBER, 1.5, 0.25, 2, MISSING_INDICATOR),
+    transform(ONE_HOT, flags=MISSING_INDICATOR | OTHER_BUCKET, unseen=OTHER, categories=["Oslo", "Zürich"]),
+    transform(ORDINAL, 0.5, 2, flags=NUMERIC_CATEGORIES, unseen=REFUSE, categories=["-1.5", "3", "20"]),
+    transform(HASHING, flags=MISSING_INDICATOR, buckets=2),
+]) + texts(["?", "n/a"])
+weights = struct.pack("<I", 1) + layer(10, 1, IDENTITY, 0, NONE, BIASES, [1, 2, -4, 0.5, 3, -2, 0.25, 8, -8, 0.125], [0.0625])
+write(3, schema, preprocessor, weights, provenance)

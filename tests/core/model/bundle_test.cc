@@ -38,11 +38,12 @@ void ExpectSame(const Bundle& a, const Bundle& b) {
   EXPECT_EQ(a.loss.class_weights, b.loss.class_weights);
   EXPECT_EQ(a.loss.delta, b.loss.delta);
   EXPECT_EQ(a.loss.quantile, b.loss.quantile);
+  EXPECT_EQ(a.loss.target_offset, b.loss.target_offset);
+  EXPECT_EQ(a.loss.target_scale, b.loss.target_scale);
   EXPECT_EQ(a.target_column, b.target_column);
   EXPECT_EQ(a.feature_columns, b.feature_columns);
   EXPECT_EQ(a.classes, b.classes);
-  EXPECT_EQ(a.preprocessor.offsets(), b.preprocessor.offsets());
-  EXPECT_EQ(a.preprocessor.scales(), b.preprocessor.scales());
+  EXPECT_TRUE(a.preprocessor == b.preprocessor);
   EXPECT_EQ(a.provenance, b.provenance);
   EXPECT_EQ(a.parameter_count(), b.parameter_count());
   ASSERT_EQ(a.weights.size(), b.weights.size());
@@ -54,13 +55,13 @@ std::string Golden(absl::string_view name) {
 }
 
 TEST(BundleTest, DecodeOfEncodeIsTheSameModel) {
-  std::vector<Bundle> bundles = {SmallBundle(), RichBundle()};
+  std::vector<Bundle> bundles = {SmallBundle(), RichBundle(), ColumnsBundle()};
   for (const Task task : {Task::kBinary, Task::kMulticlass, Task::kRegression, Task::kMultilabel}) {
     const int64_t classes = task == Task::kBinary ? 2 : 5;
     bundles.push_back(RandomBundle(task, 4, {7, 3}, Activation::kLeakyRelu, classes, 1));
   }
   bundles.back().classes = {"one", "two", "three", "four", "five"};
-  bundles[4].loss = {.kind = LossKind::kHuber, .delta = 2.5};
+  bundles[5].loss = {.kind = LossKind::kHuber, .delta = 2.5};
   for (const Bundle& bundle : bundles) {
     ASSERT_OK_AND_ASSIGN(const Bundle back, DecodeBundle(EncodeBundle(bundle)));
     ExpectSame(back, bundle);
@@ -90,8 +91,16 @@ TEST(BundleTest, VersionTwoFilesAreReadForever) {
   ExpectSame(bundle, RichBundle());
 }
 
+TEST(BundleTest, VersionThreeFilesAreReadForeverAndWrittenTheSame) {
+  const std::string golden = Golden("bundle_v3.bin");
+  ASSERT_OK_AND_ASSIGN(const Bundle bundle, DecodeBundle(golden));
+  ExpectSame(bundle, ColumnsBundle());
+  EXPECT_EQ(EncodeBundle(ColumnsBundle()), golden);
+}
+
 TEST(BundleTest, EveryFlippedByteIsNoticed) {
-  for (const std::string& bytes : {Golden("bundle_v1.bin"), EncodeBundle(RichBundle())}) {
+  for (const std::string& bytes :
+       {Golden("bundle_v1.bin"), EncodeBundle(RichBundle()), EncodeBundle(ColumnsBundle())}) {
     for (size_t i = 0; i < bytes.size(); ++i) {
       for (const int flip : {1, 128, 255}) {
         std::string damaged = bytes;
@@ -105,7 +114,7 @@ TEST(BundleTest, EveryFlippedByteIsNoticed) {
 }
 
 TEST(BundleTest, EveryTruncationAndAnExtraByteIsDataLoss) {
-  const std::string bytes = EncodeBundle(RichBundle());
+  const std::string bytes = EncodeBundle(ColumnsBundle());
   for (size_t size = 0; size < bytes.size(); ++size) {
     ASSERT_THAT(DecodeBundle(absl::string_view(bytes).substr(0, size)),
                 StatusIs(absl::StatusCode::kDataLoss, HasSubstr("damaged")));
@@ -161,6 +170,17 @@ constexpr Misfit kMisfits[] = {
      [](Bundle* b) {
        b->loss.class_weights = {1, -1};
      }},
+    {"target scale in a classification", [](Bundle* b) { b->loss.target_scale = 2; }},
+    {"an impossible transform",
+     [](Bundle* b) {
+       b->preprocessor = Preprocessor(
+           std::vector<ColumnTransform>{{}, {.encoding = Encoding::kHashing, .buckets = 1}});
+     }},
+    {"a feature more than inputs",
+     [](Bundle* b) {
+       b->preprocessor =
+           Preprocessor(std::vector<ColumnTransform>{{}, {.fill = 0, .missing_indicator = true}});
+     }},
     {"alpha without use", [](Bundle* b) { b->weights[0].alpha = 1; }},
     {"alpha not a number",
      [](Bundle* b) {
@@ -199,9 +219,23 @@ TEST(BundleTest, PartsThatDoNotFitAreDataLoss) {
   }
 }
 
+TEST(BundleTest, ATargetScaleThatIsImpossibleIsDataLoss) {
+  void (*const changes[])(LossConfig*) = {
+      [](LossConfig* loss) { loss->target_scale = 0; },
+      [](LossConfig* loss) { loss->target_scale = -1; },
+      [](LossConfig* loss) { loss->target_scale = NAN; },
+      [](LossConfig* loss) { loss->target_offset = INFINITY; },
+      [](LossConfig* loss) { loss->kind = LossKind::kPoisson; },
+  };
+  for (const auto change : changes) {
+    Bundle bundle = ColumnsBundle();
+    change(&bundle.loss);
+    EXPECT_EQ(CheckBundle(bundle).code(), absl::StatusCode::kDataLoss);
+  }
+}
+
 // Each payload byte changed and the checksum of its section made right again.
-TEST(BundleTest, NoPayloadByteCanCrashTheReader) {
-  const std::string bytes = EncodeBundle(RichBundle());
+void ExpectNoByteCanCrashTheReader(const std::string& bytes) {
   size_t section = 16;
   while (section < bytes.size()) {
     uint64_t size = 0;
@@ -214,10 +248,16 @@ TEST(BundleTest, NoPayloadByteCanCrashTheReader) {
         std::memcpy(changed.data() + section + 12, &crc, sizeof crc);
         const absl::StatusOr<Bundle> bundle = DecodeBundle(changed);
         EXPECT_TRUE(!bundle.ok() || CheckBundle(*bundle).ok());
+        EXPECT_TRUE(!bundle.ok() || EncodeBundle(*bundle) == changed);
       }
     }
     section += 16 + size;
   }
+}
+
+TEST(BundleTest, NoPayloadByteCanCrashTheReader) {
+  ExpectNoByteCanCrashTheReader(EncodeBundle(RichBundle()));
+  ExpectNoByteCanCrashTheReader(EncodeBundle(ColumnsBundle()));
 }
 
 TEST(BundleTest, MoreClassesThanTheLimitIsTooLarge) {

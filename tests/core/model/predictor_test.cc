@@ -6,6 +6,7 @@
 
 #include "core/base/rng.h"
 #include "core/data/dataset.h"
+#include "core/data/number.h"
 #include "tests/support/data_builders.h"
 #include "tests/support/status_matchers.h"
 
@@ -276,6 +277,49 @@ TEST(PredictorTest, BadValuesAreNamed) {
   EXPECT_THAT(predictor->Predict(huge).status(),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("range of float32")));
   EXPECT_THAT(predictor->Predict({}), IsOk());
+}
+
+// Cells of rows of ColumnsBundle() and the values it gives, by hand: 0.25·z - 3.
+constexpr const char* kColumnCells[][4] = {{"2.5", "Oslo", "20", ""}, {"?", "Lima", "3.0", "a"}};
+constexpr double kColumnValues[] = {0.25 * (0.25 - 4 + 0.75 + 0.125 + 0.0625) - 3,
+                                    0.25 * (0.125 + 2 + 3 + 0.25 - 8 + 0.0625) - 3};
+
+TEST(PredictorTest, EveryKindOfColumnCountsAsByHand) {
+  const auto predictor = MakePredictor(ColumnsBundle());
+  std::vector<double> raw;
+  for (const auto& row : kColumnCells) {
+    for (int64_t c = 0; c < 4; ++c)
+      raw.push_back(predictor->bundle().preprocessor.RawOf(c, row[c]));
+  }
+  ASSERT_OK_AND_ASSIGN(const auto p, predictor->Predict(raw));
+  ASSERT_EQ(p.size(), 2u);
+  EXPECT_EQ(p[0].value, kColumnValues[0]);
+  EXPECT_EQ(p[1].value, kColumnValues[1]);
+  raw[2] = Preprocessor::kUnseen;
+  const absl::Status status = predictor->Predict(raw).status();
+  EXPECT_EQ(GetErrorInfo(status)->violations[0].field, "rows[0].values[2]");
+  EXPECT_THAT(status,
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"code\" is none of")));
+}
+
+// Columns in another order, categories the model has not seen among them, numbers for text.
+TEST(PredictorTest, EvaluateTakesTextAsPredictDoes) {
+  std::string csv = "word,code,city,size,price\n";
+  for (int i = 0; i < 100; ++i) {
+    for (size_t r = 0; r < 2; ++r) {
+      const auto& cells = kColumnCells[r];
+      csv += std::string(cells[3]) + "," + cells[2] + "," + cells[1] + "," + cells[0] + "," +
+             NumberText(kColumnValues[r]) + "\n";
+    }
+  }
+  const auto predictor = MakePredictor(ColumnsBundle());
+  ASSERT_OK_AND_ASSIGN(const EvalResult result, predictor->Evaluate(TableOf(csv)));
+  ASSERT_EQ(result.metrics[0].first, "loss");
+  EXPECT_EQ(result.metrics[0].second, 0);
+  const Table numbers = TableOf("word,code,city,size,price\n1,3,1,big,1\n2,3,2,small,1\n");
+  EXPECT_THAT(predictor->Evaluate(numbers).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("column \"size\": is text, and the model has it as a number")));
 }
 
 TEST(PredictorTest, ABundleThatDoesNotFitIsRefused) {

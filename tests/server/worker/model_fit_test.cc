@@ -68,6 +68,41 @@ TEST(RescaleTest, ValuesStayTheSameForAnotherUnitOfTheTarget) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no bias")));
 }
 
+// 2·a' + 5·missing + 3·Rome + 1, where a' = (a - 1) / 2 and a missing a is 7.
+Bundle Columns() {
+  Bundle bundle;
+  bundle.feature_columns = {"city", "a"};
+  bundle.preprocessor =
+      Preprocessor({{.encoding = Encoding::kOneHot, .categories = {"Rome"}},
+                    {.offset = 1, .scale = 0.5, .fill = 7, .missing_indicator = true}});
+  bundle.weights = {{.in = 3, .out = 1, .weights = {3, 2, 5}, .biases = {1}}};
+  return bundle;
+}
+
+TEST(RescaleTest, TheIndicatorTakesUpAnotherFill) {
+  Bundle bundle = Columns();
+  std::vector<ColumnTransform> to = bundle.preprocessor.transforms();
+  to[1].offset = 3;
+  to[1].scale = 0.25;
+  to[1].fill = 11;
+  ASSERT_THAT(Rescale("models/a", Preprocessor(to), &bundle), IsOk());
+  EXPECT_THAT(bundle.weights[0].weights, ElementsAre(3, 4, 1));
+  // Of a missing cell: 2·3 + 5 + 1 before, and 4·2 + 1 + 3.
+  EXPECT_THAT(bundle.weights[0].biases, ElementsAre(3));
+}
+
+TEST(RescaleTest, OtherCategoriesOrFillsAreRefused) {
+  Bundle bundle = Columns();
+  std::vector<ColumnTransform> to = bundle.preprocessor.transforms();
+  to[0].categories = {"Oslo"};
+  EXPECT_THAT(Rescale("models/a", Preprocessor(to), &bundle),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"city\" has other")));
+  bundle.preprocessor = Preprocessor(std::vector<ColumnTransform>{{.fill = 1}});
+  bundle.feature_columns = {"a"};
+  EXPECT_THAT(Rescale("models/a", Preprocessor(std::vector<ColumnTransform>{{.fill = 2}}), &bundle),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("missing cells filled in")));
+}
+
 TEST(RescaleTest, WhatIsLostByScalingCannotBeRewritten) {
   Bundle bundle = Line();
   const absl::Status status = Rescale("models/a", Preprocessor({1, 2}, {0, 0}), &bundle);
