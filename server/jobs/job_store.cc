@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/error_info.h"
 #include "core/base/status_macros.h"
@@ -64,6 +65,25 @@ absl::StatusOr<v1::Dataset> FindReady(Connection& connection, absl::string_view 
   TY_ASSIGN_OR_RETURN(v1::Dataset record, ParseRecord<v1::Dataset>(query.Text(1), dataset));
   record.set_table_digest(query.Text(0));
   return record;
+}
+
+// Of every dataset that an unfinished job works on, by its name. A record is read once, however
+// many jobs it has.
+absl::StatusOr<absl::flat_hash_map<std::string, JobTables>> LoadTables(Connection& connection) {
+  // jobs.dataset is `datasets/{id}`: the id starts at its 10th character.
+  TY_ASSIGN_OR_RETURN(
+      Statement query,
+      connection.Prepare("SELECT id, table_digest, record FROM datasets WHERE id IN "
+                         "(SELECT substr(dataset, 10) FROM jobs WHERE state IN (1, 2, 3, 4))"));
+  absl::flat_hash_map<std::string, JobTables> tables;
+  while (true) {
+    TY_ASSIGN_OR_RETURN(const bool found, query.Step());
+    if (!found) return tables;
+    const std::string name = MakeName(kDatasets, query.Text(0));
+    TY_ASSIGN_OR_RETURN(v1::Dataset dataset, ParseRecord<v1::Dataset>(query.Text(2), name));
+    dataset.set_table_digest(query.IsNull(1) ? "" : query.Text(1));
+    tables.emplace(name, TablesOf(dataset));
+  }
 }
 
 }  // namespace
@@ -152,26 +172,20 @@ absl::StatusOr<JobManager::JobPage> ListJobs(Connection& connection,
 absl::StatusOr<std::vector<StoredJob>> LoadUnfinishedJobs(Connection& connection) {
   static_assert(v1::JOB_STATE_PENDING == 1 && v1::JOB_STATE_CANCELLING == 4,
                 "the states that are not terminal");
-  // jobs.dataset is `datasets/{id}`: the id starts at its 10th character.
+  TY_ASSIGN_OR_RETURN(const auto tables, LoadTables(connection));
   TY_ASSIGN_OR_RETURN(
       Statement query,
       connection.Prepare(
-          "SELECT j.number, j.infra_failures, d.record, j.record, j.id, t.table_digest, "
-          "d.table_digest "
-          "FROM jobs AS j LEFT JOIN datasets AS d ON d.id = substr(j.dataset, 10) "
-          "LEFT JOIN datasets AS t ON t.id = substr(j.test_dataset, 10) "
+          "SELECT j.number, j.infra_failures, j.dataset, j.record, j.id, t.table_digest "
+          "FROM jobs AS j LEFT JOIN datasets AS t ON t.id = substr(j.test_dataset, 10) "
           "WHERE j.state IN (1, 2, 3, 4) ORDER BY j.number"));
   std::vector<StoredJob> jobs;
   while (true) {
     TY_ASSIGN_OR_RETURN(const bool found, query.Step());
     if (!found) return jobs;
     StoredJob job{.number = query.Int(0), .infra_failures = static_cast<int>(query.Int(1))};
-    if (!query.IsNull(2)) {
-      TY_ASSIGN_OR_RETURN(const v1::Dataset dataset,
-                          ParseRecord<v1::Dataset>(query.Text(2), "a dataset"));
-      job.tables = TablesOf(dataset);
-      job.tables.digest = query.IsNull(6) ? "" : query.Text(6);
-    }
+    const auto known = tables.find(query.Text(2));
+    if (known != tables.end()) job.tables = known->second;
     if (!query.IsNull(5)) job.tables.test_digest = query.Text(5);
     TY_ASSIGN_OR_RETURN(job.record, ParseRecord<v1::TrainingJob>(query.Text(3), query.Text(4)));
     TY_ASSIGN_OR_RETURN(job.models, FindModels(connection, job.record));

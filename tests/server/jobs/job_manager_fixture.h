@@ -34,7 +34,7 @@ class JobManagerTest : public testing::Test {
     std::filesystem::create_directories(directory_);
     options_.worker_slots = 2;
     Open();
-    InsertDataset();
+    table_digest_ = InsertDataset("d1", "a table");
   }
   ~JobManagerTest() override {
     manager_.reset();
@@ -65,21 +65,24 @@ class JobManagerTest : public testing::Test {
     Open();
   }
 
-  void InsertDataset() {
-    table_digest_ = blobs_->Put("a table").value();
+  // A READY one, whose missing marker is its id. Returns the digest of its table.
+  std::string InsertDataset(const std::string& id, absl::string_view table) {
+    const std::string digest = blobs_->Put(table).value();
     v1::Dataset dataset;
-    dataset.set_name("datasets/d1");
+    dataset.set_name("datasets/" + id);
     dataset.set_row_count(100);
+    dataset.mutable_csv()->add_missing_markers(id);
     const absl::Status status = database_->Write([&](Connection& connection) -> absl::Status {
       auto insert = connection.Prepare(
           "INSERT INTO datasets (id, owner, state, committed_size_bytes, declared_size_bytes, "
           "digest, table_digest, "
-          "record) VALUES ('d1', 'ann', 2, 1, 1, ?, ?, ?)");
+          "record) VALUES (?, 'ann', 2, 1, 1, ?, ?, ?)");
       if (!insert.ok()) return insert.status();
-      insert->Bind(table_digest_).Bind(table_digest_).BindBlob(dataset.SerializeAsString());
+      insert->Bind(id).Bind(digest).Bind(digest).BindBlob(dataset.SerializeAsString());
       return insert->Step().status();
     });
     TY_CHECK(status.ok());
+    return digest;
   }
 
   static v1::TrainingJob NewJob(int threads = 1, absl::string_view owner = "ann") {

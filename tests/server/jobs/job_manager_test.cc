@@ -9,6 +9,7 @@
 namespace trainyard {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 TEST_F(JobManagerTest, AJobSucceedsWithItsModelAndADenseLog) {
@@ -505,6 +506,34 @@ TEST_F(JobManagerTest, AModelIsHeldWhileAJobNeedsItAlsoAfterARestart) {
   WaitFor(submitted.name(), v1::JOB_STATE_SUCCEEDED);
   ModelStore reopened(database_.get(), blobs_.get());
   EXPECT_THAT(reopened.Delete("models/m1"), IsOk());
+  manager_->Disconnect(&worker, v1::ERROR_REASON_UNSPECIFIED);
+}
+
+TEST_F(JobManagerTest, ARestartKnowsTheTablesOfJobsThatShareThem) {
+  const std::string other_digest = InsertDataset("d2", "another table");
+  for (const auto& [dataset, test_dataset] :
+       {std::pair("d1", ""), std::pair("d1", "d2"), std::pair("d2", "d1")}) {
+    v1::TrainingJob job = NewJob();
+    job.set_dataset(absl::StrCat("datasets/", dataset));
+    if (*test_dataset != '\0') {
+      job.mutable_resolved_spec()->set_test_dataset(absl::StrCat("datasets/", test_dataset));
+    }
+    ASSERT_THAT(manager_->Submit(job, "", ""), IsOk());
+  }
+  Reopen();
+  FakeWorkerSession worker;
+  manager_->Connect(&worker);
+  std::vector<std::vector<std::string>> tables;
+  for (int i = 0; i < 3; ++i) {
+    const v1::Assignment assignment = Assigned(worker);
+    ASSERT_EQ(assignment.missing_markers_size(), 1);
+    tables.push_back(
+        {assignment.missing_markers(0), assignment.table_digest(), assignment.test_table_digest()});
+    Succeed(worker, assignment);
+  }
+  EXPECT_THAT(tables, ElementsAre(ElementsAre("d1", table_digest_, ""),
+                                  ElementsAre("d1", table_digest_, other_digest),
+                                  ElementsAre("d2", other_digest, table_digest_)));
   manager_->Disconnect(&worker, v1::ERROR_REASON_UNSPECIFIED);
 }
 
