@@ -190,8 +190,12 @@ absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Train(const v1::Assignment&
   const MlpWeights* const initial = job.network.empty() ? nullptr : &job.network;
   SeedsResult result;
   if (job.config.data.split.fold_count > 0) {
-    // What is worth telling was told of the first fold.
-    const auto build = [&](int64_t fold) { return Prepare(assignment, job, fold, nullptr); };
+    // Fold 0, which is trained first, was prepared by Load; it told what is worth telling.
+    bool has_loaded = true;
+    const auto build = [&](int64_t fold) -> absl::StatusOr<Dataset> {
+      if (fold == 0 && std::exchange(has_loaded, false)) return std::move(job.dataset);
+      return Prepare(assignment, job, fold, nullptr);
+    };
     TY_ASSIGN_OR_RETURN(FoldsResult folds, TrainFolds(job.config, build, initial, observer, stop));
     result = std::move(folds.runs);
     job.dataset = std::move(folds.dataset);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -14,13 +15,16 @@
 #include "core/data/ingest.h"
 #include "core/data/table_codec.h"
 #include "core/model/bundle.h"
+#include "core/train/seed_runs.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/base/ids.h"
 #include "server/base/version.h"
 #include "server/wire/analysis_convert.h"
 #include "server/wire/convert.h"
+#include "tests/support/recording_observer.h"
 #include "tests/support/recording_sink.h"
+#include "tests/support/status_matchers.h"
 
 namespace trainyard {
 namespace {
@@ -229,6 +233,41 @@ TEST_F(JobRunnerTest, SeveralSeedsLeaveTheBestAndATableOfAll) {
   const std::vector<v1::JobEvent> events = sink_.events();
   EXPECT_EQ(events[events.size() - 2].epoch().run(), 2);
   EXPECT_EQ(events[events.size() - 2].epoch().epoch(), 8);
+}
+
+// What the runner does by itself: each fold's data is made from the table.
+TEST_F(JobRunnerTest, CrossValidationIsTrainFoldsAlsoWhenTheFirstFoldIsTheBest) {
+  std::set<bool> first_is_best;
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
+    TrainConfig config{.layers = {{.units = 4}}, .epochs = 2, .seed = seed};
+    config.data.split = {.test_fraction = 0.2, .fold_count = 3};
+    const v1::Assignment assignment = Assign("iris.csv", "species", config);
+    std::vector<FieldViolation> violations;
+    config = TrainConfigFromProto(assignment.resolved_spec(), &violations);
+    const Table table = DecodeTable(blobs_.blobs.at(assignment.table_digest())).value();
+    const auto build = [&](int64_t fold) {
+      return BuildDataset(table, config.data, config.seed, {.fold = fold});
+    };
+    RecordingObserver observer;
+    ASSERT_OK_AND_ASSIGN(const FoldsResult expected,
+                         TrainFolds(config, build, nullptr, observer, StopFlag()));
+    first_is_best.insert(expected.runs.best_run == 0);
+
+    const v1::JobOutcome outcome = Run(assignment);
+    ASSERT_TRUE(outcome.has_succeeded()) << outcome.DebugString();
+    const auto& seeds = outcome.succeeded().seed_results();
+    ASSERT_EQ(seeds.size(), 3);
+    for (int fold = 0; fold < 3; ++fold) {
+      EXPECT_EQ(seeds[fold].fold(), fold);
+      EXPECT_EQ(Metric(seeds[fold].validation_metrics(), "loss"),
+                expected.runs.seeds[fold].validation.Find("loss"));
+    }
+    const Bundle bundle = BundleOf(outcome);
+    EXPECT_EQ(bundle.preprocessor.offsets(), expected.dataset.preprocessor.offsets());
+    ASSERT_EQ(bundle.weights.size(), expected.runs.best.weights.size());
+    EXPECT_EQ(bundle.weights[0].weights, expected.runs.best.weights[0].weights);
+  }
+  EXPECT_EQ(first_is_best.size(), 2u) << "choose seeds in which both happens";
 }
 
 TEST_F(JobRunnerTest, EarlyStoppingIsTheReasonAndEvaluationsAreEvents) {
