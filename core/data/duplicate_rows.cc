@@ -1,14 +1,13 @@
 #include "core/data/duplicate_rows.h"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/limits.h"
+#include "core/data/row_hash.h"
 
 namespace trainyard {
 namespace {
@@ -18,7 +17,6 @@ constexpr double kShareOfFewMin = 0.1;
 constexpr int64_t kRowsMin = 5;
 constexpr size_t kExamplesMax = 3;
 
-constexpr uint64_t kMissing = ~uint64_t{0};  // no number's bits: those of a NaN
 constexpr uint64_t kNoCategory = uint64_t{1} << 40;
 
 // The feature columns of a table, cells as bits that are equal where cells are.
@@ -37,15 +35,8 @@ class FeatureCells {
   size_t width() const { return columns_.size(); }
 
   uint64_t Bits(size_t c, int64_t row) const {
-    const Column& column = *columns_[c];
-    if (column.type == ColumnType::kNumeric) {
-      const double number = column.numbers[row];
-      if (std::isnan(number)) return kMissing;
-      return std::bit_cast<uint64_t>(number == 0 ? 0.0 : number);  // -0 is 0
-    }
-    const int32_t code = column.codes[row];
-    if (code < 0) return kMissing;
-    return codes_[c].empty() ? static_cast<uint64_t>(code) : codes_[c][code];
+    const uint64_t bits = CellBits(*columns_[c], row);
+    return codes_[c].empty() || bits == kMissingBits ? bits : codes_[c][bits];
   }
 
   // Column by column, in which cells are stored.
@@ -53,9 +44,7 @@ class FeatureCells {
     std::vector<uint64_t> hashes(rows.size(), 0);
     for (size_t c = 0; c < width(); ++c) {
       for (size_t i = 0; i < rows.size(); ++i) {
-        uint64_t& hash = hashes[i];
-        hash = (hash ^ Bits(c, rows[i])) * 0x9E3779B97F4A7C15u;
-        hash ^= hash >> 32;
+        AddToRowHash(Bits(c, rows[i]), &hashes[i]);
       }
     }
     return hashes;

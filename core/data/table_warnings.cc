@@ -1,7 +1,6 @@
 #include "core/data/table_warnings.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <map>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "core/base/limits.h"
 #include "core/data/number.h"
+#include "core/data/row_hash.h"
 
 namespace trainyard {
 namespace {
@@ -137,19 +137,11 @@ class Finder {
     return std::equal(a.numbers.begin(), a.numbers.end(), b.numbers.begin(), b.numbers.end(), same);
   }
 
-  static uint64_t BitsOf(const Column& column, int64_t row) {
-    if (column.type == ColumnType::kText) return static_cast<uint64_t>(column.codes[row]);
-    const double number = column.numbers[row];
-    return std::bit_cast<uint64_t>(number == 0 ? 0.0 : number);
-  }
-
   std::vector<uint64_t> RowHashes() const {
     std::vector<uint64_t> hashes(table_.rows, 0);
     for (const Column& column : table_.columns) {
       for (int64_t row = 0; row < table_.rows; ++row) {
-        uint64_t& hash = hashes[row];
-        hash = (hash ^ BitsOf(column, row)) * 0x9E3779B97F4A7C15u;
-        hash ^= hash >> 32;
+        AddToRowHash(CellBits(column, row), &hashes[row]);
       }
     }
     return hashes;
@@ -157,7 +149,7 @@ class Finder {
 
   bool SameRows(int64_t a, int64_t b) const {
     return std::all_of(table_.columns.begin(), table_.columns.end(), [=](const Column& column) {
-      return BitsOf(column, a) == BitsOf(column, b);
+      return CellBits(column, a) == CellBits(column, b);
     });
   }
 
