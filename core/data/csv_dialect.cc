@@ -11,6 +11,7 @@
 #include "core/base/status_macros.h"
 #include "core/data/csv_header.h"
 #include "core/data/number.h"
+#include "core/data/utf8.h"
 
 namespace trainyard {
 namespace {
@@ -18,10 +19,7 @@ namespace {
 using DecimalMark = CsvOptions::DecimalMark;
 using Quote = CsvOptions::Quote;
 
-constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
-constexpr absl::string_view kDelimiters = ",;\t| ";  // in the order of ties
-constexpr absl::string_view kInsideText = ",;\t|";   // a space in a text says nothing
-constexpr absl::string_view kComments = "#%;/*!";
+constexpr absl::string_view kInsideText = ",;\t|";      // a space in a text says nothing
 constexpr absl::string_view kOneColumnComments = "#%";  // the others begin texts, too
 
 struct Sample {
@@ -233,7 +231,7 @@ Tally BestSplit(const Sample& sample, CsvOptions options) {
   if (options.delimiter != CsvOptions::kDetectCharacter) return BestQuote(sample, options);
   std::optional<Tally> best;
   bool any_record = false;
-  for (const char delimiter : kDelimiters) {
+  for (const char delimiter : CsvOptions::kDelimiters) {
     if (!MayDelimit(delimiter, options) || !Has(sample, delimiter)) continue;
     options.delimiter = delimiter;
     Tally tally = BestQuote(sample, options);
@@ -280,7 +278,7 @@ Tally BestDialect(const Sample& sample, CsvOptions options) {
   if (options.comment != CsvOptions::kDetectCharacter) return BestSplit(sample, options);
   const char first = sample.head.empty() ? '\n' : sample.head.front();
   const bool may_be_comment =
-      kComments.find(first) != absl::string_view::npos && first != options.delimiter;
+      CsvOptions::kComments.find(first) != absl::string_view::npos && first != options.delimiter;
   if (may_be_comment) {
     options.comment = first;
     Tally tally = BestSplit(sample, options);
@@ -317,14 +315,6 @@ CsvOptions::Header DetectHeader(const Sample& sample, const Tally& tally,
   return header ? CsvOptions::Header::kPresent : CsvOptions::Header::kAbsent;
 }
 
-absl::Status Rejected(absl::string_view message, absl::string_view hint,
-                      const CsvOptions& options) {
-  return MakeError(absl::StatusCode::kInvalidArgument, message,
-                   {.reason = ErrorReason::kDatasetRejected,
-                    .hint = std::string(hint),
-                    .in_force = DescribeCsvOptions(options)});
-}
-
 // A delimiter that was given and splits nothing, while another one would.
 absl::Status CheckSplits(const Sample& sample, const Tally& tally, const CsvOptions& options) {
   if (options.delimiter == CsvOptions::kDetectCharacter || tally.first_fields() != 1)
@@ -333,19 +323,19 @@ absl::Status CheckSplits(const Sample& sample, const Tally& tally, const CsvOpti
   free.delimiter = CsvOptions::kDetectCharacter;
   const Tally other = BestSplit(sample, free);
   if (other.first_fields() < 2) return absl::OkStatus();
-  return Rejected(absl::StrCat("line ", tally.first_line(), ": there is only one column"),
-                  absl::StrCat("the line has ", other.first_fields() - 1, " times ",
-                               DelimiterName(other.options().delimiter),
-                               ": set csv.delimiter to it, or leave it out"),
-                  tally.options());
+  return CsvRejected(absl::StrCat("line ", tally.first_line(), ": there is only one column"),
+                     absl::StrCat("the line has ", other.first_fields() - 1, " times ",
+                                  DelimiterName(other.options().delimiter),
+                                  ": set csv.delimiter to it, or leave it out"),
+                     tally.options());
 }
 
 absl::Status CheckLineEnds(const Sample& sample, const CsvOptions& options) {
   const size_t first = sample.head.find('\r');
   const bool ends_a_line = first != absl::string_view::npos && first + 1 < sample.head.size();
   if (!ends_a_line || Has(sample, '\n')) return absl::OkStatus();
-  return Rejected("the file has no line feeds", "end the lines with LF or CRLF, not with CR alone",
-                  options);
+  return CsvRejected("the file has no line feeds",
+                     "end the lines with LF or CRLF, not with CR alone", options);
 }
 
 }  // namespace

@@ -23,14 +23,6 @@ constexpr size_t kRejectsInMessageMax = 3;
 // Rejects that are held back until the types are certain; more of them take a pass of their own.
 constexpr size_t kRejectsHeldMax = 10'000;
 
-absl::Status TableRejected(absl::string_view message, absl::string_view hint,
-                           const CsvOptions& options) {
-  return MakeError(absl::StatusCode::kInvalidArgument, message,
-                   {.reason = ErrorReason::kDatasetRejected,
-                    .hint = std::string(hint),
-                    .in_force = DescribeCsvOptions(options)});
-}
-
 absl::Status TableTooLarge(absl::string_view what, int64_t limit, const CsvOptions& options) {
   return MakeError(absl::StatusCode::kResourceExhausted,
                    absl::StrCat("the table has more than ", limit, " ", what),
@@ -45,16 +37,9 @@ absl::Status SourceChanged() {
 }
 
 absl::StatusOr<CsvOptions> DetectOptions(ByteSource& source, const CsvOptions& options) {
-  TY_RETURN_IF_ERROR(source.Rewind());
-  std::string head;
-  bool ended = false;
-  while (!ended && head.size() < kCsvHeadBytes) {
-    TY_ASSIGN_OR_RETURN(const absl::string_view bytes, source.Next());
-    ended = bytes.empty();
-    head.append(bytes.data(), bytes.size());
-  }
+  TY_ASSIGN_OR_RETURN(const std::string head, ReadHead(source, kCsvHeadBytes));
   const bool is_whole = head.size() < kCsvHeadBytes;
-  return DetectCsvOptions(absl::string_view(head).substr(0, kCsvHeadBytes), is_whole, options);
+  return DetectCsvOptions(head, is_whole, options);
 }
 
 // Gives each record of the source from its start to `on_record`, a StatusOr<bool>, until it is
@@ -148,8 +133,8 @@ class Planner {
 
   absl::StatusOr<Plan> Finish(const CsvIngestOptions& options) && {
     if (plan_.names.empty()) {
-      return TableRejected("the file has no records: it is empty",
-                           "upload a CSV file with at least one row", plan_.csv);
+      return CsvRejected("the file has no records: it is empty",
+                         "upload a CSV file with at least one row", plan_.csv);
     }
     plan_.given.resize(plan_.names.size());
     if (options.give_types) {
@@ -343,10 +328,10 @@ class Pass {
   }
 
   absl::Status NotUtf8(const CsvRecord& record, size_t column) const {
-    return TableRejected(absl::StrCat("line ", record.line, ", column \"", plan_.names[column],
-                                      "\": the text is not UTF-8"),
-                         "convert the file to UTF-8, for example with `iconv -f LATIN1 -t UTF-8`",
-                         plan_.csv);
+    return CsvRejected(absl::StrCat("line ", record.line, ", column \"", plan_.names[column],
+                                    "\": the text is not UTF-8"),
+                       "convert the file to UTF-8, for example with `iconv -f LATIN1 -t UTF-8`",
+                       plan_.csv);
   }
 
   absl::Status CheckSize() const {
@@ -402,14 +387,13 @@ absl::Status TooManyBadRows(int64_t row_count, const std::vector<RejectedCell>& 
 absl::Status CheckRows(int64_t records, int64_t bad_rows, const std::vector<RejectedCell>& kept,
                        const Plan& plan) {
   if (records == 0) {
-    return TableRejected("the file has a header and no rows",
-                         "add rows, or set csv.header to ABSENT if the first line is data",
-                         plan.csv);
+    return CsvRejected("the file has a header and no rows",
+                       "add rows, or set csv.header to ABSENT if the first line is data", plan.csv);
   }
   if (bad_rows > plan.csv.bad_rows_max) return TooManyBadRows(bad_rows, kept, plan);
   if (bad_rows < records) return absl::OkStatus();
-  return TableRejected(absl::StrCat("all ", bad_rows, " rows are bad"),
-                       "lower csv.bad_rows_max to see what is wrong with them", plan.csv);
+  return CsvRejected(absl::StrCat("all ", bad_rows, " rows are bad"),
+                     "lower csv.bad_rows_max to see what is wrong with them", plan.csv);
 }
 
 std::vector<TableWriter::ColumnPlan> ColumnPlans(const Plan& plan) {

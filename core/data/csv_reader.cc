@@ -17,9 +17,6 @@
 namespace trainyard {
 namespace {
 
-constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
-constexpr absl::string_view kDelimiters = ",;\t| ";
-constexpr absl::string_view kComments = "#%;/*!";
 constexpr size_t kMarkerBytesMax = 100;
 
 // Bytes whose specials are indexed at once: so few that the index stays in the first cache.
@@ -128,7 +125,7 @@ absl::Status CheckCsvOptions(const CsvOptions& options) {
   const bool detect_comment = options.comment == CsvOptions::kDetectCharacter;
   const bool no_comment = options.comment == CsvOptions::kNoComment;
   if (options.delimiter != CsvOptions::kDetectCharacter &&
-      kDelimiters.find(options.delimiter) == absl::string_view::npos) {
+      CsvOptions::kDelimiters.find(options.delimiter) == absl::string_view::npos) {
     violations.push_back({"csv.delimiter", "must be one of , ; tab | space"});
   }
   if (options.bad_rows_max < 0 || options.bad_rows_max > limits::kBadRowsMax) {
@@ -140,7 +137,7 @@ absl::Status CheckCsvOptions(const CsvOptions& options) {
     violations.push_back({"csv.decimal_mark", "cannot be a comma where the delimiter is one"});
   }
   if (!detect_comment && !no_comment &&
-      kComments.find(options.comment) == absl::string_view::npos) {
+      CsvOptions::kComments.find(options.comment) == absl::string_view::npos) {
     violations.push_back({"csv.comment", "must be one of # % ; / * !"});
   } else if (!detect_comment && options.comment == options.delimiter) {
     violations.push_back({"csv.comment", "is the delimiter too"});
@@ -168,10 +165,18 @@ std::string DescribeCsvOptions(const CsvOptions& options) {
   if (options.quote == CsvOptions::Quote::kSingle) text += ", quote single";
   if (options.quote == CsvOptions::Quote::kNone) text += ", quote none";
   if (options.decimal_mark == CsvOptions::DecimalMark::kComma) text += ", decimal mark comma";
-  if (kComments.find(options.comment) != absl::string_view::npos && options.comment != '\0')
+  if (CsvOptions::kComments.find(options.comment) != absl::string_view::npos)
     absl::StrAppend(&text, ", comment '", std::string(1, options.comment), "'");
   absl::StrAppend(&text, ", bad_rows_max ", options.bad_rows_max);
   return text;
+}
+
+absl::Status CsvRejected(absl::string_view message, absl::string_view hint,
+                         const CsvOptions& options) {
+  return MakeError(absl::StatusCode::kInvalidArgument, message,
+                   {.reason = ErrorReason::kDatasetRejected,
+                    .hint = std::string(hint),
+                    .in_force = DescribeCsvOptions(options)});
 }
 
 std::vector<std::string> CsvOptions::DefaultMissingMarkers() {

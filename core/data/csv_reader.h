@@ -44,6 +44,9 @@ struct CsvOptions {
   enum class Quote { kDetect, kDouble, kSingle, kNone };
   static constexpr char kDetectCharacter = '\0';
   static constexpr char kNoComment = '\n';
+  // What may be given; where two delimiters do as well, the first is detected.
+  static constexpr absl::string_view kDelimiters = ",;\t| ";
+  static constexpr absl::string_view kComments = "#%;/*!";
   char delimiter = kDetectCharacter;
   Header header = Header::kDetect;
   int64_t bad_rows_max = 0;
@@ -65,6 +68,10 @@ absl::Status CheckCsvOptions(const CsvOptions& options);
 // `delimiter ',', header present, bad_rows_max 0`: the options in force, for messages. Quote,
 // decimal mark and comment are told when they are not the usual ones.
 std::string DescribeCsvOptions(const CsvOptions& options);
+
+// INVALID_ARGUMENT/DATASET_REJECTED of a file read with `options`.
+absl::Status CsvRejected(absl::string_view message, absl::string_view hint,
+                         const CsvOptions& options);
 
 // "tab", "space" or the character.
 std::string DelimiterName(char delimiter);

@@ -8,11 +8,11 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/error_info.h"
 #include "core/data/number.h"
+#include "core/data/utf8.h"
 
 namespace trainyard {
 namespace {
 
-constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr int kSvmlightLinesMax = 20;
 
 struct Foreign {

@@ -22,7 +22,6 @@
 namespace trainyard {
 namespace {
 
-constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr absl::string_view kInForce =
     "format svmlight: label [qid:group] index:value …, indices ascending, from 0 or 1";
 constexpr size_t kShownBytesMax = 60;

@@ -1,4 +1,4 @@
-// Whether bytes are well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above
+// UTF-8: whether bytes are well-formed (RFC 3629: no overlong forms, no surrogates, nothing above
 // U+10FFFF).
 //
 // Thread-safety: pure functions.
@@ -10,6 +10,9 @@
 #include "absl/strings/string_view.h"
 
 namespace trainyard {
+
+// What some programs write before a text in UTF-8.
+inline constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 bool IsUtf8(absl::string_view text);
 

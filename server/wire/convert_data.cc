@@ -133,10 +133,10 @@ CsvOptions CsvOptionsFromProto(const v1::CsvOptions& options, Violations* violat
                 static_cast<int>(CsvOptions::Quote::kNone) == v1::CsvOptions::NONE);
   AddUnknowns(options, "csv", violations);
   CsvOptions result;
-  result.delimiter =
-      CharacterOf(options.delimiter(), ",;\t| ", result.delimiter, "csv.delimiter", violations);
-  result.comment =
-      CharacterOf(options.comment(), "#%;/*!", result.comment, "csv.comment", violations);
+  result.delimiter = CharacterOf(options.delimiter(), CsvOptions::kDelimiters, result.delimiter,
+                                 "csv.delimiter", violations);
+  result.comment = CharacterOf(options.comment(), CsvOptions::kComments, result.comment,
+                               "csv.comment", violations);
   result.header = EnumCast<CsvOptions::Header>(options.header());
   result.decimal_mark = EnumCast<CsvOptions::DecimalMark>(options.decimal_mark());
   result.quote = EnumCast<CsvOptions::Quote>(options.quote());
