@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
 
 namespace trainyard {
@@ -81,6 +82,11 @@ class ByteReader {
   absl::string_view rest_;
 };
 
+// The next multiple of `alignment` bytes, or `size_bytes` when it is one.
+constexpr size_t AlignUp(size_t size_bytes, size_t alignment) {
+  return (size_bytes + alignment - 1) / alignment * alignment;
+}
+
 // u32 count, then each as ByteWriter::String.
 inline void WriteStrings(const std::vector<std::string>& strings, ByteWriter* w) {
   w->U32(static_cast<uint32_t>(strings.size()));
@@ -97,6 +103,12 @@ inline bool ReadStrings(ByteReader* r, size_t size_max, std::vector<std::string>
     if (!r->String(&s, size_max)) return false;
   }
   return true;
+}
+
+// For a list in which a string that comes twice is damage.
+inline bool AllDifferent(const std::vector<std::string>& names) {
+  const absl::flat_hash_set<absl::string_view> different(names.begin(), names.end());
+  return different.size() == names.size();
 }
 
 }  // namespace trainyard

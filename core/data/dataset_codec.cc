@@ -23,8 +23,6 @@ constexpr size_t kBlocksPerPart = 4;  // features, targets, classes, weights
 constexpr uint32_t kNotesMax = 1'000;
 constexpr size_t kNoteBytesMax = 65'536;
 
-size_t AlignUp(size_t size) { return (size + kAlignment - 1) / kAlignment * kAlignment; }
-
 absl::Status Damaged(absl::string_view what) {
   return MakeError(absl::StatusCode::kDataLoss, absl::StrCat("prepared data is damaged: ", what),
                    {.reason = ErrorReason::kDataLoss,
@@ -90,7 +88,7 @@ class BlockReader {
     uint32_t crc = 0;
     if (!header->U64(&size) || !header->U32(&crc)) return false;
     const absl::string_view bytes = file_.file->bytes();
-    const size_t begin = AlignUp(position_);
+    const size_t begin = AlignUp(position_, kAlignment);
     if (begin > bytes.size() || size > bytes.size() - begin) return false;
     *block = bytes.substr(begin, size);
     position_ = begin + size;
@@ -149,9 +147,9 @@ absl::Status EncodeDataset(const PreparedData& prepared,
   const Dataset& dataset = prepared.dataset;
   for (const Part* part : {&dataset.train, &dataset.validation, &dataset.test}) {
     for (const absl::string_view block : BlocksOf(*part)) {
-      TY_RETURN_IF_ERROR(append(std::string(AlignUp(position) - position, '\0')));
+      TY_RETURN_IF_ERROR(append(std::string(AlignUp(position, kAlignment) - position, '\0')));
       TY_RETURN_IF_ERROR(append(block));
-      position = AlignUp(position) + block.size();
+      position = AlignUp(position, kAlignment) + block.size();
     }
   }
   return absl::OkStatus();

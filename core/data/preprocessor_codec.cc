@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
 #include "core/base/limits.h"
 #include "core/data/number.h"
@@ -53,11 +52,6 @@ bool ReadTransform(ByteReader* r, ColumnTransform* transform) {
   transform->buckets = buckets;
   transform->unseen = static_cast<UnseenCategory>(unseen);
   return read && flags <= kAllFlags;
-}
-
-bool AllDifferent(const std::vector<std::string>& names) {
-  const absl::flat_hash_set<absl::string_view> different(names.begin(), names.end());
-  return different.size() == names.size();
 }
 
 bool IsUnscaled(const ColumnTransform& t) { return t.offset == 0 && t.scale == 1; }

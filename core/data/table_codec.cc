@@ -40,8 +40,6 @@ struct CellRange {
   uint32_t crc = 0;
 };
 
-size_t AlignUp(size_t size) { return (size + kAlignment - 1) / kAlignment * kAlignment; }
-
 absl::string_view CellBytes(const Column& column) {
   if (column.type == ColumnType::kNumeric) {
     return {reinterpret_cast<const char*>(column.numbers.data()),
@@ -237,7 +235,7 @@ absl::Status DecodeColumn(const CellSource& source, const CellRange& range, int6
                           Column* column) {
   const auto what = [&] { return absl::StrCat("column \"", column->name, "\""); };
   const absl::string_view bytes = source.bytes;
-  const size_t begin = AlignUp(source.position);
+  const size_t begin = AlignUp(source.position, kAlignment);
   const bool fits = range.offset == begin && range.size_bytes == CellBytesOf(column->type, rows) &&
                     begin <= bytes.size() && range.size_bytes <= bytes.size() - begin;
   if (!fits) return Damaged(absl::StrCat("the cells of ", what(), " are not where they should be"));
@@ -357,7 +355,7 @@ absl::Status TableFileWriter::AppendZerosTo(uint64_t position) {
 
 absl::Status TableFileWriter::AddColumn(const Column& column) {
   if (position_ == 0) TY_RETURN_IF_ERROR(AppendPreamble());
-  TY_RETURN_IF_ERROR(AppendZerosTo(AlignUp(position_)));
+  TY_RETURN_IF_ERROR(AppendZerosTo(AlignUp(position_, kAlignment)));
   const absl::string_view cells = CellBytes(column);
   CellRange range{.offset = position_, .size_bytes = cells.size()};
   for (size_t i = 0; i < cells.size(); i += kPieceBytes) {

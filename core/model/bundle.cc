@@ -4,7 +4,6 @@
 #include <cmath>
 #include <span>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/coding.h"
 #include "core/base/crc32c.h"
@@ -251,11 +250,6 @@ absl::Status DecodeSection(uint32_t version, uint32_t id, absl::string_view payl
 template <typename Number>
 bool AllFinite(const std::vector<Number>& numbers) {
   return std::all_of(numbers.begin(), numbers.end(), [](Number x) { return std::isfinite(x); });
-}
-
-bool AllDifferent(const std::vector<std::string>& names) {
-  const absl::flat_hash_set<absl::string_view> different(names.begin(), names.end());
-  return different.size() == names.size();
 }
 
 bool ClassesFit(const Bundle& bundle) {
