@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/error_info.h"
-#include "core/base/limits.h"
 #include "core/base/status_macros.h"
 #include "core/model/bundle.h"
 #include "server/base/ids.h"
@@ -27,11 +26,7 @@ absl::Status ImportSink::Accept(const v1::ImportModelRequest& request) {
     CheckRequestId(options_.request_id(), &violations);
     TY_RETURN_IF_ERROR(InvalidRequest(std::move(violations)));
   }
-  if (static_cast<int64_t>(request.data().size()) > limits::kChunkBytesMax) {
-    return InvalidRequest("data",
-                          absl::StrCat("has ", request.data().size(), " bytes; send at most ",
-                                       limits::kChunkBytesMax, " in one message"));
-  }
+  TY_RETURN_IF_ERROR(CheckChunk(request.data()));
   if (static_cast<int64_t>(bytes_.size() + request.data().size()) > kBundleBytesMax) {
     return InvalidRequest("data", absl::StrCat("is more than ", kBundleBytesMax,
                                                " bytes together; no bundle is that large"));

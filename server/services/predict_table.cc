@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "core/base/limits.h"
 #include "core/base/status_macros.h"
 #include "server/services/request_checks.h"
 #include "server/wire/convert.h"
@@ -37,11 +36,7 @@ absl::Status PredictTableTransform::Accept(const v1::PredictTableRequest* reques
   if (table_ != nullptr && request->has_options()) {
     return InvalidRequest("options", "came a second time; only the first message has them");
   }
-  if (static_cast<int64_t>(request->data().size()) > limits::kChunkBytesMax) {
-    return InvalidRequest("data",
-                          absl::StrCat("has ", request->data().size(), " bytes; send at most ",
-                                       limits::kChunkBytesMax, " in one message"));
-  }
+  TY_RETURN_IF_ERROR(CheckChunk(request->data()));
   if (table_ == nullptr) TY_RETURN_IF_ERROR(Open(request->options()));
   table_->Append(request->data());
   return absl::OkStatus();

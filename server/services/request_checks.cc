@@ -47,6 +47,12 @@ absl::Status InvalidRequest(absl::string_view field, absl::string_view descripti
   return InvalidRequest({{std::string(field), std::string(description)}});
 }
 
+absl::Status CheckChunk(absl::string_view data) {
+  if (static_cast<int64_t>(data.size()) <= limits::kChunkBytesMax) return absl::OkStatus();
+  return InvalidRequest("data", absl::StrCat("has ", data.size(), " bytes; send at most ",
+                                             limits::kChunkBytesMax, " in one message"));
+}
+
 absl::Status CheckReady(const v1::Dataset& dataset) {
   if (dataset.state() == v1::Dataset::READY) return absl::OkStatus();
   return MakeError(

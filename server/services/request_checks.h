@@ -24,6 +24,9 @@ void CheckRequestId(absl::string_view request_id, std::vector<FieldViolation>* v
 absl::Status InvalidRequest(std::vector<FieldViolation> violations);
 absl::Status InvalidRequest(absl::string_view field, absl::string_view description);
 
+// The field `data` of one message of a stream: at most limits::kChunkBytesMax bytes.
+absl::Status CheckChunk(absl::string_view data);
+
 // FAILED_PRECONDITION/INVALID_STATE unless the dataset is READY.
 absl::Status CheckReady(const v1::Dataset& dataset);
 

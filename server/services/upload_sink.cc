@@ -3,7 +3,6 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/crc32c.h"
 #include "core/base/error_info.h"
-#include "core/base/limits.h"
 #include "core/base/status_macros.h"
 #include "server/services/request_checks.h"
 
@@ -51,11 +50,7 @@ absl::Status UploadSink::Check(const v1::WriteDatasetRequest& request) const {
     return InvalidRequest(
         "name", absl::StrCat("is another dataset than ", name_, "; open another stream for it"));
   }
-  if (static_cast<int64_t>(request.data().size()) > limits::kChunkBytesMax) {
-    return InvalidRequest("data",
-                          absl::StrCat("has ", request.data().size(), " bytes; send at most ",
-                                       limits::kChunkBytesMax, " in one message"));
-  }
+  TY_RETURN_IF_ERROR(CheckChunk(request.data()));
   if (request.offset() != writer_->offset()) {
     return WrongOffset(name_, request.offset(), writer_->offset());
   }
