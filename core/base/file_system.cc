@@ -98,6 +98,11 @@ absl::StatusOr<struct stat> Stat(const std::string& path) {
 
 }  // namespace
 
+absl::Status RemoveIfThere(FileSystem& files, const std::string& path) {
+  const absl::Status removed = files.Remove(path);
+  return absl::IsNotFound(removed) ? absl::OkStatus() : removed;
+}
+
 absl::StatusOr<std::unique_ptr<WritableFile>> PosixFileSystem::Create(const std::string& path) {
   TY_ASSIGN_OR_RETURN(Descriptor descriptor, OpenDescriptor(path, O_WRONLY | O_CREAT | O_TRUNC));
   return std::make_unique<PosixWritableFile>(path, std::move(descriptor));

@@ -78,6 +78,9 @@ class FileSystem {
   virtual absl::StatusOr<int64_t> FreeBytes(const std::string& path) = 0;
 };
 
+// Remove, but OK when there is no such file.
+absl::Status RemoveIfThere(FileSystem& files, const std::string& path);
+
 // The real one (POSIX calls).
 class PosixFileSystem : public FileSystem {
  public:

@@ -146,9 +146,8 @@ absl::Status DiskBlobStore::Adopt(const std::string& path, absl::string_view dig
   const absl::Status status = Land(linked, digest);
   // rename(2) between two names of one file does nothing, so the link is left when the blob was
   // adopted before.
-  const absl::Status removed = files_->Remove(linked);
-  if (!status.ok() || removed.ok() || absl::IsNotFound(removed)) return status;
-  return removed;
+  const absl::Status removed = RemoveIfThere(*files_, linked);
+  return status.ok() ? removed : status;
 }
 
 void DiskBlobStore::Retain(absl::string_view digest) {
@@ -210,8 +209,7 @@ absl::Status DiskBlobStore::Remove(absl::string_view digest) {
   absl::MutexLock lock(
       &mu_);  // until the file is gone: whoever retains it later finds out with Path
   if (retained_.contains(digest)) return absl::OkStatus();
-  const absl::Status status = files_->Remove(File(digest));
-  return absl::IsNotFound(status) ? absl::OkStatus() : status;
+  return RemoveIfThere(*files_, File(digest));
 }
 
 absl::StatusOr<int64_t> DiskBlobStore::Sweep(

@@ -662,8 +662,7 @@ absl::Status SqlDatasetStore::Delete(absl::string_view name) {
   });
   TY_RETURN_IF_ERROR(written);
   TY_RETURN_IF_ERROR(uploads_.Remove(id));
-  const absl::Status removed = options_.files->Remove(RejectsPath(id));
-  if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
+  TY_RETURN_IF_ERROR(RemoveIfThere(*options_.files, RejectsPath(id)));
   return RemoveUnreferencedBlobs(*database_, *blobs_, digests);
 }
 

@@ -9,12 +9,6 @@ namespace {
 
 constexpr size_t kBufferBytes = size_t{1} << 20;
 
-// A missing file is what is wanted.
-absl::Status RemoveIfThere(FileSystem& files, const std::string& path) {
-  const absl::Status removed = files.Remove(path);
-  return absl::IsNotFound(removed) ? absl::OkStatus() : removed;
-}
-
 std::string DirectoryOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
 }  // namespace

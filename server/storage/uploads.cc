@@ -71,10 +71,7 @@ absl::StatusOr<std::unique_ptr<ReadableFile>> Uploads::OpenRead(absl::string_vie
   return files_->OpenRead(Path(id));
 }
 
-absl::Status Uploads::Remove(absl::string_view id) {
-  const absl::Status status = files_->Remove(Path(id));
-  return absl::IsNotFound(status) ? absl::OkStatus() : status;
-}
+absl::Status Uploads::Remove(absl::string_view id) { return RemoveIfThere(*files_, Path(id)); }
 
 absl::Status Uploads::Unshare(absl::string_view id, int64_t committed_bytes) {
   const std::string path = Path(id);
