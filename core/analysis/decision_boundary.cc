@@ -126,7 +126,7 @@ void CheckFeature(absl::string_view name_of_field, const std::string& name, cons
   const std::vector<std::string>& features = data.feature_columns;
   if (features.empty()) return;
   if (std::find(features.begin(), features.end(), name) != features.end()) {
-    const Encoding encoding = OptionsGiven(data, name).encoding;
+    const Encoding encoding = GivenOptions(data).For(name).encoding;
     if (encoding == Encoding::kNumber || encoding == Encoding::kUnspecified) return;
     violations->push_back(
         {field, absl::StrCat("is \"", name,

@@ -160,18 +160,21 @@ absl::StatusOr<EncodedTargets> EncodeLabelColumns(const Table& table, const Data
   return EncodeLabels(labels);
 }
 
-// Targets and weights of every row, by the classes of `dataset`.
+// Of every row, by the classes and the target's unit of `dataset`.
+absl::StatusOr<EncodedTargets> EncodeTableTargets(const Table& table, const Dataset& dataset) {
+  const DataConfig& config = dataset.config;
+  if (config.task == Task::kMultilabel) return EncodeLabelColumns(table, config);
+  const Column* target = table.FindColumn(config.target_column);
+  if (target == nullptr) return NoSuchColumn("target_column", config.target_column);
+  return EncodeTargets(*target, config.task, dataset.classes,
+                       {dataset.target_offset, dataset.target_scale});
+}
+
+// Targets and weights of every row.
 absl::StatusOr<TableTargets> EncodeRows(const Table& table, const Dataset& dataset) {
   const DataConfig& config = dataset.config;
   TableTargets all;
-  if (config.task == Task::kMultilabel) {
-    TY_ASSIGN_OR_RETURN(all.targets, EncodeLabelColumns(table, config));
-  } else {
-    const Column* target = table.FindColumn(config.target_column);
-    if (target == nullptr) return NoSuchColumn("target_column", config.target_column);
-    TY_ASSIGN_OR_RETURN(all.targets, EncodeTargets(*target, config.task, dataset.classes,
-                                                   {dataset.target_offset, dataset.target_scale}));
-  }
+  TY_ASSIGN_OR_RETURN(all.targets, EncodeTableTargets(table, dataset));
   if (config.weight_column.empty()) return all;
   const Column* weights = table.FindColumn(config.weight_column);
   if (weights == nullptr) return NoSuchColumn("weight_column", config.weight_column);
@@ -182,7 +185,7 @@ absl::StatusOr<TableTargets> EncodeRows(const Table& table, const Dataset& datas
 // Chooses the unit in which the targets of a regression are learned, as `unit` says or as the
 // training rows do, and gives the targets in it.
 absl::Status ScaleTargets(const Table& table, std::span<const int64_t> train_rows,
-                          const TargetUnit* unit, Dataset* dataset, TableTargets* all) {
+                          const TargetUnit* unit, Dataset* dataset, EncodedTargets* targets) {
   const DataConfig& config = dataset->config;
   const bool fits = config.target_scaling == TargetScaling::kStandardize;
   if (config.task != Task::kRegression || (unit == nullptr && !fits)) return absl::OkStatus();
@@ -190,7 +193,7 @@ absl::Status ScaleTargets(const Table& table, std::span<const int64_t> train_row
   const TargetUnit used = unit != nullptr ? *unit : FitTargetUnit(target, train_rows);
   dataset->target_offset = used.offset;
   dataset->target_scale = used.scale;
-  TY_ASSIGN_OR_RETURN(*all, EncodeRows(table, *dataset));
+  TY_ASSIGN_OR_RETURN(*targets, EncodeTableTargets(table, *dataset));
   return absl::OkStatus();
 }
 
@@ -254,10 +257,10 @@ absl::StatusOr<Preprocessor> FitPreprocessor(const Table& table,
                                              const DataConfig& config) {
   const Schema schema = SchemaOf(table);
   const SchemaIndex index(schema);
+  const GivenOptions given(config);
   std::vector<FeatureOptions> options;
   for (const Column* column : columns) {
-    options.push_back(
-        ResolvedOptions(OptionsGiven(config, column->name), config, *index.Find(column->name)));
+    options.push_back(ResolvedOptions(given.For(column->name), config, *index.Find(column->name)));
   }
   return Preprocessor::Fit(columns, rows, options);
 }
@@ -403,7 +406,7 @@ absl::StatusOr<Dataset> BuildDataset(const Table& table, const DataConfig& confi
   TY_ASSIGN_OR_RETURN(const RowSplit split,
                       SplitTable(table, config.split, all.targets.classes, seed, options.fold));
   TY_RETURN_IF_ERROR(CheckWeightsTrain(all.weights, split.train, config));
-  TY_RETURN_IF_ERROR(ScaleTargets(table, split.train, options.target_unit, &dataset, &all));
+  TY_RETURN_IF_ERROR(ScaleTargets(table, split.train, options.target_unit, &dataset, &all.targets));
   TY_ASSIGN_OR_RETURN(dataset.preprocessor,
                       options.preprocessor != nullptr
                           ? *options.preprocessor

@@ -50,9 +50,7 @@ class Resolver {
  public:
   Resolver(const SchemaIndex& columns, DataConfig* config, std::vector<FieldViolation>* violations,
            std::vector<std::string>* notes)
-      : columns_(columns), config_(*config), violations_(*violations), notes_(*notes) {
-    for (const FeatureOptions& options : config_.feature_options) named_.insert(options.column);
-  }
+      : columns_(columns), config_(*config), violations_(*violations), notes_(*notes) {}
 
   void Run() {
     if (!config_.feature_columns.empty() && !config_.exclude_columns.empty()) {
@@ -112,11 +110,12 @@ class Resolver {
   // Every column that has no other part and is not excluded, in table order.
   void TakeOthers() {
     std::vector<std::string> left_out;
+    const GivenOptions given(config_);
     const absl::flat_hash_set<absl::string_view> excluded(config_.exclude_columns.begin(),
                                                           config_.exclude_columns.end());
     for (const ColumnInfo& column : columns_.schema().columns) {
       if (excluded.contains(column.name) || !OtherPart(config_, column.name).empty()) continue;
-      if (IsLeftOut(column) && !named_.contains(column.name)) {
+      if (IsLeftOut(column) && !given.IndexOf(column.name).has_value()) {
         left_out.push_back(absl::StrCat("\"", column.name, "\" (", KindName(column.kind), ")"));
       } else {
         config_.feature_columns.push_back(column.name);
@@ -161,20 +160,16 @@ class Resolver {
   }
 
   void ResolveOptions() {
-    absl::flat_hash_map<absl::string_view, size_t> given;
-    for (size_t i = 0; i < config_.feature_options.size(); ++i)
-      given.emplace(config_.feature_options[i].column, i);
+    const GivenOptions given(config_);
     std::vector<FeatureOptions> resolved;
     for (const std::string& name : config_.feature_columns) {
       const ColumnInfo* column = columns_.Find(name);
       if (column == nullptr) continue;  // a fault already
-      const auto it = given.find(name);
-      const FeatureOptions none{.column = name};
-      const bool is_given = it != given.end();
-      const FeatureOptions& said = is_given ? config_.feature_options[it->second] : none;
+      const FeatureOptions said = given.For(name);
       resolved.push_back(ResolvedOptions(said, config_, *column));
+      const std::optional<size_t> index = given.IndexOf(name);
       const std::string field =
-          is_given ? absl::StrCat("feature_options[", it->second, "]") : "feature_defaults";
+          index.has_value() ? absl::StrCat("feature_options[", *index, "]") : "feature_defaults";
       CheckResolvedOptions(field, *column, resolved.back(), &violations_);
       Remember(*column, said, resolved.back());
     }
@@ -236,7 +231,6 @@ class Resolver {
   DataConfig& config_;
   std::vector<FieldViolation>& violations_;
   std::vector<std::string>& notes_;
-  absl::flat_hash_set<std::string> named_;  // in feature_options
   // Columns in quotes, for the notes.
   std::vector<std::string> filled_, constant_, over_cap_, hashed_;
 };
@@ -305,11 +299,20 @@ void ResolveOneHot(const FeatureOptions& given, const FeatureOptions& defaults,
 
 }  // namespace
 
-FeatureOptions OptionsGiven(const DataConfig& config, const std::string& column) {
-  const auto it =
-      std::find_if(config.feature_options.begin(), config.feature_options.end(),
-                   [&](const FeatureOptions& options) { return options.column == column; });
-  return it == config.feature_options.end() ? FeatureOptions{.column = column} : *it;
+GivenOptions::GivenOptions(const DataConfig& config) : config_(config) {
+  for (size_t i = 0; i < config.feature_options.size(); ++i) {
+    index_.emplace(config.feature_options[i].column, i);
+  }
+}
+
+std::optional<size_t> GivenOptions::IndexOf(absl::string_view column) const {
+  const auto it = index_.find(column);
+  return it == index_.end() ? std::nullopt : std::optional<size_t>(it->second);
+}
+
+FeatureOptions GivenOptions::For(const std::string& column) const {
+  const std::optional<size_t> index = IndexOf(column);
+  return index.has_value() ? config_.feature_options[*index] : FeatureOptions{.column = column};
 }
 
 FeatureOptions ResolvedOptions(const FeatureOptions& given, const DataConfig& config,

@@ -5,11 +5,14 @@
 #ifndef TRAINYARD_CORE_DATA_RESOLVE_FEATURES_H_
 #define TRAINYARD_CORE_DATA_RESOLVE_FEATURES_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
 #include "core/data/dataset.h"
 #include "core/data/schema_index.h"
 
@@ -30,8 +33,20 @@ void ResolveFeatures(const SchemaIndex& columns, DataConfig* config,
 FeatureOptions ResolvedOptions(const FeatureOptions& given, const DataConfig& config,
                                const ColumnInfo& column);
 
-// Those of config.feature_options for `column`; without any choice when it is not named there.
-FeatureOptions OptionsGiven(const DataConfig& config, const std::string& column);
+// Finds config.feature_options by column; of two for one column, the first. Lifetime: `config` must
+// outlive it and stay as it is.
+class GivenOptions {
+ public:
+  explicit GivenOptions(const DataConfig& config);
+  // Index into config.feature_options, if the column is named there.
+  std::optional<size_t> IndexOf(absl::string_view column) const;
+  // Without any choice when it is not.
+  FeatureOptions For(const std::string& column) const;
+
+ private:
+  const DataConfig& config_;
+  absl::flat_hash_map<absl::string_view, size_t> index_;
+};
 
 // Inputs of the network for the features of a resolved config: the exact number, or, as the
 // training rows decide on the categories of one-hot columns, a bound.
