@@ -63,9 +63,8 @@ absl::Status ModelStore::Insert(Connection& connection, const v1::Model& model) 
 
 absl::StatusOr<v1::Model> ModelStore::Import(v1::Model model, absl::string_view bundle,
                                              absl::string_view request_id) {
-  const std::string body_digest =
-      Sha256Digest(absl::StrCat(Sha256Digest(bundle), model.display_name()));
   TY_ASSIGN_OR_RETURN(*model.mutable_digest(), blobs_->Put(bundle));
+  const std::string body_digest = Sha256Digest(absl::StrCat(model.digest(), model.display_name()));
   // Whoever deletes a model with the same bytes meanwhile leaves them until the row is durable.
   blobs_->Retain(model.digest());
   const absl::Cleanup release = [&] { blobs_->Release(model.digest()); };
