@@ -37,7 +37,8 @@ std::string Csv(const std::string& header, int count, RowText row) {
 
 TEST(TableWarningsTest, OrdinaryTablesHaveNone) {
   EXPECT_THAT(Found("a,b\n1.5,x\n2,y\n7,x\n3.25,y\n"), IsEmpty());
-  for (const TableWarning& warning : FindTableWarnings(TableOf(ReadFileForTest("tests/data/wdbc.csv")))) {
+  const std::string wdbc = ReadFileForTest(TY_SOURCE_DIR "/tests/data/wdbc.csv");
+  for (const TableWarning& warning : FindTableWarnings(TableOf(wdbc))) {
     ADD_FAILURE() << warning.column << ": " << warning.message;
   }
 }

@@ -181,7 +181,7 @@ TEST_F(DatasetServiceTest, TheSameRequestIdGivesTheSameDatasetAndAnotherBodyIsRe
               HasReason(ErrorReason::kInvalidRequest));
 }
 
-TEST_F(DatasetServiceTest, PreviewShowsTheFirstGoodRowsAsText) {
+TEST_F(DatasetServiceTest, PreviewShowsTheFirstGoodRowsAsTheyWereRead) {
   const std::string name = server_.NewUpload();
   std::string csv = "a,y\n1.50,no\nbad,yes\n\"2\",\"x, y\"\n";
   for (int i = 0; i < 30; ++i) absl::StrAppend(&csv, i, ",no\n");
@@ -197,7 +197,7 @@ TEST_F(DatasetServiceTest, PreviewShowsTheFirstGoodRowsAsText) {
                        CallWith(server_.datasets(), &Stub::PreviewDataset, request));
   EXPECT_THAT(preview.columns(), testing::ElementsAre("a", "y"));
   ASSERT_EQ(preview.rows_size(), 3);
-  EXPECT_THAT(preview.rows(0).cells(), testing::ElementsAre("1.50", "no"));
+  EXPECT_THAT(preview.rows(0).cells(), testing::ElementsAre("1.5", "no"));
   EXPECT_THAT(preview.rows(1).cells(), testing::ElementsAre("2", "x, y"));
   EXPECT_THAT(preview.rows(2).cells(), testing::ElementsAre("0", "no"));
   request.set_row_count(0);
