@@ -62,9 +62,7 @@ std::string MissingText(const v1::Dataset& dataset, const v1::Column& column) {
                       ")");
 }
 
-std::string DistinctText(const v1::Column& column) {
-  return FormatCount(column.distinct_count());
-}
+std::string DistinctText(const v1::Column& column) { return FormatCount(column.distinct_count()); }
 
 std::string QuantileText(const v1::Column& column, double probability) {
   for (const v1::Quantile& quantile : column.quantiles()) {
@@ -145,8 +143,7 @@ std::vector<ValueRow> ValueRows(const v1::Dataset& dataset, const v1::Column& co
   }
   if (complete || rest <= 0) return rows;
   const std::string more = FormatCount(column.distinct_count() - shown);
-  rows.push_back(
-      RowOf(absl::StrCat("and ", more, " more"), rest, dataset.row_count()));
+  rows.push_back(RowOf(absl::StrCat("and ", more, " more"), rest, dataset.row_count()));
   return rows;
 }
 

@@ -36,10 +36,10 @@ absl::Status ReadInitialWeights(const std::string& path, v1::TrainingSpec* spec)
     initial->mutable_biases()->Assign(layer.biases.begin(), layer.biases.end());
   }
   if (static_cast<int64_t>(spec->ByteSizeLong()) <= limits::kSpecBytesMax) return absl::OkStatus();
-  return UsageError(absl::StrCat(path, ": the spec has ", spec->ByteSizeLong(),
-                                 " bytes with these weights, more than ", limits::kSpecBytesMax),
-                    {.reason = ErrorReason::kTooLarge,
-                     .hint = "start from a model instead: --initial-model"});
+  return UsageError(
+      absl::StrCat(path, ": the spec has ", spec->ByteSizeLong(),
+                   " bytes with these weights, more than ", limits::kSpecBytesMax),
+      {.reason = ErrorReason::kTooLarge, .hint = "start from a model instead: --initial-model"});
 }
 
 }  // namespace trainyard

@@ -166,7 +166,8 @@ ExitOr RunPredict(Session& session, const PredictOptions& options) {
                       {.hint = "give the rows as a CSV file"});
   }
   if (!options.rows.empty()) return PredictRows(session, options);
-  const PredictFile job{.model = FullName(kCollection, options.name),
+  TY_ASSIGN_OR_RETURN(const v1::Model model, GetModel(session, options.name));
+  const PredictFile job{.model = model,
                         .table_path = options.table_path,
                         .csv = options.csv,
                         .target_path = options.target_path,

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/download.h"
+#include "client/ignored_columns.h"
 #include "client/local_file.h"
 #include "client/text_file.h"
 #include "core/base/error_info.h"
@@ -52,7 +53,7 @@ absl::StatusOr<int64_t> ReceiveTable(TableStream& stream, const Sink& sink) {
 absl::StatusOr<int64_t> StreamTable(Remote& remote, const PredictFile& job, ByteSource& source,
                                     const Sink& sink) {
   v1::PredictTableRequest::Options options;
-  options.set_name(job.model);
+  options.set_name(job.model.name());
   *options.mutable_csv() = job.csv;
   options.set_hidden_layer(job.hidden_layer);
   const std::unique_ptr<CallContext> call = remote.NewCall(Span::kLong);
@@ -77,6 +78,8 @@ absl::StatusOr<int64_t> StreamTable(Remote& remote, const PredictFile& job, Byte
 
 absl::StatusOr<int64_t> PredictTable(Remote& remote, Screen& screen, const PredictFile& job) {
   TY_ASSIGN_OR_RETURN(const std::unique_ptr<TextFile> file, TextFile::Open(job.table_path));
+  const std::string note = IgnoredColumnsNote(IgnoredColumns(*file, job.csv, job.model));
+  if (!note.empty()) screen.Note(note);
   if (job.target_path.empty()) {
     return StreamTable(remote, job, *file, [&](absl::string_view bytes) {
       screen.Print(bytes);

@@ -17,15 +17,16 @@
 namespace trainyard {
 
 struct PredictFile {
-  std::string model;         // `models/{id}`
+  v1::Model model;           // name and feature_columns
   std::string table_path;    // CSV to read, plain or compressed
   v1::CsvOptions csv;        // how
   std::string target_path;   // CSV to write; empty: `screen`'s stdout
   int32_t hidden_layer = 0;  // 1 for the first: its outputs instead of predictions
 };
 
-// Rows predicted. The file is sent while answers come, and neither is held in memory. On an error
-// the target file is not there; stdout has the rows before it.
+// Rows predicted. Columns that the model does not use are told as a note. The file is sent while
+// answers come, and neither is held in memory. On an error the target file is not there; stdout has
+// the rows before it.
 absl::StatusOr<int64_t> PredictTable(Remote& remote, Screen& screen, const PredictFile& job);
 
 struct ExportedFile {

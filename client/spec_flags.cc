@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/exit_code.h"
 #include "client/feature_flag.h"
+#include "client/initial_weights.h"
 #include "client/local_file.h"
 #include "client/proto_text.h"
 #include "client/spec_yaml.h"
@@ -26,6 +27,8 @@ constexpr char kNoNesterovFlag[] = "--no-nesterov";
 constexpr char kRestoreOnlyFlag[] = "--restore-only";
 constexpr char kNoRestoreBestFlag[] = "--no-restore-best";
 constexpr char kFeatureFlag[] = "--feature";
+constexpr char kInitialWeightsFlag[] = "--initial-weights";
+constexpr char kInitialModelFlag[] = "--initial-model";
 
 constexpr FlagSpec kDataFlags[] = {
     {"--target", "target_column", "COLUMN",
@@ -85,7 +88,7 @@ constexpr FlagSpec kNetworkFlags[] = {
      "On the spread of the initial weights, but for normal, uniform and zeros (default 1)"},
     {"--init-scale", "init_options.scale", "SCALE", "Of normal and uniform (default 0.01)"},
     {"--no-output-bias", "output_bias", "", "Output layer without biases", "false"},
-    {"--initial-model", "initial_model", "MODEL", "models/ID to start from"},
+    {kInitialModelFlag, "initial_model", "MODEL", "models/ID to start from"},
     {"--precision", "precision", "WORD", "fp32 or bf16 (default fp32)"},
 };
 
@@ -213,7 +216,8 @@ constexpr LayerSwitch kLayerSwitches[] = {
 // Flags that say the opposite of each other.
 constexpr const char* kContradictions[][2] = {{kBatchNormFlag, kLayerNormFlag},
                                               {kNesterovFlag, kNoNesterovFlag},
-                                              {kRestoreOnlyFlag, kNoRestoreBestFlag}};
+                                              {kRestoreOnlyFlag, kNoRestoreBestFlag},
+                                              {kInitialWeightsFlag, kInitialModelFlag}};
 
 const google::protobuf::FieldDescriptor& LayerField(const std::string& name) {
   return *v1::LayerSpec::descriptor()->FindFieldByName(name);
@@ -257,11 +261,20 @@ void AddFeatureFlag(CLI::App& app, const std::string& group, SpecFlags* flags) {
       ->group(group);
 }
 
+void AddInitialWeightsFlag(CLI::App& app, const std::string& group, SpecFlags* flags) {
+  app.add_option_function<std::string>(
+         kInitialWeightsFlag, [flags](const std::string& path) { flags->SetInitialWeights(path); },
+         "Weights to start from, as numpy.savez writes them: W1, b1, W2, … or layer0.weights, … "
+         "[in, out], or PyTorch's 0.weight, 0.bias, …")
+      ->type_name("FILE.npz")
+      ->group(group);
+}
+
 }  // namespace
 
 bool SpecFlags::empty() const {
   return fields_.empty() && hidden_.empty() && layer_entries_.empty() && !residual_ &&
-         features_.empty();
+         features_.empty() && initial_weights_path_.empty();
 }
 
 absl::Status SpecFlags::ApplyTo(v1::TrainingSpec* spec) const {
@@ -274,7 +287,8 @@ absl::Status SpecFlags::ApplyTo(v1::TrainingSpec* spec) const {
     std::string fault = ApplyFeatureText(text, spec);
     if (!fault.empty()) faults.push_back({kFeatureFlag, std::move(fault)});
   }
-  if (faults.empty()) return absl::OkStatus();
+  if (faults.empty() && initial_weights_path_.empty()) return absl::OkStatus();
+  if (faults.empty()) return ReadInitialWeights(initial_weights_path_, spec);
   return AsUsageError(MakeViolationsError(ErrorReason::kInvalidSpec, std::move(faults)));
 }
 
@@ -327,6 +341,7 @@ void AddSpecFlags(CLI::App& app, SpecFlags* flags, bool hidden) {
   AddFeatureFlag(app, group("Spec: features"), flags);
   AddLayerFlags(app, group("Spec: network"), flags);
   AddFieldFlags(app, group("Spec: network"), kNetworkFlags, type, &flags->fields());
+  AddInitialWeightsFlag(app, group("Spec: network"), flags);
   AddFieldFlags(app, group("Spec: loss"), kLossFlags, type, &flags->fields());
   AddFieldFlags(app, group("Spec: optimizer"), kOptimizerFlags, type, &flags->fields());
   AddFieldFlags(app, group("Spec: the run"), kRunFlags, type, &flags->fields());

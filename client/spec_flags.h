@@ -41,11 +41,13 @@ class SpecFlags {
 
   // --feature: what is done to single columns (feature_flag.h).
   void SetFeatures(std::vector<std::string> texts) { features_ = std::move(texts); }
+  // --initial-weights: an NPZ file (initial_weights.h).
+  void SetInitialWeights(std::string path) { initial_weights_path_ = std::move(path); }
 
   bool empty() const;
 
   // Writes what was given into `spec`. A usage error (INVALID_SPEC) with every faulty flag as a
-  // violation.
+  // violation, or that of the file of weights.
   absl::Status ApplyTo(v1::TrainingSpec* spec) const;
 
  private:
@@ -64,6 +66,7 @@ class SpecFlags {
   std::vector<LayerEntry> layer_entries_;
   bool residual_ = false;
   std::vector<std::string> features_;
+  std::string initial_weights_path_;
 };
 
 // Names the field test_dataset, which may be a file at first.

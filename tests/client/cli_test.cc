@@ -777,6 +777,20 @@ TEST_F(CliTest, ACompressedTableIsPredictedAsItsText) {
   EXPECT_THAT(err_.str(), HasSubstr("/cut.csv.gz: "));
 }
 
+TEST_F(CliTest, ColumnsThatAModelDoesNotUseAreTold) {
+  models_.model.add_feature_columns("a");
+  const std::string table = File("wide.csv", "# of today\n\"id, old\";y;a\n7;2,5;1\n8;3,5;2\n");
+  ASSERT_EQ(Run({"model", "predict", "m1", table}), ExitCode::kOk) << err_.str();
+  EXPECT_EQ(err_.str(), "ignored 2 columns that the model does not use: id, old, y\n");
+  EXPECT_EQ(out_.str(), ReadFile(table));  // all of it is sent all the same
+  err_.str("");
+  ASSERT_EQ(Run({"model", "predict", "m1", File("exact.csv", "a\n1\n")}), ExitCode::kOk);
+  ASSERT_EQ(Run({"model", "predict", "m1", File("numbers.csv", "1,2\n3,4\n")}), ExitCode::kOk);
+  ASSERT_EQ(Run({"model", "predict", "m1", File("words.csv", "x,y\n3,4\n"), "--no-header"}),
+            ExitCode::kOk);
+  EXPECT_EQ(err_.str(), "");
+}
+
 TEST_F(CliTest, OnlyTextIsPredicted) {
   EXPECT_EQ(Run({"model", "predict", "m1", File("x.npy", "\x93NUMPY\x01\x00")}), ExitCode::kUsage);
   EXPECT_THAT(err_.str(), HasSubstr("/x.npy: is npy, not CSV"));

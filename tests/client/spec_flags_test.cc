@@ -297,12 +297,30 @@ TEST(SpecFlagsTest, FaultsOfAFeatureSayWhatIsKnown) {
   }
 }
 
+TEST(SpecFlagsTest, InitialWeightsComeOutOfAnNpzFile) {
+  // tests/golden/make_weights_npz.py.
+  const std::string path = TY_SOURCE_DIR "/tests/golden/weights.npz";
+  v1::TrainingSpec spec = Spec("initial_weights { weights: 9 }");
+  ASSERT_THAT(Apply({"--initial-weights", path, "--epochs", "3"}, &spec), IsOk());
+  EXPECT_EQ(spec.ShortDebugString(), Spec(R"(
+      initial_weights { weights: [1.5, -2, 0.25, 3, 0.5, -1] biases: [0, 1, -1] }
+      initial_weights { weights: [2, -0.5, 4] } epochs: 3)")
+                                         .ShortDebugString());
+  for (const std::string& no_npz :
+       {std::string(TY_SOURCE_DIR "/tests/golden/layers.txt"), std::string("/no/such.npz")}) {
+    const absl::Status status = Apply({"--initial-weights", no_npz}, &spec);
+    EXPECT_TRUE(IsUsageError(status)) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(no_npz));
+  }
+}
+
 TEST(SpecFlagsTest, ContradictionsAreUsage) {
   v1::TrainingSpec spec;
   for (const std::vector<std::string>& flags :
        {std::vector<std::string>{"--hidden", "8", "--batch-norm", "--layer-norm"},
         {"--nesterov", "--no-nesterov"},
-        {"--restore-only", "--no-restore-best"}}) {
+        {"--restore-only", "--no-restore-best"},
+        {"--initial-weights", "a.npz", "--initial-model", "models/m"}}) {
     EXPECT_THROW(Apply(flags, &spec).IgnoreError(), CLI::ExcludesError) << flags.back();
   }
 }
