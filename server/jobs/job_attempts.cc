@@ -133,8 +133,7 @@ int JobManagerImpl::SlotsOf(const Job& job) const {
 }
 
 void JobManagerImpl::Start(Job& job, WorkerSession* session) {
-  const std::string lost = LostDataset(job);
-  if (!lost.empty()) return FailLostDataset(job, lost);
+  if (FailIfTableLost(job)) return;
 
   v1::TrainingJob& record = job.Mutable();
   record.set_attempt(record.attempt() + 1);
@@ -195,24 +194,24 @@ v1::Assignment JobManagerImpl::AssignmentOf(const Job& job) const {
   return assignment;
 }
 
-// The name of a dataset whose table the job needs and that is gone; empty: none is.
-std::string JobManagerImpl::LostDataset(const Job& job) const {
+// Fails a job of which a table is gone; false: none is.
+bool JobManagerImpl::FailIfTableLost(Job& job) {
   const v1::TrainingJob& record = job.decided();
-  const auto lost = [this](const std::string& digest) {
-    return digest.empty() || absl::IsNotFound(blobs_->Path(digest).status());
-  };
-  if (lost(job.tables.digest)) return record.dataset();
   const std::string& test_dataset = record.resolved_spec().test_dataset();
-  return !test_dataset.empty() && lost(job.tables.test_digest) ? test_dataset : "";
+  return FailIfTableLost(job, record.dataset(), job.tables.digest) ||
+         (!test_dataset.empty() && FailIfTableLost(job, test_dataset, job.tables.test_digest));
 }
 
-void JobManagerImpl::FailLostDataset(Job& job, const std::string& dataset) {
+bool JobManagerImpl::FailIfTableLost(Job& job, const std::string& dataset,
+                                     const std::string& digest) {
+  if (!digest.empty() && !absl::IsNotFound(blobs_->Path(digest).status())) return false;
   Fail(job,
        MakeJobError(v1::ERROR_REASON_DATA_LOSS,
                     absl::StrCat("the frozen table of ", dataset, " is gone"),
                     "upload the dataset again and submit the job anew",
-                    absl::StrCat("table_digest \"", job.tables.digest, "\"")),
+                    absl::StrCat("table_digest \"", digest, "\"")),
        NewCommit(job));
+  return true;
 }
 
 void JobManagerImpl::SendStop(const Job& job) {

@@ -148,8 +148,9 @@ class JobManagerImpl final : public JobManager {
   void Start(Job& job, WorkerSession* session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::string TablePath(const std::string& digest) const;
   v1::Assignment AssignmentOf(const Job& job) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
-  std::string LostDataset(const Job& job) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
-  void FailLostDataset(Job& job, const std::string& dataset) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool FailIfTableLost(Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool FailIfTableLost(Job& job, const std::string& dataset, const std::string& digest)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SendStop(const Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void KillAt(Job& job, absl::Time time, v1::ErrorReason reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The job whose attempt `session` is working on; null when (name, attempt) is not it.

@@ -343,6 +343,20 @@ TEST_F(JobManagerTest, ALostTableFailsTheJobWhenItsTurnComes) {
   EXPECT_EQ(LogOf(name), "PENDING FAILED");
 }
 
+TEST_F(JobManagerTest, ALostTestTableIsNamedByItsOwnDigest) {
+  const std::string digest = InsertDataset("d2", "another table");
+  v1::TrainingJob job = NewJob();
+  job.mutable_resolved_spec()->set_test_dataset("datasets/d2");
+  ASSERT_OK_AND_ASSIGN(const v1::TrainingJob submitted, manager_->Submit(job, "", ""));
+  ASSERT_THAT(blobs_->Remove(digest), IsOk());
+  FakeWorkerSession worker;
+  manager_->Connect(&worker);
+  const v1::JobError error = WaitFor(submitted.name(), v1::JOB_STATE_FAILED).error();
+  EXPECT_THAT(error.message(), HasSubstr("datasets/d2"));
+  EXPECT_THAT(error.ShortDebugString(), HasSubstr(digest));
+  EXPECT_THAT(error.ShortDebugString(), testing::Not(HasSubstr(table_digest_)));
+}
+
 TEST_F(JobManagerTest, ADrainKeepsJobsForTheNextServer) {
   FakeWorkerSession worker;
   manager_->Connect(&worker);
@@ -359,11 +373,16 @@ TEST_F(JobManagerTest, MessagesOfAnotherAttemptAreDropped) {
   FakeWorkerSession worker;
   manager_->Connect(&worker);
   const std::string name = Submit();
-  v1::Assignment stale = Assigned(worker);
+  const v1::Assignment assignment = Assigned(worker);
+  v1::Assignment stale = assignment;
   stale.set_attempt(7);
   Train(worker, stale, {0.1});
-  Succeed(worker, stale);
-  EXPECT_EQ(manager_->Get(name)->last_sequence(), 2) << LogOf(name);
+  v1::JobOutcome failed = OutcomeOf(stale);
+  failed.mutable_failed()->set_reason(v1::ERROR_REASON_DATA_LOSS);
+  manager_->OnOutcome(&worker, failed);
+  Succeed(worker, assignment);
+  WaitFor(name, v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(LogOf(name), "PENDING RUNNING SUCCEEDED");
 }
 
 TEST_F(JobManagerTest, LiveSeriesShowTheNewestValuesAndStayForAWhile) {
