@@ -230,6 +230,7 @@ absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Analyze(const v1::Assignmen
            .network = job.network,
            .other = other},
           [&progress](int64_t done, int64_t total) { progress.Add(done, total); }, stop));
+  TY_RETURN_IF_ERROR(prepared_.CheckUsed());
   TY_RETURN_IF_ERROR(CheckResultSize(result));
   return WriteResult(result.SerializeAsString());
 }

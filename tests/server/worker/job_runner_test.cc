@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/base/check.h"
+#include "core/base/rng.h"
 #include "core/data/ingest.h"
 #include "core/data/table_codec.h"
 #include "core/model/bundle.h"
@@ -25,6 +26,7 @@
 #include "tests/support/recording_observer.h"
 #include "tests/support/recording_sink.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
 
 namespace trainyard {
 namespace {
@@ -349,6 +351,17 @@ TEST_F(JobRunnerTest, AnInitialModelOfOtherDataIsTheUsersError) {
   EXPECT_EQ(Run(assignment).failed().category(), v1::FAILURE_CATEGORY_INFRA);
 }
 
+// Changes a byte near the end of every file of `directory`; how many there are.
+int DamageFiles(const std::string& directory) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(-100, std::ios::end).put('!');
+    ++count;
+  }
+  return count;
+}
+
 class AnalysisRunTest : public JobRunnerTest {
  protected:
   v1::AnalysisResult ResultOf(const v1::JobOutcome& outcome) {
@@ -420,6 +433,36 @@ TEST_F(AnalysisRunTest, EveryKindLeavesItsResultAndTheSameOneTwice) {
                   ->name());
     EXPECT_GT(result.row_count(), 0);
     EXPECT_EQ(Run(assignment).succeeded().bundle_digest(), outcome.succeeded().bundle_digest());
+  }
+}
+
+// The cells of a kept file are compared with their checksums before a result counts, of whatever
+// kind of job.
+TEST_F(AnalysisRunTest, DamagedPreparedDataIsNoResult) {
+  TempDir directory;
+  std::string csv = "y";
+  for (int c = 0; c < 300; ++c) absl::StrAppend(&csv, ",x", c);
+  Rng rng(1, RngStream::kSplit);
+  for (int row = 0; row < 10'000; ++row) {
+    absl::StrAppend(&csv, "\n", row % 2);
+    for (int c = 0; c < 300; ++c) absl::StrAppend(&csv, ",", rng.Below(100));
+  }
+  TrainConfig config{.epochs = 1};
+  config.data.task = Task::kBinary;
+  v1::Assignment trains = AssignBytes(csv, "y", config);
+  trains.set_prepared_directory(directory.path());
+  trains.set_prepared_bytes_max(int64_t{1} << 30);
+  v1::Assignment analyzes = trains;
+  v1::AnalysisSpec finder;
+  finder.mutable_learning_rate_finder()->set_steps(10);
+  SetAnalysis(finder, &analyzes);
+  for (const v1::Assignment& assignment : {trains, analyzes}) {
+    ASSERT_TRUE(JobRunner(&blobs_).Run(assignment, &stop_, &sink_).has_succeeded());
+    ASSERT_EQ(DamageFiles(directory.path()), 1);
+    // Another worker: what this one has checked once it trusts.
+    const v1::JobOutcome outcome = JobRunner(&blobs_).Run(assignment, &stop_, &sink_);
+    EXPECT_EQ(outcome.failed().category(), v1::FAILURE_CATEGORY_INFRA) << outcome.DebugString();
+    EXPECT_EQ(outcome.failed().reason(), v1::ERROR_REASON_DATA_LOSS);
   }
 }
 
