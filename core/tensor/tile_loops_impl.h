@@ -7,6 +7,7 @@
 #include <immintrin.h>
 
 #include <cstdint>
+#include <utility>
 
 #include "core/tensor/tile_loops.h"
 
@@ -17,7 +18,6 @@ namespace {
 // of all lanes and of the first `count` ≤ kLanes.
 #if defined(__AVX512F__)
 using Vec = __m512;
-using Ints = int32_t __attribute__((vector_size(64)));
 constexpr int kLanes = 16;
 constexpr int kTileRows = 8;
 constexpr int kTileVectors = 3;
@@ -36,7 +36,6 @@ inline Vec MultiplyAdd(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
 inline Vec Relu(Vec v) { return _mm512_maskz_max_ps(0xffff, _mm512_setzero_ps(), v); }
 #elif defined(__AVX2__)
 using Vec = __m256;
-using Ints = int32_t __attribute__((vector_size(32)));
 constexpr int kLanes = 8;
 constexpr int kTileRows = 6;
 constexpr int kTileVectors = 2;
@@ -53,7 +52,6 @@ inline Vec MultiplyAdd(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
 inline Vec Relu(Vec v) { return _mm256_max_ps(_mm256_setzero_ps(), v); }
 #else
 using Vec = __m128;
-using Ints = int32_t __attribute__((vector_size(16)));
 constexpr int kLanes = 4;
 constexpr int kTileRows = 6;
 constexpr int kTileVectors = 2;
@@ -154,22 +152,23 @@ void Multiply(const TileProduct& p) {
   }
 }
 
+using Lanes = std::make_integer_sequence<int, kLanes>;
+
+// Lanes kFirst, kFirst + 1, … of `a` and of `b` by turns.
+template <int kFirst, int... kLane>
+inline Vec Interleave(Vec a, Vec b, std::integer_sequence<int, kLane...>) {
+  return __builtin_shufflevector(a, b, (kFirst + kLane / 2 + kLane % 2 * kLanes)...);
+}
+
 // A perfect shuffle of register pairs, repeated log2(kLanes) times, is the transpose.
 inline void TransposeSquare(Vec* v) {
-  Ints low = {};
-  Ints high = {};
-#pragma GCC unroll 16
-  for (int i = 0; i < kLanes; ++i) {
-    low[i] = i / 2 + i % 2 * kLanes;
-    high[i] = low[i] + kLanes / 2;
-  }
 #pragma GCC unroll 4
   for (int step = 1; step < kLanes; step *= 2) {
     Vec shuffled[kLanes];
 #pragma GCC unroll 16
     for (int i = 0; i < kLanes / 2; ++i) {
-      shuffled[2 * i] = __builtin_shuffle(v[i], v[i + kLanes / 2], low);
-      shuffled[2 * i + 1] = __builtin_shuffle(v[i], v[i + kLanes / 2], high);
+      shuffled[2 * i] = Interleave<0>(v[i], v[i + kLanes / 2], Lanes());
+      shuffled[2 * i + 1] = Interleave<kLanes / 2>(v[i], v[i + kLanes / 2], Lanes());
     }
 #pragma GCC unroll 16
     for (int i = 0; i < kLanes; ++i) v[i] = shuffled[i];
