@@ -412,7 +412,6 @@ absl::StatusOr<Dataset> BuildDataset(const Table& table, const DataConfig& confi
                           ? *options.preprocessor
                           : FitPreprocessor(table, columns, split.train, config));
   TY_CHECK(dataset.preprocessor.column_count() == static_cast<int64_t>(columns.size()));
-  dataset.feature_names = dataset.preprocessor.FeatureNames(config.feature_columns);
   const TableRows rows{.columns = columns, .targets = all};
   TY_ASSIGN_OR_RETURN(dataset.train, BuildPart(rows, split.train, dataset));
   TY_ASSIGN_OR_RETURN(dataset.validation, BuildPart(rows, split.validation, dataset));

@@ -118,7 +118,6 @@ struct Dataset {
   std::vector<std::string> classes;        // classification: sorted (numeric targets by value);
                                            // multi-label: label_columns; empty for regression
   Preprocessor preprocessor;               // fitted on the training rows, or given
-  std::vector<std::string> feature_names;  // [features] as Preprocessor::FeatureNames
   // Regression: targets are (y - target_offset) / target_scale, as the preprocessor fitted or
   // given.
   double target_offset = 0;

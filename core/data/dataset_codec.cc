@@ -60,6 +60,16 @@ std::string EncodeHeader(const PreparedData& prepared) {
   return std::move(w).Take();
 }
 
+// A class or numbers for every row, and a weight for every row or for none.
+bool HasTargets(const Part& part) {
+  const auto rows = static_cast<size_t>(part.rows());
+  const size_t numbers = part.targets.size();
+  const bool has_classes = part.classes.size() == rows && numbers == 0;
+  const bool has_numbers =
+      part.classes.empty() && rows > 0 && numbers >= rows && numbers % rows == 0;
+  return (has_classes || has_numbers) && (part.weights.empty() || part.weights.size() == rows);
+}
+
 // Blocks of the file from `position` on.
 class BlockReader {
  public:
@@ -77,7 +87,7 @@ class BlockReader {
     part->features = Matrix::View(rows, cols, reinterpret_cast<const float*>(features.data()),
                                   file_.file);
     return Copy(header, &part->targets) && Copy(header, &part->classes) &&
-           Copy(header, &part->weights);
+           Copy(header, &part->weights) && HasTargets(*part);
   }
 
   bool done() const { return position_ == file_.file->bytes().size(); }
@@ -156,8 +166,14 @@ absl::Status EncodeDataset(const PreparedData& prepared,
 }
 
 absl::StatusOr<PreparedFile> OpenPrepared(const std::string& path, const DataConfig& config) {
+  TY_ASSIGN_OR_RETURN(std::shared_ptr<const MappedFile> mapped, MappedFile::Open(path));
+  return ReadPrepared(std::move(mapped), config);
+}
+
+absl::StatusOr<PreparedFile> ReadPrepared(std::shared_ptr<const MappedFile> mapped,
+                                          const DataConfig& config) {
   PreparedFile file;
-  TY_ASSIGN_OR_RETURN(file.file, MappedFile::Open(path));
+  file.file = std::move(mapped);
   const absl::string_view bytes = file.file->bytes();
   ByteReader r(bytes);
   std::string magic(kMagic.size(), '\0');

@@ -1,19 +1,23 @@
-// A prepared Dataset as a file, so that the next job on the same data starts without preparing it again: the matrices of the
-// three parts stand in it as they stand in memory, and a reader maps them instead of reading.
+// A prepared Dataset as a file, so that the next job on the same data starts without preparing it
+// again: the matrices of the three parts stand in it as they stand in memory, and a reader maps
+// them instead of reading.
 //
 //   TY_RETURN_IF_ERROR(EncodeDataset({dataset, notes}, append));            // piece by piece
-//   TY_ASSIGN_OR_RETURN(PreparedFile file, OpenPrepared(path, config));     // a mapping: no matter how large
+//   TY_ASSIGN_OR_RETURN(PreparedFile file, OpenPrepared(path, config));     // a mapping: no matter
+//   how large
 //   ... train on file.prepared.dataset ...
 //   TY_RETURN_IF_ERROR(file.CheckCells());                                  // reads all of it once
 //
 //   file   := magic:"TYPREP01" header_size:u64 header crc32c(header):u32 padding block*
-//   header := notes strings, classes strings, feature names strings, target_offset:f64 target_scale:f64, preprocessor
-//             (preprocessor_codec.h), then for train, validation, test: rows:i64 cols:i64 and for features, targets, classes, weights
-//             size_bytes:u64 crc32c:u32
-//   Blocks follow in that order, each 64-byte aligned, zero bytes between. It is a cache: another build's file is not read, but made anew.
+//   header := notes strings, classes strings, target_offset:f64 target_scale:f64, preprocessor
+//   (preprocessor_codec.h), then for
+//             train, validation, test: rows:i64 cols:i64 and for features, targets, classes,
+//             weights size_bytes:u64 crc32c:u32
+//   Blocks follow in that order, each 64-byte aligned, zero bytes between. It is a cache: another
+//   build's file is not read, but made anew.
 //
-// Thread-safety: pure functions; a PreparedFile is a value. Lifetime: the matrices keep the mapping alive.
-// Errors: DATA_LOSS for a file that is not whole; those of `append` and of the file system.
+// Thread-safety: pure functions; a PreparedFile is a value. Lifetime: the matrices keep the mapping
+// alive. Errors: DATA_LOSS for a file that is not whole; those of `append` and of the file system.
 #ifndef TRAINYARD_CORE_DATA_DATASET_CODEC_H_
 #define TRAINYARD_CORE_DATA_DATASET_CODEC_H_
 
@@ -57,6 +61,8 @@ absl::Status EncodeDataset(const PreparedData& prepared,
 
 // `config`: what the data was prepared by; the file does not have it.
 absl::StatusOr<PreparedFile> OpenPrepared(const std::string& path, const DataConfig& config);
+absl::StatusOr<PreparedFile> ReadPrepared(std::shared_ptr<const MappedFile> mapped,
+                                          const DataConfig& config);
 
 }  // namespace trainyard
 

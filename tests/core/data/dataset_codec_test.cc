@@ -120,6 +120,18 @@ TEST_F(DatasetCodecTest, EveryCutIsFound) {
   EXPECT_THAT(Open(bytes + "x"), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("parts")));
 }
 
+TEST_F(DatasetCodecTest, PartsWhoseTargetsAreNotOneARowAreRefused) {
+  for (const int fault : {0, 1, 2}) {
+    PreparedData prepared = Prepared();
+    Part& part = prepared.dataset.validation;
+    if (fault == 0) part.classes.pop_back();
+    if (fault == 1) part.weights.push_back(1);
+    if (fault == 2) part.targets.push_back(1);
+    EXPECT_THAT(Open(Bytes(prepared)), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("parts")))
+        << fault;
+  }
+}
+
 TEST_F(DatasetCodecTest, NoFileIsNotFound) {
   EXPECT_THAT(OpenPrepared(dir_.path() + "/none", Config()), StatusIs(absl::StatusCode::kNotFound, testing::_));
 }
