@@ -1,6 +1,6 @@
-// Any bytes: ReadPrepared never crashes, and what it takes, its cells included, encodes to a file of
-// the same data. Bytes are also taken for a header and blocks with a right checksum between them,
-// for no mutation gets past that.
+// Any bytes: ReadPrepared never crashes, and what it takes, its cells included, encodes to a file
+// of the same data. Bytes are also taken for a header and blocks with a right checksum between
+// them, for no mutation gets past that.
 #include <algorithm>
 #include <cstdint>
 #include <string>
