@@ -159,7 +159,8 @@ absl::StatusOr<v1::AnalysisSpec> ReadAnalysis(const AnalyzeOptions& options) {
   return AsUsageError(MakeViolationsError(ErrorReason::kInvalidSpec, std::move(faults)));
 }
 
-absl::StatusOr<v1::CreateAnalysisRequest> ReadRequest(const AnalyzeOptions& options) {
+absl::StatusOr<v1::CreateAnalysisRequest> ReadRequest(const AnalyzeOptions& options,
+                                                      std::vector<std::string>* notes) {
   v1::CreateAnalysisRequest request;
   TY_ASSIGN_OR_RETURN(*request.mutable_analysis(), ReadAnalysis(options));
   const bool has_spec = !options.spec_path.empty() || !options.spec_flags.empty();
@@ -168,8 +169,11 @@ absl::StatusOr<v1::CreateAnalysisRequest> ReadRequest(const AnalyzeOptions& opti
                       {.hint = "give a trained model, or a dataset and a spec (--spec or its "
                                "flags, as of trainyard train)"});
   }
-  if (has_spec) {
-    TY_ASSIGN_OR_RETURN(*request.mutable_spec(), ReadSpec(options.spec_path, options.spec_flags));
+  // A model has its network: nothing is chosen beside it.
+  const bool of_model = !options.model.empty();
+  if (has_spec || !of_model) {
+    TY_ASSIGN_OR_RETURN(*request.mutable_spec(), ReadSpec(options.spec_path, options.spec_flags,
+                                                          of_model ? nullptr : notes));
   }
   request.set_display_name(options.display_name);
   request.set_validate_only(options.validate_only);
@@ -260,7 +264,9 @@ ExitOr Finish(Session& session, const v1::TrainingJob& queued, const ShowOptions
 
 ExitOr RunAnalyze(Session& session, const AnalyzeOptions& options) {
   TY_RETURN_IF_ERROR(CheckShow(ResultKind(options.kind), options.show));
-  TY_ASSIGN_OR_RETURN(v1::CreateAnalysisRequest request, ReadRequest(options));
+  std::vector<std::string> notes;
+  TY_ASSIGN_OR_RETURN(v1::CreateAnalysisRequest request, ReadRequest(options, &notes));
+  ShowNotes(session, notes);
   if (!options.dataset.empty()) {
     TY_ASSIGN_OR_RETURN(const std::string dataset,
                         ResolveDataset(session.remote, session.screen, options.dataset));
@@ -278,9 +284,7 @@ ExitOr RunAnalyze(Session& session, const AnalyzeOptions& options) {
     session.screen.Show(job, DescribeValidated(job));
     return ExitCode::kOk;
   }
-  for (const std::string& warning : job.warnings()) {
-    session.screen.Note(absl::StrCat("note: ", warning));
-  }
+  ShowNotes(session, job.warnings());
   if (!options.detach) return Finish(session, job, options.show);
   session.screen.Show(job, absl::StrCat("queued ", job.name(), "\nnext:\n  trainyard analyze show ",
                                         job.name(), "\n"));

@@ -12,6 +12,7 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "client/exit_code.h"
 #include "client/remote.h"
@@ -37,6 +38,12 @@ CLI::App* AddCommand(CLI::App* group, const char* name, const char* help,
     *chosen = [options, run](Session& session) { return run(session, *options); };
   });
   return command;
+}
+
+// What was decided for the user, a line each. `notes` are texts in any container.
+template <typename Notes>
+void ShowNotes(Session& session, const Notes& notes) {
+  for (const std::string& note : notes) session.screen.Note(absl::StrCat("note: ", note));
 }
 
 // A group of commands, of which one must be given.

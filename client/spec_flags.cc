@@ -1,5 +1,6 @@
 #include "client/spec_flags.h"
 
+#include <set>
 #include <utility>
 
 #include "CLI/CLI.hpp"
@@ -158,7 +159,8 @@ constexpr FlagSpec kOptimizerFlags[] = {
 };
 
 constexpr FlagSpec kRunFlags[] = {
-    {"--epochs", "epochs", "N", "Passes over the training rows (default 20)"},
+    {"--epochs", "epochs", "N",
+     "Passes over the training rows (default: 1000 steps, in 20 to 200 epochs)"},
     {"--max-steps", "max_steps", "N", "Stop after so many steps"},
     {"--batch-size", "batch_size", "ROWS", "Rows per step (default 32)"},
     {"--accumulation-steps", "accumulation_steps", "N", "Batches for one step (default 1)"},
@@ -231,7 +233,8 @@ void AddLayerFlags(CLI::App& app, const std::string& group, SpecFlags* flags) {
         ->type_name(type)
         ->group(group);
   };
-  add_list(kHiddenFlag, "UNITS", "Widths of the hidden layers, e.g. 64,32; none: a linear model",
+  add_list(kHiddenFlag, "UNITS",
+           "Widths of the hidden layers, e.g. 64,32; none: a linear model (default 100)",
            [flags](const Texts& units) { flags->SetHidden(units); });
   for (const LayerFlag& spec : kLayerFlags) {
     add_list(spec.flag, spec.type, spec.help, [flags, &spec](const Texts& values) {
@@ -277,10 +280,11 @@ bool SpecFlags::empty() const {
          features_.empty() && initial_weights_path_.empty();
 }
 
-absl::Status SpecFlags::ApplyTo(v1::TrainingSpec* spec) const {
+absl::Status SpecFlags::ApplyTo(v1::TrainingSpec* spec, std::vector<std::string>* notes) const {
   std::vector<FieldViolation> faults;
   fields_.ApplyTo(spec, &faults);
   ApplyHidden(spec, &faults);
+  if (notes != nullptr && hidden_.empty()) ChooseHidden(spec, notes);
   for (const LayerEntry& entry : layer_entries_) ApplyToLayers(entry, spec, &faults);
   ApplyResidual(spec, &faults);
   for (const std::string& text : features_) {
@@ -300,6 +304,17 @@ void SpecFlags::ApplyHidden(v1::TrainingSpec* spec, std::vector<FieldViolation>*
     const std::string fault = SetScalar(spec->add_layers(), LayerField("units"), units);
     if (!fault.empty()) faults->push_back({kHiddenFlag, fault});
   }
+}
+
+void SpecFlags::ChooseHidden(v1::TrainingSpec* spec, std::vector<std::string>* notes) const {
+  const bool has_start = !initial_weights_path_.empty() || spec->initial_weights_size() > 0 ||
+                         !spec->initial_model().empty();
+  // Hidden units of zeros would stay alike, so that zeros are asked for with a linear model.
+  if (has_start || spec->init() == v1::INIT_ZEROS) return;
+  spec->add_layers()->set_units(kHiddenUnits);
+  notes->push_back(absl::StrCat("layers: one of ", kHiddenUnits,
+                                " units, because neither --hidden nor layers of --spec says "
+                                "otherwise; --hidden none is a linear model"));
 }
 
 void SpecFlags::ApplyToLayers(const LayerEntry& entry, v1::TrainingSpec* spec,
@@ -350,13 +365,15 @@ void AddSpecFlags(CLI::App& app, SpecFlags* flags, bool hidden) {
   }
 }
 
-absl::StatusOr<v1::TrainingSpec> ReadSpec(const std::string& path, const SpecFlags& flags) {
+absl::StatusOr<v1::TrainingSpec> ReadSpec(const std::string& path, const SpecFlags& flags,
+                                          std::vector<std::string>* notes) {
   v1::TrainingSpec spec;
+  std::set<std::string> keys;
   if (!path.empty()) {
     TY_ASSIGN_OR_RETURN(const std::string text, ReadWhole(path, limits::kSpecBytesMax));
-    TY_RETURN_IF_ERROR(Annotate(ParseYaml(text, &spec), path));
+    TY_RETURN_IF_ERROR(Annotate(ParseYaml(text, &spec, &keys), path));
   }
-  TY_RETURN_IF_ERROR(flags.ApplyTo(&spec));
+  TY_RETURN_IF_ERROR(flags.ApplyTo(&spec, keys.count("layers") > 0 ? nullptr : notes));
   return spec;
 }
 

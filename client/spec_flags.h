@@ -46,9 +46,11 @@ class SpecFlags {
 
   bool empty() const;
 
-  // Writes what was given into `spec`. A usage error (INVALID_SPEC) with every faulty flag as a
+  // Writes what was given into `spec`. With `notes` somebody has yet to say what its hidden layers
+  // are: where neither --hidden does nor what training starts from, they become one of kHiddenUnits
+  // ReLU units, and a note says so. A usage error (INVALID_SPEC) with every faulty flag as a
   // violation, or that of the file of weights.
-  absl::Status ApplyTo(v1::TrainingSpec* spec) const;
+  absl::Status ApplyTo(v1::TrainingSpec* spec, std::vector<std::string>* notes = nullptr) const;
 
  private:
   struct LayerEntry {
@@ -57,6 +59,7 @@ class SpecFlags {
     std::vector<std::string> values;
   };
   void ApplyHidden(v1::TrainingSpec* spec, std::vector<FieldViolation>* faults) const;
+  void ChooseHidden(v1::TrainingSpec* spec, std::vector<std::string>* notes) const;
   void ApplyToLayers(const LayerEntry& entry, v1::TrainingSpec* spec,
                      std::vector<FieldViolation>* faults) const;
   void ApplyResidual(v1::TrainingSpec* spec, std::vector<FieldViolation>* faults) const;
@@ -69,14 +72,20 @@ class SpecFlags {
   std::string initial_weights_path_;
 };
 
+// Width of the hidden layer of a network that nobody described, as scikit-learn's.
+inline constexpr int kHiddenUnits = 100;
+
 // Names the field test_dataset, which may be a file at first.
 inline constexpr char kTestDatasetFlag[] = "--test-dataset";
 
 // Not in --help where they are `hidden`.
 void AddSpecFlags(CLI::App& app, SpecFlags* flags, bool hidden = false);
 
-// The YAML file at `path`, unless that is empty, with the flags laid over it. Errors: usage errors.
-absl::StatusOr<v1::TrainingSpec> ReadSpec(const std::string& path, const SpecFlags& flags);
+// The YAML file at `path`, unless that is empty, with the flags laid over it. Without `layers` in
+// the file (an empty list is one) and --hidden the network is chosen, as SpecFlags::ApplyTo says,
+// and `notes` says so; where that is null nothing is chosen. Errors: usage errors.
+absl::StatusOr<v1::TrainingSpec> ReadSpec(const std::string& path, const SpecFlags& flags,
+                                          std::vector<std::string>* notes);
 
 }  // namespace trainyard
 

@@ -150,29 +150,42 @@ void Mapper::MapElement(const YAML::Node& node, const std::string& path,
   MapMessage(node, path, child);
 }
 
+std::set<std::string> KeysOf(const YAML::Node& node) {
+  std::set<std::string> keys;
+  if (!node.IsMap()) return keys;  // a fault of its own
+  for (const auto& entry : node) {
+    if (entry.first.IsScalar()) keys.insert(entry.first.Scalar());
+  }
+  return keys;
+}
+
 absl::Status FaultsError(std::vector<FieldViolation> faults) {
   return AsUsageError(MakeViolationsError(ErrorReason::kInvalidSpec, std::move(faults)));
 }
 
 }  // namespace
 
-absl::Status ParseYaml(absl::string_view text, Message* message) {
+absl::Status ParseYaml(absl::string_view text, Message* message, std::set<std::string>* keys) {
   if (static_cast<int64_t>(text.size()) > limits::kSpecBytesMax) {
     return UsageError(
         absl::StrCat("the spec has ", text.size(), " bytes, more than ", limits::kSpecBytesMax),
         {.reason = ErrorReason::kTooLarge, .hint = "give a smaller file"});
   }
   Mapper mapper;
+  std::set<std::string> given;
   try {
     const YAML::Node root = YAML::Load(std::string(text));
     mapper.MapMessage(root, "", message);
+    given = KeysOf(root);
   } catch (const YAML::Exception& e) {
     // Syntax: the parser stops at the first fault, so there is only one.
     return FaultsError({{"", absl::StrCat("line ", e.mark.line + 1, ", column ", e.mark.column + 1,
                                           ": not YAML: ", Printable(e.msg))}});
   }
   std::vector<FieldViolation> faults = mapper.TakeFaults();
-  return faults.empty() ? absl::OkStatus() : FaultsError(std::move(faults));
+  if (!faults.empty()) return FaultsError(std::move(faults));
+  if (keys != nullptr) *keys = std::move(given);
+  return absl::OkStatus();
 }
 
 }  // namespace trainyard

@@ -15,6 +15,9 @@
 #ifndef TRAINYARD_CLIENT_SPEC_YAML_H_
 #define TRAINYARD_CLIENT_SPEC_YAML_H_
 
+#include <set>
+#include <string>
+
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "google/protobuf/message.h"
@@ -26,8 +29,10 @@ inline constexpr size_t kYamlFaultsMax = 100;
 
 // Fills `message` from `text`, one YAML mapping of at most limits::kSpecBytesMax bytes. On error
 // the message is in an unspecified state, and the Status is a usage error (exit_code.h) with reason
-// INVALID_SPEC and the violations.
-absl::Status ParseYaml(absl::string_view text, google::protobuf::Message* message);
+// INVALID_SPEC and the violations. `keys`, where wanted, gets those of the mapping itself: an empty
+// list is no list in the message.
+absl::Status ParseYaml(absl::string_view text, google::protobuf::Message* message,
+                       std::set<std::string>* keys = nullptr);
 
 }  // namespace trainyard
 

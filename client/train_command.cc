@@ -50,7 +50,9 @@ void ShowSubmitted(Session& session, const v1::TrainingJob& job) {
 
 ExitOr RunTrain(Session& session, const TrainOptions& options) {
   // Before an upload that may take minutes.
-  TY_ASSIGN_OR_RETURN(v1::TrainingSpec spec, ReadSpec(options.spec_path, options.flags));
+  std::vector<std::string> notes;
+  TY_ASSIGN_OR_RETURN(v1::TrainingSpec spec, ReadSpec(options.spec_path, options.flags, &notes));
+  ShowNotes(session, notes);
   TY_ASSIGN_OR_RETURN(const std::string dataset,
                       ResolveDataset(session.remote, session.screen, options.dataset));
   if (!spec.test_dataset().empty()) {
@@ -63,9 +65,7 @@ ExitOr RunTrain(Session& session, const TrainOptions& options) {
     session.screen.Show(job, DescribeValidated(job));
     return ExitCode::kOk;
   }
-  for (const std::string& warning : job.warnings()) {
-    session.screen.Note(absl::StrCat("note: ", warning));
-  }
+  ShowNotes(session, job.warnings());
   if (!options.follow) {
     ShowSubmitted(session, job);
     return ExitCode::kOk;

@@ -10,21 +10,20 @@ namespace {
 
 constexpr double kScaleDefault = 0.01;
 
-InitKind DefaultInit(Activation activation) {
+// Of LECUN_UNIFORM: the weights of PyTorch's Linear, uniform in ±1 / sqrt(fan_in).
+constexpr double kLinearGain = 0.57735026918962576;
+
+InitConfig DefaultInit(Activation activation, double gain) {
   switch (activation) {
-    case Activation::kRelu:
-    case Activation::kLeakyRelu:
-    case Activation::kElu:
-    case Activation::kGelu:
-    case Activation::kGeluTanh:
-    case Activation::kSilu:
-    case Activation::kSoftplus:
-    case Activation::kHardSwish:
-      return InitKind::kHeNormal;
+    case Activation::kSigmoid:
+    case Activation::kTanh:
+    case Activation::kHardSigmoid:
+    case Activation::kHardTanh:
+      return {.kind = InitKind::kXavierUniform, .gain = gain};
     case Activation::kSelu:
-      return InitKind::kLecunNormal;
+      return {.kind = InitKind::kLecunNormal, .gain = gain};
     default:
-      return InitKind::kXavierUniform;
+      return {.kind = InitKind::kLecunUniform, .gain = gain * kLinearGain};
   }
 }
 
@@ -58,7 +57,7 @@ void Draw(const InitConfig& init, Rng* rng, LayerWeights* layer) {
   const double fan_sum = fan_in + static_cast<double>(layer->out);
   const double gain = init.gain.value_or(1);
   std::vector<float>* const weights = &layer->weights;
-  switch (ResolveInit(init.kind, layer->activation)) {
+  switch (init.kind) {
     case InitKind::kHeNormal:
       return DrawNormal(gain * std::sqrt(2 / fan_in), rng, weights);
     case InitKind::kHeUniform:
@@ -77,17 +76,14 @@ void Draw(const InitConfig& init, Rng* rng, LayerWeights* layer) {
       return DrawUniform(init.scale.value_or(kScaleDefault), rng, weights);
     case InitKind::kOrthogonal:
       return DrawOrthogonal(gain, rng, layer);
-    case InitKind::kZeros:
     case InitKind::kUnspecified:
-      return;  // zeros already; ResolveInit leaves no kUnspecified
+      return Draw(DefaultInit(layer->activation, gain), rng, layer);
+    case InitKind::kZeros:
+      return;  // zeros already
   }
 }
 
 }  // namespace
-
-InitKind ResolveInit(InitKind kind, Activation activation) {
-  return kind != InitKind::kUnspecified ? kind : DefaultInit(activation);
-}
 
 MlpWeights InitialWeights(const MlpConfig& config, uint64_t seed) {
   MlpWeights weights = ZeroWeights(config);

@@ -514,7 +514,10 @@ void CheckMetrics(const TrainConfig& config, const Schema& schema, Violations* v
 
 void CheckRun(const TrainConfig& config, Violations* violations) {
   CheckCount("batch_size", config.batch_size, 1, limits::kBatchSizeMax, "32 is usual", violations);
-  CheckCount("epochs", config.epochs, 1, limits::kEpochsMax, "20 is the default", violations);
+  if (config.epochs != 0) {
+    CheckCount("epochs", config.epochs, 1, limits::kEpochsMax, "leave it out to have it chosen",
+               violations);
+  }
   CheckCount("threads", config.threads, 1, limits::kThreadsMax, "1 is the default", violations);
   CheckCount("max_steps", config.max_steps, 0, limits::kMaxStepsMax, "leave it out for no limit",
              violations);

@@ -169,12 +169,27 @@ void AddNotes(const TrainConfig& config, std::vector<std::string>* notes) {
       "layers: every activation is IDENTITY, so the network is a linear model whatever its depth");
 }
 
+// `steps` are those of one epoch.
+void ChooseEpochs(int64_t steps, TrainConfig* config, std::vector<std::string>* notes) {
+  config->epochs =
+      std::clamp((kChosenSteps + steps - 1) / steps, kChosenEpochsMin, kChosenEpochsMax);
+  notes->push_back(absl::StrCat("epochs: ", config->epochs, ", because one has ", steps,
+                                steps == 1 ? " step" : " steps", " and training takes at least ",
+                                kChosenSteps, ", in ", kChosenEpochsMin, " to ", kChosenEpochsMax,
+                                " epochs; name epochs to choose another number"));
+}
+
 // The choices and checks that count rows, parameters and steps: meaningless, and may overflow, with
 // faulty numbers. REQUIRES: every field by itself is in order.
-void ResolveCounts(const Schema& schema, TrainConfig* config, Violations* violations) {
-  config->schedule = WithDefaults(config->schedule, *config->optimizer.learning_rate,
-                                  RunLengthOf(*config, TrainRowCount(*config, schema)));
-  CheckWarmup(*config, RunLengthOf(*config, TrainRowCount(*config, schema)), violations);
+void ResolveCounts(const Schema& schema, TrainConfig* config, Violations* violations,
+                   std::vector<std::string>* notes) {
+  const int64_t train_rows = TrainRowCount(*config, schema);
+  if (config->epochs == 0) {
+    ChooseEpochs(std::max<int64_t>(StepsPerEpoch(*config, train_rows), 1), config, notes);
+  }
+  const RunLength length = RunLengthOf(*config, train_rows);
+  config->schedule = WithDefaults(config->schedule, *config->optimizer.learning_rate, length);
+  CheckWarmup(*config, length, violations);
   if (config->step_event_interval == 0) {
     config->step_event_interval = ChooseStepEventInterval(*config, schema);
   }
@@ -240,7 +255,7 @@ TrainConfig ResolveTrainConfig(const TrainConfig& config, const Schema& schema,
   CheckBatchesOfRuns(full, schema, data_ok, &found);
   if (data_ok) CheckParameterCount(full, schema, &found);
   AddNotes(full, notes);
-  if (found.empty()) ResolveCounts(schema, &full, &found);
+  if (found.empty()) ResolveCounts(schema, &full, &found, notes);
   std::move(found.begin(), found.end(), std::back_inserter(*violations));
   return full;
 }
@@ -300,10 +315,6 @@ int64_t TrainRowCount(const TrainConfig& config, const Schema& schema) {
   return CountSplit(schema, config.data.split).train;
 }
 
-int64_t TrainRowCount(const TrainConfig& config, int64_t rows) {
-  return TrainRowCount(config, Schema{.rows = rows});
-}
-
 int64_t StepsPerEpoch(const TrainConfig& config, int64_t train_rows) {
   const int64_t batch = std::min(config.batch_size, train_rows);
   if (batch == 0) return 0;
@@ -332,10 +343,6 @@ int64_t StepsTotal(const TrainConfig& config, const Schema& schema) {
     steps += RunLengthOf(config, CountSplit(schema, split, fold).train).steps;
   }
   return steps;
-}
-
-int64_t StepsTotal(const TrainConfig& config, int64_t rows) {
-  return StepsTotal(config, Schema{.rows = rows});
 }
 
 }  // namespace trainyard

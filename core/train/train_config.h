@@ -61,7 +61,7 @@ struct TrainConfig {
   EarlyStoppingConfig early_stopping;
   std::vector<std::string> metrics;  // wanted after each evaluation beyond the usual ones
   int64_t batch_size = 32;           // rows per step; more than the training rows means full batch
-  int64_t epochs = 20;
+  int64_t epochs = 0;                // 0: chosen by ResolveTrainConfig
   uint64_t seed = 0;
   int64_t threads = 1;
   int64_t max_steps = 0;            // optimizer steps, of one run; 0: no limit
@@ -73,6 +73,14 @@ struct TrainConfig {
   double runtime_seconds_max = limits::kRuntimeSecondsMax;  // enforced by whoever sets the StopFlag
 };
 
+// How long a run is when nobody says. Adam moves a weight by at most about its learning rate in a
+// step, 0.001 by default, so that a weight of 1 is a thousand steps away: 20 epochs of 100 rows are
+// only 80. The least is for large tables. The most, which is scikit-learn's, is for those of fewer
+// than five batches, whose rows would be seen too often.
+inline constexpr int64_t kChosenSteps = 1000;
+inline constexpr int64_t kChosenEpochsMin = 20;
+inline constexpr int64_t kChosenEpochsMax = 200;
+
 // `config` with every default and inferred choice made; a resolved config stays as it is. Faults go
 // to `violations` with paths in the words of the proto, without "spec." in front:
 // "layers[2].units", "optimizer.learning_rate", "loss_options.delta"; each description has the
@@ -81,10 +89,11 @@ struct TrainConfig {
 // network of identities is linear) go to `notes`. Every range and every "only with" of
 // trainyard.v1.TrainingSpec is checked, the data part by ResolveDataConfig, optimizer and schedule
 // by optimizer_checks.h; what counts rows, parameters, steps or events only when every field by
-// itself is in order. Whether this machine has the precision is checked too: server and workers
-// share it. step_event_interval, when 0, is chosen from the FLOPs of a step and a nominal speed,
-// for at most about 10 events a second: a pure function of the config and the schema, so that a
-// repeated run records the same events.
+// itself is in order. epochs, when 0, are as many as make kChosenSteps, in [kChosenEpochsMin,
+// kChosenEpochsMax], and a note says so. Whether this machine has the precision is checked too:
+// server and workers share it. step_event_interval, when 0, is chosen from the FLOPs of a step and
+// a nominal speed, for at most about 10 events a second: a pure function of the config and the
+// schema, so that a repeated run records the same events.
 TrainConfig ResolveTrainConfig(const TrainConfig& config, const Schema& schema,
                                std::vector<FieldViolation>* violations,
                                std::vector<std::string>* notes);
@@ -112,10 +121,8 @@ MeterConfig MeterConfigOf(const TrainConfig& config, const Dataset& dataset);
 int64_t RunCountOf(const TrainConfig& config);
 
 // Number of training rows a resolved config has, in the run that has fewest. Exact, but for a split
-// by groups, where it is what holds on average. The second form is for callers who know no columns;
-// it takes all rows of a split by a part column for training rows.
+// by groups, where it is what holds on average.
 int64_t TrainRowCount(const TrainConfig& config, const Schema& schema);
-int64_t TrainRowCount(const TrainConfig& config, int64_t rows);
 
 // Optimizer steps of one epoch; the last one may be of fewer batches, and its last batch shorter.
 int64_t StepsPerEpoch(const TrainConfig& config, int64_t train_rows);
@@ -126,7 +133,6 @@ RunLength RunLengthOf(const TrainConfig& config, int64_t train_rows);
 // Optimizer steps of all runs together, if nothing stops them early but max_steps. As exact as
 // TrainRowCount.
 int64_t StepsTotal(const TrainConfig& config, const Schema& schema);
-int64_t StepsTotal(const TrainConfig& config, int64_t rows);
 
 }  // namespace trainyard
 

@@ -199,8 +199,9 @@ absl::StatusOr<std::optional<v1::TrainingJob>> JobManagerImpl::FindSubmitted(
 
 absl::StatusOr<JobTables> JobManagerImpl::PrepareNew(v1::TrainingJob* job) {
   JobTables tables;
+  v1::Dataset dataset;
   TY_RETURN_IF_ERROR(database_->Read([&](Connection& connection) -> absl::Status {
-    TY_ASSIGN_OR_RETURN(tables, FindTables(connection, *job));
+    TY_ASSIGN_OR_RETURN(tables, FindTables(connection, *job, &dataset));
     return absl::OkStatus();
   }));
   std::vector<FieldViolation> violations;
@@ -213,8 +214,8 @@ absl::StatusOr<JobTables> JobManagerImpl::PrepareNew(v1::TrainingJob* job) {
   job->mutable_receipt()->set_table_digest(tables.digest);
   if (job->has_analysis()) return tables;  // its first event says how many points it has
   job->mutable_progress()->set_epochs_total(
-      static_cast<int32_t>(config.epochs * config.seed_count));
-  job->mutable_progress()->set_steps_total(StepsTotal(config, tables.row_count));
+      static_cast<int32_t>(config.epochs * RunCountOf(config)));
+  job->mutable_progress()->set_steps_total(StepsTotal(config, SchemaFromProto(dataset)));
   return tables;
 }
 

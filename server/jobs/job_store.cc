@@ -44,7 +44,6 @@ absl::StatusOr<std::vector<v1::ModelBlob>> FindModels(Connection& connection,
 
 JobTables TablesOf(const v1::Dataset& dataset) {
   return {.digest = dataset.table_digest(),
-          .row_count = dataset.row_count(),
           .missing_markers = {dataset.csv().missing_markers().begin(),
                               dataset.csv().missing_markers().end()}};
 }
@@ -207,9 +206,11 @@ absl::StatusOr<std::string> DeleteJob(Connection& connection, absl::string_view 
   return job.has_analysis() ? job.receipt().result_digest() : std::string();
 }
 
-absl::StatusOr<JobTables> FindTables(Connection& connection, const v1::TrainingJob& record) {
-  TY_ASSIGN_OR_RETURN(const v1::Dataset dataset, FindReady(connection, record.dataset()));
-  JobTables tables = TablesOf(dataset);
+absl::StatusOr<JobTables> FindTables(Connection& connection, const v1::TrainingJob& record,
+                                     v1::Dataset* dataset) {
+  TY_ASSIGN_OR_RETURN(v1::Dataset found, FindReady(connection, record.dataset()));
+  JobTables tables = TablesOf(found);
+  if (dataset != nullptr) *dataset = std::move(found);
   const std::string& test_dataset = record.resolved_spec().test_dataset();
   if (test_dataset.empty()) return tables;
   TY_ASSIGN_OR_RETURN(const v1::Dataset test, FindReady(connection, test_dataset));

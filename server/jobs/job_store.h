@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "server/jobs/job_manager.h"
+#include "trainyard/v1/dataset.pb.h"
 #include "trainyard/v1/job.pb.h"
 #include "trainyard/v1/worker.pb.h"
 
@@ -25,8 +26,7 @@ class Connection;
 // The frozen tables that a job works on. Digests are empty when the dataset is gone.
 struct JobTables {
   std::string digest;
-  std::string test_digest;  // of resolved_spec.test_dataset; empty without one
-  int64_t row_count = 0;    // of the first
+  std::string test_digest;                   // of resolved_spec.test_dataset; empty without one
   std::vector<std::string> missing_markers;  // of the first
 };
 
@@ -56,8 +56,10 @@ absl::StatusOr<std::vector<StoredJob>> LoadUnfinishedJobs(Connection& connection
 // FAILED_PRECONDITION/INVALID_STATE when it is not. Returns the digest of an analysis' result,
 // which the caller removes; else empty.
 absl::StatusOr<std::string> DeleteJob(Connection& connection, absl::string_view name);
-// NOT_FOUND; FAILED_PRECONDITION/INVALID_STATE when a dataset is not READY.
-absl::StatusOr<JobTables> FindTables(Connection& connection, const v1::TrainingJob& record);
+// `dataset`, where wanted, gets the record of the job's dataset. NOT_FOUND;
+// FAILED_PRECONDITION/INVALID_STATE when a dataset is not READY.
+absl::StatusOr<JobTables> FindTables(Connection& connection, const v1::TrainingJob& record,
+                                     v1::Dataset* dataset = nullptr);
 
 }  // namespace trainyard
 

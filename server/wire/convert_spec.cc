@@ -95,7 +95,6 @@ constexpr Field<DataConfig> kDataFields[] = {
 // Counts of TrainingSpec itself.
 constexpr Field<TrainConfig> kCountFields[] = {
     {"batch_size", &TrainConfig::batch_size},
-    {"epochs", &TrainConfig::epochs},
     {"seed", &TrainConfig::seed},
     {"threads", &TrainConfig::threads},
     {"accumulation_steps", &TrainConfig::accumulation_steps},
@@ -107,6 +106,7 @@ constexpr Field<TrainConfig> kCountFields[] = {
 // 0 means "none" or "chosen" inside core, is said by leaving the field out, and is a fault when a
 // user writes it.
 constexpr Field<TrainConfig> kNonZeroFields[] = {
+    {"epochs", &TrainConfig::epochs},
     {"step_event_interval", &TrainConfig::step_event_interval},
     {"max_steps", &TrainConfig::max_steps},
     {"evaluation_interval", &TrainConfig::evaluation_interval},
@@ -286,15 +286,16 @@ void ScheduleToProto(const ScheduleConfig& config, v1::ScheduleSpec* spec) {
 void CheckNonZero(const v1::TrainingSpec& spec, Violations* violations) {
   const auto check = [violations](const char* name, bool given, int64_t value) {
     if (!given || value != 0) return;
-    violations->push_back(
-        {absl::StrCat("spec.", name), "is 0; give 1 or more steps, or leave it out"});
+    violations->push_back({absl::StrCat("spec.", name), "is 0; give 1 or more, or leave it out"});
   };
+  check("epochs", spec.has_epochs(), spec.epochs());
   check("step_event_interval", spec.has_step_event_interval(), spec.step_event_interval());
   check("max_steps", spec.has_max_steps(), spec.max_steps());
   check("evaluation_interval", spec.has_evaluation_interval(), spec.evaluation_interval());
 }
 
 void NonZeroToProto(const TrainConfig& config, v1::TrainingSpec* spec) {
+  if (config.epochs != 0) spec->set_epochs(static_cast<int32_t>(config.epochs));
   if (config.step_event_interval != 0) {
     // INT32_MAX steps and more than that are the same thing: the first step only.
     spec->set_step_event_interval(

@@ -144,7 +144,7 @@ absl::Status Run(const Options& options) {
   }
   const double steps_per_s = Median(speeds);
   const double rows_per_step = static_cast<double>(workload->rows) /
-                               static_cast<double>(StepsTotal(config, workload->rows)) *
+                               static_cast<double>(StepsTotal(config, {.rows = workload->rows})) *
                                static_cast<double>(config.epochs);
   const MlpConfig shape = MlpConfigOf(config, dataset.feature_count(), dataset.output_count());
   const double samples_per_s = steps_per_s * rows_per_step;

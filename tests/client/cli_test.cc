@@ -711,6 +711,31 @@ TEST_F(CliTest, ASpecIsTheFileWithTheFlagsOnTop) {
   EXPECT_THAT(out_.str(), HasSubstr("trainyard job watch trainingJobs/j1"));
 }
 
+TEST_F(CliTest, WithoutLayersTheNetworkIsChosenAndTold) {
+  const auto layers_of = [this](const char* yaml) {
+    EXPECT_EQ(Run({"train", "--dataset", kDataset, "--spec", File("spec.yaml", yaml)}),
+              ExitCode::kOk)
+        << err_.str();
+    return jobs_.created.training_job().spec().layers();
+  };
+  EXPECT_EQ(layers_of("layers: []\n").size(), 0);
+  EXPECT_EQ(layers_of("layers: [{units: 8}]\n")[0].units(), 8);
+  EXPECT_THAT(err_.str(), Not(HasSubstr("note: layers")));
+  EXPECT_EQ(layers_of("epochs: 3\n")[0].units(), 100);
+  EXPECT_THAT(err_.str(), HasSubstr("note: layers: one of 100 units, because"));
+}
+
+TEST_F(CliTest, AnAnalysisWithoutAModelHasTheNetworkOfTrain) {
+  jobs_.script = {{{StateEvent(1, v1::JOB_STATE_SUCCEEDED)}, grpc::Status::OK}};
+  EXPECT_EQ(Run({"analyze", "lr-finder", "--dataset", kDataset, "--validate-only"}), ExitCode::kOk)
+      << err_.str();
+  EXPECT_EQ(analyses_.created.spec().layers(0).units(), 100);
+  EXPECT_EQ(Run({"analyze", "hessian", "--model", "m1", "--threads", "2", "--validate-only"}),
+            ExitCode::kOk)
+      << err_.str();
+  EXPECT_EQ(analyses_.created.spec().layers_size(), 0);
+}
+
 TEST_F(CliTest, ALocalTableIsUploadedFirst) {
   ASSERT_EQ(Run({"train", "--dataset", File("local.csv", "a,y\n1,2\n"), "--target", "y"}),
             ExitCode::kOk)

@@ -13,13 +13,14 @@ namespace {
 using testing::Field;
 using testing::HasSubstr;
 
-absl::Status Apply(std::vector<std::string> arguments, v1::TrainingSpec* spec) {
+absl::Status Apply(std::vector<std::string> arguments, v1::TrainingSpec* spec,
+                   std::vector<std::string>* notes = nullptr) {
   CLI::App app;
   SpecFlags flags;
   AddSpecFlags(app, &flags);
   std::reverse(arguments.begin(), arguments.end());
   app.parse(arguments);
-  return flags.ApplyTo(spec);
+  return flags.ApplyTo(spec, notes);
 }
 
 v1::TrainingSpec Spec(const char* text) {
@@ -311,6 +312,29 @@ TEST(SpecFlagsTest, InitialWeightsComeOutOfAnNpzFile) {
     const absl::Status status = Apply({"--initial-weights", no_npz}, &spec);
     EXPECT_TRUE(IsUsageError(status)) << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr(no_npz));
+  }
+}
+
+TEST(SpecFlagsTest, ANetworkThatNobodyDescribedIsChosenAndTold) {
+  const struct {
+    std::vector<std::string> arguments;
+    const char* layers;
+    bool told;
+  } cases[] = {
+      {{}, "layers { units: 100 }", true},
+      {{"--init", "normal"}, "layers { units: 100 } init: INIT_NORMAL", true},
+      {{"--activation", "tanh"}, "layers { units: 100 activation: ACTIVATION_TANH }", true},
+      {{"--hidden", "none"}, "", false},
+      {{"--hidden", "8"}, "layers { units: 8 }", false},
+      {{"--init", "zeros"}, "init: INIT_ZEROS", false},
+      {{"--initial-model", "models/m"}, "initial_model: 'models/m'", false},
+  };
+  for (const auto& c : cases) {
+    v1::TrainingSpec spec;
+    std::vector<std::string> notes;
+    ASSERT_THAT(Apply(c.arguments, &spec, &notes), IsOk());
+    EXPECT_EQ(spec.ShortDebugString(), Spec(c.layers).ShortDebugString());
+    EXPECT_EQ(notes.size(), c.told ? 1 : 0);
   }
 }
 

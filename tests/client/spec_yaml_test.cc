@@ -29,6 +29,13 @@ auto Fault(const char* field, const char* part) {
                Field(&FieldViolation::description, HasSubstr(part)));
 }
 
+TEST(SpecYamlTest, KeysOfTheFileAreTold) {
+  v1::TrainingSpec spec;
+  std::set<std::string> keys;
+  ASSERT_THAT(ParseYaml("layers: []\nsplit: {stratify: true}\n", &spec, &keys), IsOk());
+  EXPECT_THAT(keys, ElementsAre("layers", "split"));
+}
+
 TEST(SpecYamlTest, EveryKindOfFieldIsRead) {
   v1::TrainingSpec spec;
   ASSERT_THAT(ParseYaml("target_column: diagnosis\n"

@@ -14,22 +14,17 @@ import argparse
 import collections
 import csv
 import gzip
-import json
 import math
 import pathlib
 import statistics
-import subprocess
-import sys
 import tempfile
 import warnings
 
 import numpy as np
 import torch
+from service import Trainyard, server, value_of
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "e2e"))
-from support import server  # noqa: E402
 
 # Uniform in ±1 / sqrt(fan_in), as torch.nn.Linear draws weights. (Its biases too; ours start at zero.)
 PYTORCH_INIT = ("--init", "lecun_uniform", "--init-gain", "0.5773502691896258")
@@ -106,32 +101,17 @@ def sklearn_accuracy(recipe, x, y, x_test, y_test, seed):
     return net.fit(x, y).score(x_test, y_test)
 
 
-class Trainyard:
-    def __init__(self, address, folder):
-        self.address, self.folder = address, folder
+def own_accuracy(yard, recipe, x, y, x_test, y_test, seed):
+    train, test = upload(yard, x, y), upload(yard, x_test, y_test)
+    job = yard.train("--dataset", train, "--target", "class", "--hidden", ",".join(map(str, recipe.hidden)), "--learning-rate",
+                     str(recipe.learning_rate), "--batch-size", str(recipe.batch), "--epochs", str(recipe.epochs), *PYTORCH_INIT,
+                     "--validation-fraction", "0", "--test-fraction", "0", "--seed", str(seed))
+    return value_of(yard.call("model", "evaluate", job["model"], "--dataset", test)["metrics"], "accuracy")
 
-    def call(self, *arguments):
-        command = [server.BIN / "trainyard", "--server", self.address, "-o", "json", *arguments]
-        run = subprocess.run(command, check=True, capture_output=True, text=True)
-        return [json.loads(line) for line in run.stdout.splitlines()] if arguments[0] == "train" else json.loads(run.stdout)
 
-    def upload(self, x, y):
-        path = self.folder / "table.csv"
-        with open(path, "w", encoding="ascii") as out:
-            print(*(f"x{i}" for i in range(x.shape[1])), "class", sep=",", file=out)
-            for row, label in zip(x, y):
-                print(*(f"{v:g}" for v in row), f"c{label}", sep=",", file=out)
-        return self.call("dataset", "upload", str(path))["name"]
-
-    def accuracy(self, recipe, x, y, x_test, y_test, seed):
-        train, test = self.upload(x, y), self.upload(x_test, y_test)
-        lines = self.call("train", "--dataset", train, "--target", "class", "--hidden", ",".join(map(str, recipe.hidden)),
-                          "--learning-rate", str(recipe.learning_rate), "--batch-size", str(recipe.batch), "--epochs",
-                          str(recipe.epochs), *PYTORCH_INIT, "--validation-fraction", "0", "--test-fraction", "0", "--seed", str(seed),
-                          "--follow")
-        model = lines[-1]["event"]["state_change"]["model"]
-        metrics = self.call("model", "evaluate", model, "--dataset", test)["metrics"]
-        return next(m["value"] for m in metrics if m["name"] == "accuracy")
+def upload(yard, x, y):
+    header = [*(f"x{i}" for i in range(x.shape[1])), "class"]
+    return yard.upload(header, ([*(f"{v:g}" for v in row), f"c{label}"] for row, label in zip(x, y)))
 
 
 def compare(name, recipe, args, yard):
@@ -143,7 +123,7 @@ def compare(name, recipe, args, yard):
         mean, deviation = x[train].mean(axis=0), x[train].std(axis=0)
         deviation[deviation == 0] = 1
         scaled = ((x[train] - mean) / deviation, y[train], (x[test] - mean) / deviation, y[test])
-        results["Trainyard"].append(yard.accuracy(recipe, x[train], y[train], x[test], y[test], seed))
+        results["Trainyard"].append(own_accuracy(yard, recipe, x[train], y[train], x[test], y[test], seed))
         results["PyTorch"].append(torch_accuracy(recipe, *scaled, seed))
         results["scikit-learn"].append(sklearn_accuracy(recipe, *scaled, seed))
     own, peers = statistics.mean(results["Trainyard"]), [statistics.mean(results[p]) for p in ("PyTorch", "scikit-learn")]

@@ -41,6 +41,7 @@ TEST(InitTest, SpreadFollowsTheFormula) {
   const double he = std::sqrt(2.0 / kIn);
   const double lecun = std::sqrt(1.0 / kIn);
   const double xavier = std::sqrt(2.0 / (kIn + kOut));
+  const double linear = std::sqrt(1.0 / (3 * kIn));  // PyTorch's
   const Case cases[] = {
       {InitKind::kHeNormal, Activation::kTanh, he, false},
       {InitKind::kHeUniform, Activation::kTanh, he, true},
@@ -50,13 +51,13 @@ TEST(InitTest, SpreadFollowsTheFormula) {
       {InitKind::kLecunUniform, Activation::kTanh, lecun, true},
       {InitKind::kNormal, Activation::kRelu, 0.01, false},
       {InitKind::kUniform, Activation::kRelu, 0.01 / std::sqrt(3.0), true},
-      {InitKind::kUnspecified, Activation::kRelu, he, false},
-      {InitKind::kUnspecified, Activation::kGelu, he, false},
-      {InitKind::kUnspecified, Activation::kHardSwish, he, false},
+      {InitKind::kUnspecified, Activation::kRelu, linear, true},
+      {InitKind::kUnspecified, Activation::kGelu, linear, true},
+      {InitKind::kUnspecified, Activation::kHardSwish, linear, true},
+      {InitKind::kUnspecified, Activation::kIdentity, linear, true},
       {InitKind::kUnspecified, Activation::kSelu, lecun, false},
       {InitKind::kUnspecified, Activation::kHardTanh, xavier, true},
       {InitKind::kUnspecified, Activation::kTanh, xavier, true},
-      {InitKind::kUnspecified, Activation::kIdentity, xavier, true},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(static_cast<int>(c.init));
@@ -69,7 +70,7 @@ TEST(InitTest, SpreadFollowsTheFormula) {
 }
 
 TEST(InitTest, GainAndScaleStretchWhatIsDrawn) {
-  for (const InitKind kind : {InitKind::kHeNormal, InitKind::kXavierUniform,
+  for (const InitKind kind : {InitKind::kUnspecified, InitKind::kHeNormal, InitKind::kXavierUniform,
                               InitKind::kLecunUniform, InitKind::kOrthogonal}) {
     MlpConfig config = OneHidden(kind);
     const double plain = StandardDeviation(InitialWeights(config, 1)[0].weights);

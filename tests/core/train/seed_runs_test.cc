@@ -197,7 +197,7 @@ TEST(FoldRunsTest, RecordsCountOnOverTheRuns) {
   ASSERT_EQ(observer.epochs.size(), 12u);
   EXPECT_EQ(observer.epochs[11].epoch, 11);
   EXPECT_EQ(observer.epochs[11].run, 3);
-  EXPECT_EQ(observer.steps.back().step + 1, StepsTotal(build.config, 60));
+  EXPECT_EQ(observer.steps.back().step + 1, StepsTotal(build.config, {.rows = 60}));
 }
 
 TEST(FoldRunsTest, TheRuntimeLimitEndsAllRuns) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -11,9 +12,12 @@ namespace trainyard {
 namespace {
 
 using testing::AllOf;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
 using testing::UnorderedElementsAre;
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
@@ -71,8 +75,58 @@ TEST(TrainConfigTest, DefaultsAreFilledIn) {
   EXPECT_EQ(resolved.config.optimizer.kind, OptimizerKind::kAdam);
   EXPECT_EQ(resolved.config.optimizer.learning_rate, 0.001);
   EXPECT_EQ(resolved.config.batch_size, 32);
-  EXPECT_EQ(resolved.config.epochs, 20);
+  EXPECT_EQ(resolved.config.epochs, 46);
   EXPECT_GE(resolved.config.step_event_interval, 1);
+}
+
+// 0.7 of the rows train.
+TEST(TrainConfigTest, EpochsFollowTheRowsUnlessGiven) {
+  const struct {
+    int64_t rows, batch_size, epochs;
+    const char* why;
+  } cases[] = {
+      {100, 32, 200, "one has 3 steps"},        // the most
+      {100, 1'000, 200, "one has 1 step and"},  // full batch
+      {1'000, 32, 46, "one has 22 steps"},      // 1 012 of them
+      {1'000, 7, 20, "one has 100 steps"},      // the least
+      {100'000, 32, 20, "one has 2188 steps"},
+  };
+  for (const auto& c : cases) {
+    Schema schema = MakeSchema();
+    schema.rows = c.rows;
+    TrainConfig config = For("label");
+    config.batch_size = c.batch_size;
+    const Resolved chosen = Resolve(config, schema);
+    ASSERT_THAT(FieldsOf(chosen), IsEmpty());
+    EXPECT_EQ(chosen.config.epochs, c.epochs) << c.rows;
+    const std::string start = absl::StrCat("epochs: ", c.epochs, ", because ", c.why);
+    EXPECT_THAT(chosen.notes, Contains(StartsWith(start)));
+    config.epochs = 3;
+    const Resolved given = Resolve(config, schema);
+    EXPECT_EQ(given.config.epochs, 3);
+    EXPECT_THAT(given.notes, Not(Contains(StartsWith("epochs"))));
+  }
+}
+
+TEST(TrainConfigTest, ChosenEpochsAreAsIfTheyWereGiven) {
+  TrainConfig config = For("label");
+  config.schedule.kind = ScheduleKind::kCosine;
+  const TrainConfig chosen = Resolve(config).config;
+  config.epochs = 46;
+  const TrainConfig given = Resolve(config).config;
+  EXPECT_EQ(chosen.epochs, given.epochs);
+  EXPECT_EQ(chosen.schedule.period, given.schedule.period);
+  EXPECT_EQ(chosen.step_event_interval, given.step_event_interval);
+  EXPECT_THAT(Resolve(chosen).notes, Not(Contains(StartsWith("epochs"))));
+}
+
+TEST(TrainConfigTest, EpochsAreChosenByBatchesThatMakeAStepAndTheSmallestFold) {
+  TrainConfig config = For("label");
+  config.accumulation_steps = 4;
+  EXPECT_EQ(Resolve(config).config.epochs, 167);  // 6 steps
+  config = For("label");
+  config.data.split = {.test_fraction = 0.1, .fold_count = 2};
+  EXPECT_EQ(Resolve(config).config.epochs, 67);  // 450 rows
 }
 
 TEST(TrainConfigTest, ResolvingTwiceChangesNothing) {
@@ -215,7 +269,7 @@ TEST(TrainConfigTest, TooManyEvents) {
   config.step_event_interval = 0;
   const Resolved chosen = Resolve(config);
   EXPECT_THAT(FieldsOf(chosen), IsEmpty());
-  const int64_t steps = StepsTotal(chosen.config, 1000);
+  const int64_t steps = StepsTotal(chosen.config, {.rows = 1000});
   EXPECT_LE(steps / chosen.config.step_event_interval + config.epochs, limits::kTrainingEventsMax);
 }
 
@@ -230,10 +284,10 @@ TEST(TrainConfigTest, TheChosenIntervalShrinksAsStepsGrowHeavier) {
 
 TEST(TrainConfigTest, CountsRowsAndSteps) {
   TrainConfig config = Resolve(For("label")).config;  // 15 % and 15 % of 1 000 rows are kept
-  EXPECT_EQ(TrainRowCount(config, 1000), 700);
-  EXPECT_EQ(StepsTotal(config, 1000), 22 * 20);
+  EXPECT_EQ(TrainRowCount(config, {.rows = 1000}), 700);
+  EXPECT_EQ(StepsTotal(config, {.rows = 1000}), 22 * 20);
   config.batch_size = 5000;
-  EXPECT_EQ(StepsTotal(config, 1000), 20);
+  EXPECT_EQ(StepsTotal(config, {.rows = 1000}), 20);
   EXPECT_EQ(OutputCountOf(Resolve(For("kind")).config, MakeSchema()), 3);
   EXPECT_EQ(OutputCountOf(config, MakeSchema()), 1);
 }
@@ -530,13 +584,14 @@ TEST(TrainConfigTest, AResolvedConfigStaysAsItIs) {
 }
 
 TEST(TrainConfigTest, StepsWithAccumulationSeedsAndALimit) {
-  TrainConfig config = Resolve(For("label")).config;  // 22 batches, 20 epochs
+  TrainConfig config = Resolve(For("label")).config;  // 22 batches
+  config.epochs = 20;
   config.accumulation_steps = 4;
-  EXPECT_EQ(StepsTotal(config, 1000), 6 * 20);
+  EXPECT_EQ(StepsTotal(config, {.rows = 1000}), 6 * 20);
   config.seed_count = 3;
-  EXPECT_EQ(StepsTotal(config, 1000), 6 * 20 * 3);
+  EXPECT_EQ(StepsTotal(config, {.rows = 1000}), 6 * 20 * 3);
   config.max_steps = 13;
-  EXPECT_EQ(StepsTotal(config, 1000), 13 * 3);
+  EXPECT_EQ(StepsTotal(config, {.rows = 1000}), 13 * 3);
   EXPECT_EQ(RunLengthOf(config, 700).epochs, 3);
 }
 
@@ -548,8 +603,8 @@ TEST(TrainConfigTest, RowsAndStepsOfFolds) {
   const Resolved resolved = Resolve(config);
   EXPECT_THAT(FieldsOf(resolved), IsEmpty());
   EXPECT_EQ(RunCountOf(resolved.config), 7);
-  EXPECT_EQ(TrainRowCount(resolved.config, 1000), 771);
-  EXPECT_EQ(StepsTotal(resolved.config, 1000), 2 * (4 * 3 + 3 * 4));
+  EXPECT_EQ(TrainRowCount(resolved.config, {.rows = 1000}), 771);
+  EXPECT_EQ(StepsTotal(resolved.config, {.rows = 1000}), 2 * (4 * 3 + 3 * 4));
   config.early_stopping.enabled = true;
   EXPECT_THAT(FieldsOf(Resolve(config)), IsEmpty());  // every fold validates
   config.seed_count = 2;
@@ -579,7 +634,7 @@ TEST(TrainConfigTest, RowsOfAPartColumnAreCounted) {
   const Resolved resolved = Resolve(config, schema);
   EXPECT_THAT(FieldsOf(resolved), IsEmpty());
   EXPECT_EQ(TrainRowCount(resolved.config, schema), 600);
-  EXPECT_EQ(StepsTotal(resolved.config, schema), 20 * 19);
+  EXPECT_EQ(StepsTotal(resolved.config, schema), 53 * 19);
   config.seed_count = 2;
   const Resolved choosing = Resolve(config, schema);
   ASSERT_THAT(FieldsOf(choosing), ElementsAre("seed_count"));

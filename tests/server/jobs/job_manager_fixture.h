@@ -65,13 +65,20 @@ class JobManagerTest : public testing::Test {
     Open();
   }
 
-  // A READY one, whose missing marker is its id. Returns the digest of its table.
+  // A READY one of 100 rows, 30 of which test by its column "part", and whose missing marker is its
+  // id. Returns the digest of its table.
   std::string InsertDataset(const std::string& id, absl::string_view table) {
     const std::string digest = blobs_->Put(table).value();
     v1::Dataset dataset;
     dataset.set_name("datasets/" + id);
     dataset.set_row_count(100);
     dataset.mutable_csv()->add_missing_markers(id);
+    v1::Column& part = *dataset.add_columns();
+    part.set_name("part");
+    part.set_type(v1::COLUMN_TYPE_TEXT);
+    part.set_distinct_count(2);
+    AddValue("train", 70, &part);
+    AddValue("test", 30, &part);
     const absl::Status status = database_->Write([&](Connection& connection) -> absl::Status {
       auto insert = connection.Prepare(
           "INSERT INTO datasets (id, owner, state, committed_size_bytes, declared_size_bytes, "
@@ -83,6 +90,12 @@ class JobManagerTest : public testing::Test {
     });
     TY_CHECK(status.ok());
     return digest;
+  }
+
+  static void AddValue(const char* value, int64_t count, v1::Column* column) {
+    v1::ValueCount& added = *column->add_top_values();
+    added.set_value(value);
+    added.set_count(count);
   }
 
   static v1::TrainingJob NewJob(int threads = 1, absl::string_view owner = "ann") {

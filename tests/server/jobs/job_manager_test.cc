@@ -569,5 +569,19 @@ TEST_F(JobManagerTest, SeveralSeedsCountAllTheirEpochs) {
   EXPECT_EQ(manager_->Submit(job, "", "")->progress().epochs_total(), 6);
 }
 
+TEST_F(JobManagerTest, FoldsCountAllTheirEpochsAndSteps) {
+  v1::TrainingJob job = NewJob();
+  job.mutable_resolved_spec()->mutable_split()->set_fold_count(4);
+  const v1::TrainingJob submitted = manager_->Submit(job, "", "").value();
+  EXPECT_EQ(submitted.progress().epochs_total(), 8);
+  EXPECT_EQ(submitted.progress().steps_total(), 64);  // 75 of the 100 rows train, 10 in a step
+}
+
+TEST_F(JobManagerTest, StepsAreThoseOfTheRowsThatTheTableLetsTrain) {
+  v1::TrainingJob job = NewJob();
+  job.mutable_resolved_spec()->mutable_split()->set_part_column("part");
+  EXPECT_EQ(manager_->Submit(job, "", "")->progress().steps_total(), 14);  // 70 rows
+}
+
 }  // namespace
 }  // namespace trainyard

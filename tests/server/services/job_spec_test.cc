@@ -48,6 +48,17 @@ TEST(JobSpecTest, EveryDefaultIsFilledIn) {
   EXPECT_FALSE(job.warnings.empty());  // how the task was inferred
 }
 
+TEST(JobSpecTest, ChosenEpochsAreInTheSpecAndToldAndGivenOnesMakeTheSameJob) {
+  v1::TrainingSpec spec = SmallSpec();
+  ASSERT_OK_AND_ASSIGN(const JobSpec chosen, ResolveJobSpec(spec, SmallDataset(), kLimits));
+  EXPECT_EQ(chosen.resolved.epochs(), 200);
+  EXPECT_THAT(chosen.warnings, testing::Contains(testing::StartsWith("epochs: 200, because")));
+  spec.set_epochs(200);
+  ASSERT_OK_AND_ASSIGN(const JobSpec given, ResolveJobSpec(spec, SmallDataset(), kLimits));
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(chosen.resolved, given.resolved));
+  EXPECT_EQ(given.warnings.size() + 1, chosen.warnings.size());
+}
+
 TEST(JobSpecTest, AResolvedSpecResolvesToItself) {
   ASSERT_OK_AND_ASSIGN(const JobSpec once, ResolveJobSpec(SmallSpec(), SmallDataset(), kLimits));
   ASSERT_OK_AND_ASSIGN(const JobSpec twice, ResolveJobSpec(once.resolved, SmallDataset(), kLimits));

@@ -1,0 +1,39 @@
+"""The command line of a running server, as a script uses it."""
+import csv
+import json
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "e2e"))
+from support import server  # noqa: E402
+
+
+class Trainyard:
+    """Files to upload are written into `folder`, one after another."""
+
+    def __init__(self, address, folder):
+        self.address, self.folder = address, folder
+
+    def call(self, *arguments):
+        command = [server.BIN / "trainyard", "--server", self.address, "-o", "json", *arguments]
+        run = subprocess.run(command, check=True, capture_output=True, text=True)
+        return json.loads(run.stdout)
+
+    def upload(self, header, rows):
+        """`rows` of texts; returns the dataset's name."""
+        path = self.folder / "table.csv"
+        with open(path, "w", encoding="ascii", newline="") as out:
+            writer = csv.writer(out)
+            writer.writerow(header)
+            writer.writerows(rows)
+        return self.call("dataset", "upload", str(path))["name"]
+
+    def train(self, *arguments):
+        """Trains to the end; returns the job as it is then."""
+        job = self.call("train", *arguments)
+        return self.call("job", "wait", job["name"])
+
+
+def value_of(metrics, name):
+    return next(metric["value"] for metric in metrics if metric["name"] == name)
