@@ -24,7 +24,6 @@ inline constexpr int64_t kMissingMarkersMax = 100;
 inline constexpr int64_t kClassesMax = 10'000;
 
 inline constexpr int64_t kTableWarningsMax = 100;
-inline constexpr int64_t kEqualRowsCellsMax = int64_t{1} << 27;  // of a table in which equal rows are looked for
 
 // Features.
 inline constexpr int64_t kFeaturesMax = 65'536;               // inputs of a network: numbers, categories, buckets

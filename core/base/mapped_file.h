@@ -18,17 +18,26 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "core/base/descriptor.h"
 
 namespace trainyard {
 
 class MappedFile {
  public:
   static absl::StatusOr<std::shared_ptr<const MappedFile>> Open(const std::string& path);
+  // Of a file that is open for reading; `path` is its name in messages.
+  static absl::StatusOr<std::shared_ptr<const MappedFile>> Of(const Descriptor& file,
+                                                              const std::string& path);
   // What stands for a file that is no real one.
   static std::shared_ptr<const MappedFile> Of(std::string bytes);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
+
+  // Takes the pages of `part` out of this process, so that they do not count as its memory. They
+  // stay in the system's cache, and come back when they are touched: for bytes that are many and
+  // that have been read. REQUIRES: `part` lies in bytes().
+  void Forget(absl::string_view part) const;
 
   // Of a real file: starts at a multiple of the page size.
   absl::string_view bytes() const {

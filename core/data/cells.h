@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/string_view.h"
+
 namespace trainyard {
 
 template <typename T>
@@ -37,6 +39,9 @@ class Cells {
     return view;
   }
 
+  absl::string_view bytes() const {
+    return {reinterpret_cast<const char*>(data()), size() * sizeof(T)};
+  }
   size_t size() const { return cells_.size(); }
   bool empty() const { return cells_.empty(); }
   const T* data() const { return cells_.data(); }

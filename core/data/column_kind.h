@@ -52,7 +52,7 @@ struct ColumnTypeOf {
 // The kind given to each column, kUnspecified where none is. CATEGORY of numbers leaves them of
 // numeric type. Errors: INVALID_ARGUMENT/INVALID_REQUEST with every fault at `column_overrides[i]`:
 // a column that is not there (with the one probably meant), one named twice, no kind, NUMERIC or
-// INTEGER_CATEGORY for text, FREE_TEXT for numbers.
+// INTEGER_CATEGORY for text, FREE_TEXT for numbers (a CSV column is text by then; see ingest.h).
 absl::StatusOr<std::vector<ColumnKind>> ResolveOverrides(
     const std::vector<ColumnTypeOf>& columns, const std::vector<ColumnOverride>& overrides);
 

@@ -269,27 +269,31 @@ absl::StatusOr<Preprocessor> FitPreprocessor(const Table& table,
 struct TableRows {
   const std::vector<const Column*>& columns;  // the features
   const TableTargets& targets;
+  const FeatureMemory& memory;
 };
 
 // The part of `rows`, with preprocessor and classes of `dataset`.
 absl::StatusOr<Part> BuildPart(const TableRows& table, const std::vector<int64_t>& rows,
                                const Dataset& dataset) {
-  TY_ASSIGN_OR_RETURN(Matrix features, BuildFeatures(table.columns, rows, dataset.preprocessor));
+  TY_ASSIGN_OR_RETURN(Matrix features,
+                      BuildFeatures(table.columns, rows, dataset.preprocessor, table.memory));
   return TakePart(std::move(features), table.targets, dataset.config.task, dataset.output_count(),
                   rows);
 }
 
-absl::StatusOr<Part> BuildAllRows(const Table& table, const Dataset& dataset) {
+absl::StatusOr<Part> BuildAllRows(const Table& table, const Dataset& dataset,
+                                  const FeatureMemory& memory) {
   TY_ASSIGN_OR_RETURN(const TableTargets all, EncodeRows(table, dataset));
   TY_ASSIGN_OR_RETURN(const std::vector<const Column*> columns,
                       FindFeatures(table, dataset.config));
   std::vector<int64_t> rows(table.rows);
   std::iota(rows.begin(), rows.end(), int64_t{0});
-  return BuildPart({.columns = columns, .targets = all}, rows, dataset);
+  return BuildPart({.columns = columns, .targets = all, .memory = memory}, rows, dataset);
 }
 
-absl::StatusOr<Part> BuildTestPart(const Table& table, const Dataset& dataset) {
-  absl::StatusOr<Part> part = BuildAllRows(table, dataset);
+absl::StatusOr<Part> BuildTestPart(const Table& table, const Dataset& dataset,
+                                   const FeatureMemory& memory) {
+  absl::StatusOr<Part> part = BuildAllRows(table, dataset, memory);
   if (part.ok()) return part;
   return Annotate(part.status(), "test_dataset");
 }
@@ -412,12 +416,13 @@ absl::StatusOr<Dataset> BuildDataset(const Table& table, const DataConfig& confi
                           ? *options.preprocessor
                           : FitPreprocessor(table, columns, split.train, config));
   TY_CHECK(dataset.preprocessor.column_count() == static_cast<int64_t>(columns.size()));
-  const TableRows rows{.columns = columns, .targets = all};
+  const TableRows rows{.columns = columns, .targets = all, .memory = options.memory};
   TY_ASSIGN_OR_RETURN(dataset.train, BuildPart(rows, split.train, dataset));
   TY_ASSIGN_OR_RETURN(dataset.validation, BuildPart(rows, split.validation, dataset));
-  TY_ASSIGN_OR_RETURN(dataset.test, options.test_table == nullptr
-                                        ? BuildPart(rows, split.test, dataset)
-                                        : BuildTestPart(*options.test_table, dataset));
+  TY_ASSIGN_OR_RETURN(dataset.test,
+                      options.test_table == nullptr
+                          ? BuildPart(rows, split.test, dataset)
+                          : BuildTestPart(*options.test_table, dataset, options.memory));
   if (options.warnings == nullptr) return dataset;
   const std::vector<std::string> warnings = DiagnoseData(
       {.table = table, .dataset = dataset, .split = split, .test_table = options.test_table});

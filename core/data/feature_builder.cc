@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
 #include "core/base/error_info.h"
+#include "core/base/spill_file.h"
 #include "core/base/status_macros.h"
 #include "core/data/number.h"
 
@@ -14,7 +15,9 @@ namespace trainyard {
 namespace {
 
 // Rows gathered at once: 8 doubles are one cache line of a column.
-constexpr int64_t kGatherRows = 8;
+constexpr size_t kGatherRows = 8;
+// Written to a spill file at once: 4 MiB.
+constexpr size_t kSpillPieceFloats = size_t{1} << 20;
 
 // `"Rome"`, or nothing where the cell is missing.
 std::string QuotedCell(const Column& column, int64_t row) {
@@ -70,24 +73,58 @@ void FeatureBuilder::Gather(size_t column, std::span<const int64_t> rows, double
   }
 }
 
-absl::StatusOr<Matrix> FeatureBuilder::Build(std::span<const int64_t> rows) const {
+absl::StatusOr<Matrix> FeatureBuilder::Build(std::span<const int64_t> rows,
+                                             const FeatureMemory& memory) const {
   const auto row_count = static_cast<int64_t>(rows.size());
+  const int64_t width = preprocessor_.feature_count();
+  const int64_t size_bytes = row_count * width * static_cast<int64_t>(sizeof(float));
+  if (!memory.spill_path.empty() && size_bytes > memory.memory_bytes_max) {
+    absl::StatusOr<Matrix> spilled = BuildSpilled(rows, memory.spill_path);
+    // A cell that is refused is so in memory, too; a disk that is full is not the end.
+    if (spilled.ok() || absl::IsInvalidArgument(spilled.status())) return spilled;
+  }
+  Matrix features(row_count, width);
+  TY_RETURN_IF_ERROR(Fill(rows, features.data()));
+  return features;
+}
+
+absl::StatusOr<Matrix> FeatureBuilder::BuildSpilled(std::span<const int64_t> rows,
+                                                    const std::string& path) const {
+  const auto width = static_cast<size_t>(preprocessor_.feature_count());
+  const size_t piece_rows = kSpillPieceFloats / width + 1;
+  std::vector<float> piece(piece_rows * width);  // [piece_rows, width]
+  TY_ASSIGN_OR_RETURN(SpillFile spill, SpillFile::Create(path));
+  for (size_t begin = 0; begin < rows.size(); begin += piece_rows) {
+    const std::span<const int64_t> part =
+        rows.subspan(begin, std::min(piece_rows, rows.size() - begin));
+    TY_RETURN_IF_ERROR(Fill(part, piece.data()));
+    TY_RETURN_IF_ERROR(spill.Append(
+        {reinterpret_cast<const char*>(piece.data()), part.size() * width * sizeof(float)}));
+  }
+  TY_ASSIGN_OR_RETURN(std::shared_ptr<const MappedFile> file, spill.Map());
+  const auto* const numbers = reinterpret_cast<const float*>(file->bytes().data());
+  return Matrix::View(static_cast<int64_t>(rows.size()), static_cast<int64_t>(width), numbers,
+                      std::move(file));
+}
+
+absl::Status FeatureBuilder::Fill(std::span<const int64_t> rows, float* out) const {
   const size_t width = columns_.size();
-  Matrix features(row_count, preprocessor_.feature_count());
+  const auto feature_count = static_cast<size_t>(preprocessor_.feature_count());
   std::vector<double> raw(kGatherRows * width);  // [kGatherRows, width]
-  for (int64_t begin = 0; begin < row_count; begin += kGatherRows) {
-    const int64_t count = std::min(kGatherRows, row_count - begin);
-    for (size_t c = 0; c < width; ++c) Gather(c, rows.subspan(begin, count), raw.data() + c);
-    for (int64_t r = 0; r < count; ++r) {
+  for (size_t begin = 0; begin < rows.size(); begin += kGatherRows) {
+    const std::span<const int64_t> gathered =
+        rows.subspan(begin, std::min(kGatherRows, rows.size() - begin));
+    for (size_t c = 0; c < width; ++c) Gather(c, gathered, raw.data() + c);
+    for (size_t r = 0; r < gathered.size(); ++r) {
       const std::span<const double> raw_row(raw.data() + r * width, width);
-      const std::span<float> out = features.row(begin + r);
-      preprocessor_.Apply(raw_row, out);
+      const std::span<float> features(out + (begin + r) * feature_count, feature_count);
+      preprocessor_.Apply(raw_row, features);
       const bool finite =
-          std::all_of(out.begin(), out.end(), [](float x) { return std::isfinite(x); });
-      if (!finite) return RowError(rows[begin + r], raw_row);
+          std::all_of(features.begin(), features.end(), [](float x) { return std::isfinite(x); });
+      if (!finite) return RowError(gathered[r], raw_row);
     }
   }
-  return features;
+  return absl::OkStatus();
 }
 
 absl::Status FeatureBuilder::RowError(int64_t row, std::span<const double> raw) const {
@@ -107,8 +144,9 @@ absl::Status FeatureBuilder::RowError(int64_t row, std::span<const double> raw) 
 
 absl::StatusOr<Matrix> BuildFeatures(std::span<const Column* const> columns,
                                      std::span<const int64_t> rows,
-                                     const Preprocessor& preprocessor) {
-  return FeatureBuilder(columns, preprocessor).Build(rows);
+                                     const Preprocessor& preprocessor,
+                                     const FeatureMemory& memory) {
+  return FeatureBuilder(columns, preprocessor).Build(rows, memory);
 }
 
 }  // namespace trainyard

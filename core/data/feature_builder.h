@@ -3,6 +3,8 @@
 //
 //   FeatureBuilder builder(columns, preprocessor);
 //   TY_ASSIGN_OR_RETURN(Matrix features, builder.Build(rows));
+//   // Large ones in a file:
+//   TY_ASSIGN_OR_RETURN(features, builder.Build(rows, {.spill_path = path}));
 //
 // Thread-safety: const methods may run concurrently. Lifetime: columns and their cells must outlive
 // it. Speed: a table of numbers is bound by memory.
@@ -22,18 +24,30 @@
 
 namespace trainyard {
 
+// Where features are kept.
+struct FeatureMemory {
+  // Of a file for large ones, which loses its name at once; empty: all in memory.
+  std::string spill_path;
+  int64_t memory_bytes_max = int64_t{256} << 20;  // of a matrix that is not large
+};
+
 class FeatureBuilder {
  public:
   // REQUIRES: one column per column of the preprocessor, in its order.
   FeatureBuilder(std::span<const Column* const> columns, const Preprocessor& preprocessor);
 
-  // The features of `rows`: [rows, features].
-  // Errors: INVALID_ARGUMENT/INVALID_REQUEST naming row and column: a missing cell or an unseen
-  // category that is refused, text where the model has a number, a number beyond the range of
-  // float32 after scaling.
-  absl::StatusOr<Matrix> Build(std::span<const int64_t> rows) const;
+  // The features of `rows`: [rows, features]. Large ones are written to a file and mapped, so that
+  // they are the system's to keep in memory or not; where that file cannot be written, they are in
+  // memory. Errors: INVALID_ARGUMENT/INVALID_REQUEST naming row and column: a missing cell or an
+  // unseen category that is refused, text where the model has a number, a number beyond the range
+  // of float32 after scaling.
+  absl::StatusOr<Matrix> Build(std::span<const int64_t> rows,
+                               const FeatureMemory& memory = {}) const;
 
  private:
+  // Those of `rows` to [rows, features] from `out` on.
+  absl::Status Fill(std::span<const int64_t> rows, float* out) const;
+  absl::StatusOr<Matrix> BuildSpilled(std::span<const int64_t> rows, const std::string& path) const;
   // Raw values of column `column` in `rows`, to every column_count()th element from `raw` on.
   void Gather(size_t column, std::span<const int64_t> rows, double* raw) const;
   // The error of a row whose features are not all finite.
@@ -46,10 +60,11 @@ class FeatureBuilder {
   std::vector<bool> is_plain_;  // [columns] numbers that are their raw values
 };
 
-// FeatureBuilder(columns, preprocessor).Build(rows).
+// FeatureBuilder(columns, preprocessor).Build(rows, memory).
 absl::StatusOr<Matrix> BuildFeatures(std::span<const Column* const> columns,
                                      std::span<const int64_t> rows,
-                                     const Preprocessor& preprocessor);
+                                     const Preprocessor& preprocessor,
+                                     const FeatureMemory& memory = {});
 
 }  // namespace trainyard
 

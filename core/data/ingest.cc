@@ -160,6 +160,8 @@ absl::StatusOr<IngestResult> IngestTable(ByteSource& source, const IngestOptions
   const bool detects = options.format == FileFormat::kUnspecified;
   result.format = detects ? DetectFormat(head) : options.format;
   TY_RETURN_IF_ERROR(CheckArrays(options, result.format));
+  // CSV is also what is taken for granted where nothing is recognised.
+  if (result.format == FileFormat::kCsv) TY_RETURN_IF_ERROR(CheckFormatKnown(head));
   TY_ASSIGN_OR_RETURN(TableWriter writer, result.format == FileFormat::kCsv
                                               ? ReadCsvRows(plain, options, &result)
                                               : ReadNumberRows(plain, options, result.format));

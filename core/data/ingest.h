@@ -1,11 +1,13 @@
-// IngestTable turns an uploaded file of any known format into a Table: decompressed, recognised by its content, read, and handed
-// on column by column. It is the one place that knows all readers.
+// IngestTable turns an uploaded file of any known format into a Table: decompressed, recognised by
+// its content, read, and handed on column by column. It is the one place that knows all readers.
 //
 //   FileSource source(path);                                  // or StringSource in tests
 //   TY_ASSIGN_OR_RETURN(IngestResult result, IngestTable(source, {.csv = {.delimiter = ';'}}));
-//   TY_ASSIGN_OR_RETURN(result, IngestTable(source, options, append));   // the table's file goes to `append`; result.table has no cells
+//   // The table's file goes to `append`; result.table has neither cells nor categories:
+//   TY_ASSIGN_OR_RETURN(result, IngestTable(source, options, append));
 //
-// Memory: TableWriter's, and the reader's buffers; not that of the file. Thread-safety: none; one call per source.
+// Memory: TableWriter's, and the reader's buffers; not that of the file. Thread-safety: none; one
+// call per source.
 #ifndef TRAINYARD_CORE_DATA_INGEST_H_
 #define TRAINYARD_CORE_DATA_INGEST_H_
 
@@ -30,7 +32,9 @@ struct IngestOptions {
   FileFormat format = FileFormat::kUnspecified;  // unspecified: by content
   CsvOptions csv;                                // kCsv
   std::vector<std::string> npz_arrays;           // kNpz; empty: all
-  std::vector<ColumnOverride> overrides;         // of the file's own columns
+  // Of the file's own columns. FREE_TEXT makes a column of a CSV file text, cell by cell as it is
+  // written, numbers too; in a file that has numbers only it is refused.
+  std::vector<ColumnOverride> overrides;
   // Columns that go behind the file's own, of the same number of rows; or null. A single one whose name is taken becomes "label".
   const Table* labels = nullptr;
   TableWriter::Options writer;
@@ -47,9 +51,10 @@ struct IngestResult {
   std::vector<RejectedCell> rejected_cells;  // the first limits::kRejectsKeptMax
 };
 
-// Errors, all with an ErrorInfo: INVALID_ARGUMENT/DATASET_REJECTED for what is no table (csv_ingest.h and the other readers), or labels of
-// another length; INVALID_ARGUMENT/INVALID_REQUEST for options; RESOURCE_EXHAUSTED/TOO_LARGE beyond limits.h; those of source, writer and
-// callbacks.
+// Errors, all with an ErrorInfo: INVALID_ARGUMENT/DATASET_REJECTED for what is no table
+// (csv_ingest.h and the other readers), for well-known formats that are not read (file_format.h),
+// or labels of another length; INVALID_ARGUMENT/INVALID_REQUEST for options;
+// RESOURCE_EXHAUSTED/TOO_LARGE beyond limits.h; those of source, writer and callbacks.
 absl::StatusOr<IngestResult> IngestTable(ByteSource& source, const IngestOptions& options,
                                          const TableWriter::AppendBytes& append = {});
 

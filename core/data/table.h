@@ -65,6 +65,11 @@ struct Column {
   Cells<double> numbers;                // kNumeric: [rows]; NaN where missing, finite elsewhere
   Cells<int32_t> codes;                 // kText: [rows]; index into categories, -1 where missing
   std::vector<std::string> categories;  // kText: the different values, sorted bytewise
+
+  // numbers or codes, whichever it has.
+  absl::string_view cell_bytes() const {
+    return type == ColumnType::kNumeric ? numbers.bytes() : codes.bytes();
+  }
 };
 
 struct Table {

@@ -40,15 +40,6 @@ struct CellRange {
   uint32_t crc = 0;
 };
 
-absl::string_view CellBytes(const Column& column) {
-  if (column.type == ColumnType::kNumeric) {
-    return {reinterpret_cast<const char*>(column.numbers.data()),
-            column.numbers.size() * sizeof(double)};
-  }
-  return {reinterpret_cast<const char*>(column.codes.data()),
-          column.codes.size() * sizeof(int32_t)};
-}
-
 uint64_t CellBytesOf(ColumnType type, int64_t rows) {
   return static_cast<uint64_t>(rows) *
          (type == ColumnType::kNumeric ? sizeof(double) : sizeof(int32_t));
@@ -356,7 +347,7 @@ absl::Status TableFileWriter::AppendZerosTo(uint64_t position) {
 absl::Status TableFileWriter::AddColumn(const Column& column) {
   if (position_ == 0) TY_RETURN_IF_ERROR(AppendPreamble());
   TY_RETURN_IF_ERROR(AppendZerosTo(AlignUp(position_, kAlignment)));
-  const absl::string_view cells = CellBytes(column);
+  const absl::string_view cells = column.cell_bytes();
   CellRange range{.offset = position_, .size_bytes = cells.size()};
   for (size_t i = 0; i < cells.size(); i += kPieceBytes) {
     const absl::string_view piece = cells.substr(i, kPieceBytes);

@@ -22,15 +22,19 @@ using Code = TableWarning::Code;
 constexpr double kMissingShareMax = 0.5;
 constexpr double kExtremeDistance = 20;  // of the spread between the 5 % and the 95 % quantile
 constexpr size_t kCategoriesComparedMax = 10'000;
+constexpr uint64_t kHashSlices = 16;
 // Indices into ColumnStats::quantiles.
 constexpr size_t kFivePercent = 1, kMedian = 3, kNinetyFivePercent = 5;
 
 class Finder {
  public:
-  explicit Finder(const Table& table) : table_(table) {}
+  Finder(const Table& table, const OnColumnRead& on_read) : table_(table), on_read_(on_read) {}
 
   std::vector<TableWarning> Run() && {
-    for (const Column& column : table_.columns) LookAt(column);
+    for (const Column& column : table_.columns) {
+      LookAt(column);
+      on_read_(column);
+    }
     LookAtRows();
     return std::move(warnings_);
   }
@@ -143,44 +147,63 @@ class Finder {
       for (int64_t row = 0; row < table_.rows; ++row) {
         AddToRowHash(CellBits(column, row), &hashes[row]);
       }
+      on_read_(column);
     }
     return hashes;
   }
 
-  bool SameRows(int64_t a, int64_t b) const {
-    return std::all_of(table_.columns.begin(), table_.columns.end(), [=](const Column& column) {
-      return CellBits(column, a) == CellBits(column, b);
-    });
+  struct RowPair {
+    int32_t before = 0;  // rows are at most limits::kDatasetRowsMax
+    int32_t row = 0;
+  };
+
+  // Each row whose hash a row before has, with the first of those. Slice by slice, so that the map
+  // of a large table stays small.
+  std::vector<RowPair> RowsOfOneHash() const {
+    const std::vector<uint64_t> hashes = RowHashes();
+    std::vector<RowPair> pairs;
+    for (uint64_t slice = 0; slice < kHashSlices; ++slice) {
+      absl::flat_hash_map<uint64_t, int32_t> first_of;
+      for (int32_t row = 0; row < static_cast<int32_t>(hashes.size()); ++row) {
+        if (hashes[row] % kHashSlices != slice) continue;
+        const auto [it, is_new] = first_of.emplace(hashes[row], row);
+        if (!is_new) pairs.push_back({it->second, row});
+      }
+    }
+    return pairs;
   }
 
   void LookAtRows() {
-    const auto columns = static_cast<int64_t>(table_.columns.size());
-    if (columns == 0 || table_.rows > limits::kEqualRowsCellsMax / columns) return;
-    const std::vector<uint64_t> hashes = RowHashes();
-    absl::flat_hash_map<uint64_t, int64_t> first_of;
-    first_of.reserve(hashes.size());
-    int64_t repeated = 0;
-    std::pair<int64_t, int64_t> example;
-    for (int64_t row = 0; row < table_.rows; ++row) {
-      const auto [it, is_new] = first_of.emplace(hashes[row], row);
-      if (is_new || !SameRows(it->second, row)) continue;
-      if (repeated == 0) example = {it->second, row};
-      ++repeated;
+    if (table_.columns.empty()) return;
+    std::vector<RowPair> equal = RowsOfOneHash();
+    for (const Column& column : table_.columns) {
+      if (equal.empty()) return;
+      std::erase_if(equal, [&column](const RowPair& pair) {
+        return CellBits(column, pair.before) != CellBits(column, pair.row);
+      });
+      on_read_(column);
     }
-    if (repeated == 0) return;
+    if (equal.empty()) return;
+    const RowPair first =
+        *std::min_element(equal.begin(), equal.end(),
+                          [](const RowPair& a, const RowPair& b) { return a.row < b.row; });
     Add(Code::kDuplicateRows, "",
-        absl::StrCat(repeated, repeated == 1 ? " row is" : " rows are", " equal to a row before, first row ",
-                     example.second, " to row ", example.first,
-                     " (from 0): a random split has copies on both sides; remove them, or split by a group_column"));
+        absl::StrCat(equal.size(), equal.size() == 1 ? " row is" : " rows are",
+                     " equal to a row before, first row ", first.row, " to row ", first.before,
+                     " (from 0): a random split has copies on both sides; remove them, or split by "
+                     "a group_column"));
   }
 
   const Table& table_;
+  const OnColumnRead& on_read_;
   std::vector<TableWarning> warnings_;
   std::multimap<double, const Column*> seen_;
 };
 
 }  // namespace
 
-std::vector<TableWarning> FindTableWarnings(const Table& table) { return Finder(table).Run(); }
+std::vector<TableWarning> FindTableWarnings(const Table& table, const OnColumnRead& on_read) {
+  return Finder(table, on_read).Run();
+}
 
 }  // namespace trainyard

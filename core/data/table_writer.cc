@@ -127,25 +127,34 @@ void TableWriter::SetMissing(size_t column) {
 absl::Status TableWriter::EndGroup() {
   if (rows() > limits::kDatasetRowsMax) return TableTooLarge("rows", limits::kDatasetRowsMax);
   if (rows() > rows_max_) return TableTooLarge("cells", limits::kDatasetCellsMax);
-  const auto held = static_cast<int64_t>(group_bytes_ * (groups_.size() + 1));
   rows_before_ += group_row_;
-  groups_.push_back({.rows = group_row_});
-  if (options_.spill_path.empty() || held <= options_.memory_bytes_max) {
-    groups_.back().cells = std::move(group_);
-  } else {
-    TY_RETURN_IF_ERROR(Spill());
-  }
+  groups_.push_back({.cells = std::move(group_), .rows = group_row_});
+  if (!options_.spill_path.empty()) TY_RETURN_IF_ERROR(SpillWhatIsTooMuch());
   StartGroup();
   return absl::OkStatus();
 }
 
-absl::Status TableWriter::Spill() {
+// Dictionaries have to be in memory; groups get what they leave.
+absl::Status TableWriter::SpillWhatIsTooMuch() {
+  const int64_t held_max = options_.memory_bytes_max - dictionary_bytes_;
+  const auto held = [this] {
+    return static_cast<int64_t>(group_bytes_ * (groups_.size() - spilled_count_));
+  };
+  while (held() > held_max && spilled_count_ < groups_.size()) {
+    Group& oldest = groups_[spilled_count_++];
+    TY_RETURN_IF_ERROR(Spill(&oldest));
+    group_ = std::move(oldest.cells);  // its memory is good for the next group
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TableWriter::Spill(Group* group) {
   if (!spill_.has_value()) {
     TY_ASSIGN_OR_RETURN(spill_, SpillFile::Create(options_.spill_path));
   }
-  groups_.back().spill_offset = spill_->size_bytes();
+  group->spill_offset = spill_->size_bytes();
   // With the gaps between columns: one write instead of one for each column.
-  return spill_->Append({group_.get(), group_bytes_});
+  return spill_->Append({group->cells.get(), group_bytes_});
 }
 
 void TableWriter::GiveKinds(const std::vector<ColumnKind>& kinds) {
@@ -247,6 +256,7 @@ absl::StatusOr<Table> TableWriter::FinishTo(const AppendBytes& append) && {
     TY_RETURN_IF_ERROR(file.AddColumn(column));
     column.numbers = {};
     column.codes = {};
+    column.categories = {};
     table.columns.push_back(std::move(column));
     return absl::OkStatus();
   };

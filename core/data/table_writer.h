@@ -8,11 +8,12 @@
 //   TY_RETURN_IF_ERROR(writer.EndRow());
 //   TY_ASSIGN_OR_RETURN(Table table, std::move(writer).Finish());
 //
-// Memory: a row group (at most Options::group_cells cells), the groups before it up to
-// Options::memory_bytes_max, the dictionaries (at most limits::kDictionaryBytesMax) and, while it
-// finishes, about two columns (160 MB with 10 million rows). Without a spill path all groups stay
-// in memory, and Finish takes as much again. Thread-safety: none. Lifetime: the spill file is made
-// when it is needed and has no name from then on (spill_file.h). Errors:
+// Memory: a row group (at most Options::group_cells cells), the groups before it and the
+// dictionaries up to Options::memory_bytes_max, or the dictionaries alone where they take more (at
+// most limits::kDictionaryBytesMax), and, while it finishes, about two columns (160 MB with 10
+// million rows) and the file's header, which has the dictionaries' texts. Without a spill path all
+// groups stay in memory, and Finish takes as much again. Thread-safety: none. Lifetime: the spill
+// file is made when it is needed and has no name from then on (spill_file.h). Errors:
 // RESOURCE_EXHAUSTED/TOO_LARGE beyond limits.h (rows, cells, different texts of a column, bytes of
 // all texts); RESOURCE_EXHAUSTED/STORAGE_FULL and INTERNAL of the spill file. After an error the
 // writer is of no use.
@@ -47,7 +48,8 @@ class TableWriter {
   };
   struct Options {
     std::string spill_path;                         // empty: all in memory
-    int64_t memory_bytes_max = int64_t{256} << 20;  // of whole groups; those beyond it are spilled
+    // Of whole groups and dictionaries; groups beyond it are spilled, the first ones first.
+    int64_t memory_bytes_max = int64_t{256} << 20;
     int64_t group_cells = int64_t{4} << 20;         // 32 MiB of numbers; smaller in tests
   };
 
@@ -91,8 +93,8 @@ class TableWriter {
 
   using AppendBytes = trainyard::AppendBytes;
   // Writes the table as a file (table_codec.h) piece by piece. The table that comes back has
-  // columns, kinds, statistics and categories, but no cells. An error of `append` is given back as
-  // it is.
+  // columns, kinds and statistics, but neither cells nor categories. An error of `append` is given
+  // back as it is.
   absl::StatusOr<Table> FinishTo(const AppendBytes& append) &&;
 
  private:
@@ -107,7 +109,8 @@ class TableWriter {
   char* CellsOf(size_t column) { return group_.get() + cells_begin_[column]; }
   void StartGroup();
   absl::Status EndGroup();
-  absl::Status Spill();
+  absl::Status SpillWhatIsTooMuch();
+  absl::Status Spill(Group* group);
   absl::Status GatherCells(size_t column, char* out) const;
   absl::StatusOr<Column> TakeColumn(size_t column);
   // Calls `on_column` for each column in order; its cells are a view that ends with the call.
@@ -121,6 +124,7 @@ class TableWriter {
   size_t group_bytes_ = 0;
 
   std::vector<Group> groups_;  // that are full
+  size_t spilled_count_ = 0;   // the first of them
   std::optional<SpillFile> spill_;
   int64_t rows_before_ = 0;  // in groups_
 

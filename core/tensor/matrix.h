@@ -35,6 +35,9 @@ class Matrix {
   static Matrix View(int64_t rows, int64_t cols, const float* numbers,
                      std::shared_ptr<const void> owner);
 
+  // Whether it is one.
+  bool is_view() const { return data_.get_deleter().owner != nullptr; }
+
   int64_t rows() const { return rows_; }
   int64_t cols() const { return cols_; }
   int64_t size() const { return rows_ * cols_; }

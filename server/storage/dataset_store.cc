@@ -195,6 +195,8 @@ class SqlDatasetStore : public DatasetStore {
                                 const v1::FinalizeDatasetRequest& request, IngestOptions options);
   // Reads the file into a table, which becomes a blob; rejects go to their report.
   absl::Status MakeTable(FileSource& source, const IngestOptions& options, Frozen* frozen);
+  // Says what is worth looking at in its table.
+  absl::Status AddWarnings(v1::Dataset* dataset);
   // The table of the dataset that has the labels.
   absl::StatusOr<Table> LoadLabels(const std::string& name, Frozen* frozen);
   // Keeps a blob from being removed while the result lives; ABORTED when it is gone already.
@@ -540,8 +542,16 @@ absl::Status SqlDatasetStore::MakeTable(FileSource& source, const IngestOptions&
   TY_ASSIGN_OR_RETURN(std::shared_ptr<const void> retained,
                       RetainBlob(frozen->dataset.table_digest()));
   frozen->retained.push_back(std::move(retained));
-  TY_ASSIGN_OR_RETURN(const Table table, LoadFrozenTable(frozen->dataset.table_digest()));
-  WarningsToProto(FindTableWarnings(table), &frozen->dataset);
+  return AddWarnings(&frozen->dataset);
+}
+
+absl::Status SqlDatasetStore::AddWarnings(v1::Dataset* dataset) {
+  TY_ASSIGN_OR_RETURN(const std::string path, blobs_->Path(dataset->table_digest()));
+  TY_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, options_.files->Map(path));
+  TY_ASSIGN_OR_RETURN(const Table table, OpenTable(file, {.check_cells = false}));
+  // One column at a time is as much of a large table as should count as the server's memory.
+  const auto forget = [&file](const Column& column) { file->Forget(column.cell_bytes()); };
+  WarningsToProto(FindTableWarnings(table, forget), dataset);
   return absl::OkStatus();
 }
 

@@ -270,12 +270,19 @@ absl::StatusOr<Dataset> JobRunner::Prepare(const v1::Assignment& assignment, con
   if (!key.empty()) prepared = prepared_.Find(key, job.config.data);
   if (!prepared.has_value()) {
     TY_ASSIGN_OR_RETURN(prepared, Build(assignment, job, fold));
-    if (!key.empty()) prepared_.Keep(key, *prepared);
+    if (!key.empty()) Keep(key, job.config.data, &*prepared);
   }
   for (const std::string& note : prepared->notes) {
     if (reporter != nullptr) reporter->Add(NoteToProto(note));
   }
   return std::move(prepared->dataset);
+}
+
+void JobRunner::Keep(const std::string& key, const DataConfig& config, PreparedData* prepared) {
+  const bool kept = prepared_.Keep(key, *prepared);
+  if (!kept || !prepared->dataset.train.features.is_view()) return;
+  std::optional<PreparedData> found = prepared_.Find(key, config);
+  if (found.has_value()) *prepared = *std::move(found);
 }
 
 absl::StatusOr<PreparedData> JobRunner::Build(const v1::Assignment& assignment, const Job& job,
@@ -298,6 +305,7 @@ absl::StatusOr<PreparedData> JobRunner::Build(const v1::Assignment& assignment, 
                     .target_unit = scaling == nullptr ? nullptr : &scaling->target,
                     .test_table = test_table.get(),
                     .fold = fold,
+                    .memory = {.spill_path = prepared_.ScratchPath()},
                     .warnings = &prepared.notes}));
   prepared.dataset.preprocessor = prepared.dataset.preprocessor.WithMissingMarkers(
       {assignment.missing_markers().begin(), assignment.missing_markers().end()});

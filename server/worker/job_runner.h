@@ -65,6 +65,8 @@ class JobRunner {
   // The data of a job, where it can from the files that workers share. What is worth telling of it goes to `reporter`, unless that is null.
   absl::StatusOr<Dataset> Prepare(const v1::Assignment& assignment, const Job& job, int64_t fold,
                                   Reporter* reporter);
+  // For next jobs. What is in a file of its own meanwhile gives that up for the one that is kept.
+  void Keep(const std::string& key, const DataConfig& config, PreparedData* prepared);
   absl::StatusOr<PreparedData> Build(const v1::Assignment& assignment, const Job& job, int64_t fold);
   // The bundle of a model the assignment names.
   absl::StatusOr<Bundle> LoadModel(const v1::Assignment& assignment, const std::string& model);

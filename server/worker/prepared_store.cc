@@ -85,9 +85,19 @@ absl::Status WriteFile(const std::string& path, const PreparedData& prepared) {
 }  // namespace
 
 void PreparedStore::Use(std::string directory, int64_t bytes_max) {
-  directory_ = bytes_max > 0 ? std::move(directory) : "";
+  directory_ = std::move(directory);
   bytes_max_ = bytes_max;
   used_.clear();
+  std::error_code ignored;  // what is written there says why it cannot be
+  if (!directory_.empty()) fs::create_directories(directory_, ignored);
+}
+
+std::string PreparedStore::TemporaryPath(const std::string& name) const {
+  return absl::StrCat(PathOf(name), ".", getpid(), kTemporaryMark);
+}
+
+std::string PreparedStore::ScratchPath() const {
+  return directory_.empty() ? "" : TemporaryPath("features");
 }
 
 std::string PreparedStore::KeyOf(const v1::Assignment& assignment, int64_t fold) {
@@ -98,7 +108,7 @@ std::string PreparedStore::KeyOf(const v1::Assignment& assignment, int64_t fold)
 }
 
 std::optional<PreparedData> PreparedStore::Find(const std::string& key, const DataConfig& config) {
-  if (directory_.empty()) return std::nullopt;
+  if (!keeps()) return std::nullopt;
   absl::StatusOr<PreparedFile> file = OpenPrepared(PathOf(key), config);
   if (!file.ok()) {
     if (!absl::IsNotFound(file.status())) {
@@ -113,19 +123,19 @@ std::optional<PreparedData> PreparedStore::Find(const std::string& key, const Da
   return prepared;
 }
 
-void PreparedStore::Keep(const std::string& key, const PreparedData& prepared) {
+bool PreparedStore::Keep(const std::string& key, const PreparedData& prepared) {
   const int64_t bytes = BytesOf(prepared.dataset);
-  if (directory_.empty() || bytes < kBytesMin || bytes > bytes_max_) return;
-  std::error_code error;
-  fs::create_directories(directory_, error);
+  if (!keeps() || bytes < kBytesMin || bytes > bytes_max_) return false;
   Evict(bytes);
   // Each process writes a file of its own, and the last one stays: they are equal.
-  const std::string temporary = absl::StrCat(PathOf(key), ".", getpid(), kTemporaryMark);
+  const std::string temporary = TemporaryPath(key);
   const absl::Status written = WriteFile(temporary, prepared);
+  std::error_code error;
   if (written.ok()) fs::rename(temporary, PathOf(key), error);
-  if (written.ok() && !error) return;
+  if (written.ok() && !error) return true;
   fs::remove(temporary, error);
   Log::Warning("prepared_data_not_kept", {{"why", written.message()}});
+  return false;
 }
 
 void PreparedStore::Evict(int64_t bytes) const {

@@ -1,14 +1,14 @@
-// PreparedStore keeps prepared data in files that the workers of a machine share: the second job on the same data maps what the
-// first one made, and all of them share its pages. A cache: files may go at any time, and every fault of it only means that data
-// is prepared again.
+// PreparedStore keeps prepared data in files that the workers of a machine share: the second job on
+// the same data maps what the first one made, and all of them share its pages. A cache: files may
+// go at any time, and every fault of it only means that data is prepared again.
 //
 //   PreparedStore store(directory, bytes_max);
 //   const std::string key = PreparedStore::KeyOf(assignment, fold);
-//   if (auto file = store.Find(key, config)) …            // else prepare, and store.Keep(key, prepared)
-//   TY_RETURN_IF_ERROR(store.CheckUsed());                // before a result counts
+//   if (auto prepared = store.Find(key, config)) …  // else prepare, and store.Keep(key, prepared)
+//   TY_RETURN_IF_ERROR(store.CheckUsed());          // before a result counts
 //
-// Bounded by bytes: the least recently used files go first (by their time stamps, which Find renews).
-// Thread-safety: none; one training thread. Several processes may share a directory.
+// Bounded by bytes: the least recently used files go first (by their time stamps, which Find
+// renews). Thread-safety: none; one training thread. Several processes may share a directory.
 #ifndef TRAINYARD_SERVER_WORKER_PREPARED_STORE_H_
 #define TRAINYARD_SERVER_WORKER_PREPARED_STORE_H_
 
@@ -36,7 +36,10 @@ class PreparedStore {
   static std::string KeyOf(const v1::Assignment& assignment, int64_t fold);
 
   std::optional<PreparedData> Find(const std::string& key, const DataConfig& config);
-  void Keep(const std::string& key, const PreparedData& prepared);
+  // True when `prepared` is in a file now, where Find finds it.
+  bool Keep(const std::string& key, const PreparedData& prepared);
+  // For a file of this process that loses its name at once; empty when there is no directory.
+  std::string ScratchPath() const;
 
   // Reads what Find gave out since the last call and this process has not read before, and compares it with its checksums.
   // DATA_LOSS when it is damaged; the file is gone then.
@@ -49,6 +52,9 @@ class PreparedStore {
   };
 
   std::string PathOf(const std::string& key) const { return directory_ + "/" + key; }
+  bool keeps() const { return !directory_.empty() && bytes_max_ > 0; }
+  // Of this process alone.
+  std::string TemporaryPath(const std::string& name) const;
   // Makes room for `bytes`.
   void Evict(int64_t bytes) const;
 

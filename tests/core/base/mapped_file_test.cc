@@ -1,5 +1,7 @@
 #include "core/base/mapped_file.h"
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -24,6 +26,24 @@ TEST(MappedFileTest, HasTheFilesBytesEvenWhenItsNameIsGone) {
   std::filesystem::remove(path);
   EXPECT_EQ(file->bytes(), "abc");
   EXPECT_EQ(reinterpret_cast<uintptr_t>(file->bytes().data()) % 4096, 0u);
+}
+
+int64_t ResidentFileBytes() {
+  std::ifstream statm("/proc/self/statm");
+  int64_t total = 0, resident = 0, shared = 0;
+  statm >> total >> resident >> shared;
+  return shared * sysconf(_SC_PAGESIZE);
+}
+
+TEST(MappedFileTest, WhatIsForgottenIsNoMemoryOfThisProcessAndComesBack) {
+  const std::string bytes(size_t{32} << 20, 'x');
+  ASSERT_OK_AND_ASSIGN(const auto file, MappedFile::Open(FileOf("forgotten", bytes)));
+  EXPECT_TRUE(file->bytes() == bytes);
+  const int64_t before = ResidentFileBytes();
+  file->Forget(file->bytes().substr(100, 31 << 20));
+  EXPECT_LT(ResidentFileBytes(), before - (int64_t{30} << 20));
+  EXPECT_TRUE(file->bytes() == bytes);
+  MappedFile::Of("abc")->Forget("");
 }
 
 TEST(MappedFileTest, AnEmptyFileHasNoBytes) {

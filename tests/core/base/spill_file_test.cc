@@ -24,6 +24,17 @@ TEST(SpillFileTest, WhatIsAppendedIsReadFromAnywhere) {
   EXPECT_THAT(spill.Read(5, back), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("ends at 7")));
 }
 
+TEST(SpillFileTest, WhatIsMappedOutlivesTheFile) {
+  std::shared_ptr<const MappedFile> mapped;
+  {
+    ASSERT_OK_AND_ASSIGN(SpillFile spill,
+                         SpillFile::Create(absl::StrCat(testing::TempDir(), "/spill")));
+    ASSERT_THAT(spill.Append("abc"), IsOk());
+    ASSERT_OK_AND_ASSIGN(mapped, spill.Map());
+  }
+  EXPECT_EQ(mapped->bytes(), "abc");
+}
+
 TEST(SpillFileTest, AFullDiskIsSaid) {
   ASSERT_OK_AND_ASSIGN(SpillFile spill, SpillFile::Create("/dev/full"));
   const absl::Status status = spill.Append("abc");

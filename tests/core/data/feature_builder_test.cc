@@ -1,5 +1,6 @@
 #include "core/data/feature_builder.h"
 
+#include <filesystem>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -96,6 +97,32 @@ TEST(FeatureBuilderTest, WhatIsRefusedIsNamedWithItsCell) {
   EXPECT_THAT(error(2), AllOf(HasSubstr("row 2, column \"city\""), HasSubstr("is missing")));
   EXPECT_THAT(error(3), AllOf(HasSubstr("row 3, column \"x\""), HasSubstr("is missing")));
   EXPECT_THAT(error(4), AllOf(HasSubstr("row 4, column \"x\""), HasSubstr("range of float32")));
+}
+
+TEST(FeatureBuilderTest, LargeFeaturesAreTheSameInAFile) {
+  const Table table = MixedTable();
+  const std::vector<const Column*> columns = ColumnsOf(table);
+  ASSERT_OK_AND_ASSIGN(
+      const Preprocessor p,
+      Preprocessor::Fit(columns, Rows(50), MixedOptions(Encoding::kOneHot, Encoding::kOrdinal)));
+  const FeatureBuilder builder(columns, p);
+  ASSERT_OK_AND_ASSIGN(const Matrix in_memory, builder.Build(Rows(50)));
+  const std::string path = absl::StrCat(testing::TempDir(), "/features");
+  // Not a word is said of a file that cannot be written: there is memory.
+  for (const std::string& spill_path : {path, std::string("/nowhere/features")}) {
+    ASSERT_OK_AND_ASSIGN(const Matrix features, builder.Build(Rows(50), {.spill_path = spill_path,
+                                                                         .memory_bytes_max = 0}));
+    EXPECT_EQ(features.is_view(), spill_path == path);
+    EXPECT_FALSE(std::filesystem::exists(spill_path));
+    ASSERT_EQ(features.rows(), 50);
+    ASSERT_EQ(features.cols(), in_memory.cols());
+    EXPECT_TRUE(std::equal(features.data(), features.data() + features.size(), in_memory.data()));
+  }
+  const Table bad = TableOf("x,gaps,city,code\n1e300,1,Rome,2\n");
+  EXPECT_THAT(FeatureBuilder(ColumnsOf(bad), p)
+                  .Build(Rows(1), {.spill_path = path, .memory_bytes_max = 0})
+                  .status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("row 0, column \"x\"")));
 }
 
 TEST(FeatureBuilderTest, TextWhereTheModelHasANumberIsAFault) {

@@ -1,6 +1,9 @@
 #include "core/data/ingest.h"
 
+#include <sys/resource.h>
+
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/limits.h"
@@ -20,6 +23,12 @@ using testing::SizeIs;
 absl::StatusOr<IngestResult> Read(std::string bytes, const CsvOptions& options = {}) {
   StringSource source(std::move(bytes));
   return IngestTable(source, {.csv = options});
+}
+
+int64_t PeakResidentBytes() {
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  return int64_t{usage.ru_maxrss} << 10;
 }
 
 std::vector<std::string> Names(const Table& table) {
@@ -143,6 +152,96 @@ std::string MostlyNumbers(const std::string& bad) {
   return csv;
 }
 
+TEST(IngestTest, OtherFormatsAreNamedWithARemedy) {
+  struct Case {
+    const char* name;
+    std::string bytes;
+    const char* message;
+    const char* hint;
+  };
+  const std::string zeros(100, '\0');
+  const Case cases[] = {
+      {"parquet", "PAR1\x15" + zeros, "a Parquet file", "to_csv"},
+      {"xls", "\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1" + zeros, "an old Excel workbook", "CSV in UTF-8"},
+      {"hdf5", "\x89HDF\r\n\x1A\n" + zeros, "an HDF5 file", "to_csv"},
+      {"xz",
+       std::string("\xFD"
+                   "7zXZ\0",
+                   6) +
+           zeros,
+       "an xz file", "gzip or zstd"},
+      {"bzip2", "BZh91AY&SY" + zeros, "a bzip2 file", "gzip or zstd"},
+      {"utf-16",
+       std::string("\xFF\xFE"
+                   "a\0,\0",
+                   6),
+       "text in UTF-16", "iconv"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    const absl::Status status = Read(c.bytes).status();
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(c.message)));
+    EXPECT_THAT(status, HasReason(ErrorReason::kDatasetRejected));
+    EXPECT_THAT(GetErrorInfo(status)->hint, HasSubstr(c.hint));
+  }
+}
+
+// Gives `unit` over and over, without an end, and counts what is taken.
+class EndlessSource : public ByteSource {
+ public:
+  EndlessSource(std::string start, absl::string_view unit) : start_(std::move(start)) {
+    while (chunk_.size() + unit.size() <= kChunkBytes) chunk_.append(unit.data(), unit.size());
+  }
+  absl::Status Rewind() override {
+    first_ = true;
+    return absl::OkStatus();
+  }
+  absl::StatusOr<absl::string_view> Next() override {
+    const std::string& bytes = std::exchange(first_, false) ? start_ : chunk_;
+    taken_bytes_ += bytes.size();
+    return bytes;
+  }
+  size_t taken_bytes() const { return taken_bytes_; }
+
+ private:
+  static constexpr size_t kChunkBytes = size_t{1} << 20;
+
+  const std::string start_;
+  std::string chunk_;
+  bool first_ = true;
+  size_t taken_bytes_ = 0;
+};
+
+// What a file may have at most is known long before its end, so that it is not read, nor kept.
+TEST(IngestTest, WhatIsFarTooLargeIsRefusedAtOnce) {
+  struct Case {
+    const char* name;
+    const char* start;
+    const char* unit;
+    const char* message;
+  };
+  const Case cases[] = {
+      {"a million names", "first,", "name,", "10000"},
+      {"a million cells", "a,b\n1,", "2,", "10000"},
+      {"a field of 100 MB", "a,b\n1,", "x", "1048576"},
+      {"a field of 100 MB in quotes", "a,b\n1,\"", "x,\n", "1048576"},
+      {"a name of 100 MB", "a,b", "b", "1048576"},
+      {"a file without a line break or delimiter", "1", "1", "1048576"},
+  };
+  constexpr int64_t kMemoryMax = int64_t{64} << 20;
+  constexpr size_t kTakenMax = size_t{8} << 20;
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    EndlessSource source(c.start, c.unit);
+    const int64_t before = PeakResidentBytes();
+    const absl::Status status = IngestTable(source, {}).status();
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr(c.message)));
+    EXPECT_THAT(status, HasReason(ErrorReason::kTooLarge));
+    EXPECT_LE(source.taken_bytes(), kTakenMax);
+    EXPECT_LE(PeakResidentBytes() - before, kMemoryMax);
+  }
+}
+
 TEST(IngestTest, ABadCellIsNamedByLineColumnAndValue) {
   const absl::Status status = Read(MostlyNumbers("n/a")).status();
   EXPECT_THAT(status,
@@ -219,6 +318,23 @@ TEST(IngestTest, PermutingRowsPermutesCellsAndKeepsStatistics) {
     EXPECT_DOUBLE_EQ(table.columns[c].stats.mean, mirror.columns[c].stats.mean);
     for (int64_t r = 0; r < 50; ++r) EXPECT_EQ(table.CellText(r, c), mirror.CellText(49 - r, c));
   }
+}
+
+// Codes of digits, whose zeros mean something.
+TEST(IngestTest, FreeTextKeepsNumbersOfACsvFileAsTheyAreWritten) {
+  StringSource codes("code,x\n007,1\n1e3,2\n7,3\n");
+  ASSERT_OK_AND_ASSIGN(
+      const IngestResult result,
+      IngestTable(codes, {.overrides = {{.name = "code", .kind = ColumnKind::kFreeText}}}));
+  const Column& column = result.table.columns[0];
+  EXPECT_EQ(column.type, ColumnType::kText);
+  EXPECT_EQ(column.kind, ColumnKind::kFreeText);
+  EXPECT_THAT(column.categories, ElementsAre("007", "1e3", "7"));
+
+  StringSource numbers("1 1:7 2:8\n2 1:9 2:1\n");  // svmlight, which has no text
+  EXPECT_THAT(
+      IngestTable(numbers, {.overrides = {{.index = 1, .kind = ColumnKind::kFreeText}}}).status(),
+      HasReason(ErrorReason::kInvalidRequest));
 }
 
 TEST(IngestTest, RealFiles) {

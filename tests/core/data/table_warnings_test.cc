@@ -75,6 +75,19 @@ TEST(TableWarningsTest, EqualRowsAreCounted) {
   EXPECT_THAT(warnings[0].message, HasSubstr("row 2 to row 0"));
 }
 
+// Their hashes are looked at slice by slice: the first row is told all the same.
+TEST(TableWarningsTest, EqualRowsAreFoundAmongManyAndColumnsAreGivenBack) {
+  const Table table = TableOf(
+      Csv("a,b", 5000, [](int i) { return absl::StrCat(i < 2000 ? i : i - 1000, ".5,x", i % 2); }));
+  std::vector<std::string> read;
+  const std::vector<TableWarning> warnings =
+      FindTableWarnings(table, [&read](const Column& column) { read.push_back(column.name); });
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_THAT(warnings[0].message, HasSubstr("1000 rows are equal"));
+  EXPECT_THAT(warnings[0].message, HasSubstr("row 2000 to row 1000"));
+  EXPECT_THAT(read, ElementsAre("a", "b", "a", "b", "a", "b"));
+}
+
 TEST(TableWarningsTest, CodesForMissingLookExtreme) {
   const std::string csv =
       Csv("x", 200, [](int i) { return absl::StrCat(i == 77 ? -9999.0 : (i % 50) + i * 0.001); });

@@ -1,5 +1,6 @@
 #include "core/data/table_writer.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <limits>
 #include <string>
@@ -107,7 +108,7 @@ std::string FileOf(int64_t rows, TableWriter::Options options, int64_t* spilled_
   EXPECT_THAT(table.status(), IsOk());
   EXPECT_EQ(table->rows, rows);
   for (const Column& column : table->columns)
-    EXPECT_EQ(column.numbers.size() + column.codes.size(), 0u);
+    EXPECT_EQ(column.numbers.size() + column.codes.size() + column.categories.size(), 0u);
   return bytes;
 }
 
@@ -129,6 +130,26 @@ TEST(TableWriterTest, GroupsAndSpillDoNotChangeAByte) {
         expected);
     EXPECT_FALSE(std::filesystem::exists(SpillPath()));
   }
+}
+
+TEST(TableWriterTest, GroupsMakeRoomForDictionaries) {
+  TableWriter::Options options{
+      .spill_path = SpillPath(), .memory_bytes_max = 1 << 20, .group_cells = 64};
+  TableWriter writer({{"text", ColumnType::kText}}, options);
+  int64_t spilled_before = -1;
+  for (int i = 0; i < 15'000; ++i) {
+    // The same text, then so many different ones that the groups before, which fit alone, have to
+    // go.
+    ASSERT_THAT(writer.SetText(0, absl::StrCat("text ", std::max(i - 10'000, 0))), IsOk());
+    ASSERT_THAT(writer.EndRow(), IsOk());
+    if (i == 10'000) spilled_before = writer.spilled_bytes();
+  }
+  EXPECT_EQ(spilled_before, 0);
+  EXPECT_GT(writer.spilled_bytes(), 0);
+  ASSERT_OK_AND_ASSIGN(const Table table, std::move(writer).Finish());
+  EXPECT_EQ(table.CellText(0, 0), "text 0");
+  EXPECT_EQ(table.CellText(10'007, 0), "text 7");
+  EXPECT_EQ(table.CellText(14'999, 0), "text 4999");
 }
 
 TEST(TableWriterTest, FinishAndTheFileAreOneTable) {

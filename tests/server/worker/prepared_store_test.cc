@@ -53,10 +53,19 @@ TEST_F(PreparedStoreTest, WhatIsKeptIsFoundByAnotherProcess) {
   EXPECT_THAT(other.CheckUsed(), IsOk());
 }
 
+TEST_F(PreparedStoreTest, ScratchIsBesideWhatIsKept) {
+  const fs::path scratch = store_.ScratchPath();
+  EXPECT_TRUE(fs::is_directory(scratch.parent_path()));
+  EXPECT_EQ(scratch.parent_path(), dir_.path() + "/prepared");
+  store_.Use("", int64_t{1} << 30);
+  EXPECT_EQ(store_.ScratchPath(), "");
+}
+
 TEST_F(PreparedStoreTest, SmallDataIsNotKept) {
+  EXPECT_TRUE(store_.Keep("large", Data(1)));
   PreparedData small = Data(1);
   small.dataset.train.features = Matrix(10, kCols);
-  store_.Keep("k", small);
+  EXPECT_FALSE(store_.Keep("k", small));
   EXPECT_FALSE(IsThere("k"));
 }
 
@@ -64,6 +73,7 @@ TEST_F(PreparedStoreTest, NothingIsKeptWithoutRoomOrDirectory) {
   store_.Use(dir_.path() + "/prepared", 0);
   store_.Keep("k", Data(1));
   EXPECT_FALSE(IsThere("k"));
+  EXPECT_NE(store_.ScratchPath(), "");
   store_.Use("", int64_t{1} << 30);
   store_.Keep("k", Data(1));
   EXPECT_FALSE(store_.Find("k", {}).has_value());
