@@ -285,9 +285,9 @@ TEST(TrainConfigTest, TheChosenIntervalShrinksAsStepsGrowHeavier) {
 TEST(TrainConfigTest, CountsRowsAndSteps) {
   TrainConfig config = Resolve(For("label")).config;  // 15 % and 15 % of 1 000 rows are kept
   EXPECT_EQ(TrainRowCount(config, {.rows = 1000}), 700);
-  EXPECT_EQ(StepsTotal(config, {.rows = 1000}), 22 * 20);
+  EXPECT_EQ(StepsTotal(config, {.rows = 1000}), 22 * 46);
   config.batch_size = 5000;
-  EXPECT_EQ(StepsTotal(config, {.rows = 1000}), 20);
+  EXPECT_EQ(StepsTotal(config, {.rows = 1000}), 46);
   EXPECT_EQ(OutputCountOf(Resolve(For("kind")).config, MakeSchema()), 3);
   EXPECT_EQ(OutputCountOf(config, MakeSchema()), 1);
 }
@@ -578,7 +578,7 @@ TEST(TrainConfigTest, AResolvedConfigStaysAsItIs) {
   EXPECT_THAT(FieldsOf(twice), IsEmpty());
   EXPECT_EQ(twice.config.layers[0].alpha, 1);
   EXPECT_EQ(twice.config.schedule.period, once.config.schedule.period);
-  EXPECT_EQ(twice.config.schedule.period, 22 * 20);
+  EXPECT_EQ(twice.config.schedule.period, 22 * 46);
   EXPECT_EQ(twice.config.optimizer.rho, once.config.optimizer.rho);
   EXPECT_EQ(twice.config.step_event_interval, once.config.step_event_interval);
 }
