@@ -281,6 +281,16 @@ absl::StatusOr<Part> BuildPart(const TableRows& table, const std::vector<int64_t
                   rows);
 }
 
+// That of each part, so that all of them together keep to what `memory` allows.
+FeatureMemory MemoryOfParts(const FeatureMemory& memory, int64_t rows, const Dataset& dataset) {
+  FeatureMemory of_part = memory;
+  const int64_t features = dataset.preprocessor.feature_count();
+  const bool are_large =
+      rows * features * static_cast<int64_t>(sizeof(float)) > memory.memory_bytes_max;
+  if (are_large) of_part.memory_bytes_max = 0;
+  return of_part;
+}
+
 absl::StatusOr<Part> BuildAllRows(const Table& table, const Dataset& dataset,
                                   const FeatureMemory& memory) {
   TY_ASSIGN_OR_RETURN(const TableTargets all, EncodeRows(table, dataset));
@@ -416,7 +426,8 @@ absl::StatusOr<Dataset> BuildDataset(const Table& table, const DataConfig& confi
                           ? *options.preprocessor
                           : FitPreprocessor(table, columns, split.train, config));
   TY_CHECK(dataset.preprocessor.column_count() == static_cast<int64_t>(columns.size()));
-  const TableRows rows{.columns = columns, .targets = all, .memory = options.memory};
+  const FeatureMemory memory = MemoryOfParts(options.memory, table.rows, dataset);
+  const TableRows rows{.columns = columns, .targets = all, .memory = memory};
   TY_ASSIGN_OR_RETURN(dataset.train, BuildPart(rows, split.train, dataset));
   TY_ASSIGN_OR_RETURN(dataset.validation, BuildPart(rows, split.validation, dataset));
   TY_ASSIGN_OR_RETURN(dataset.test,

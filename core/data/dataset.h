@@ -177,7 +177,7 @@ struct BuildOptions {
   // unless config.separate_test.
   const Table* test_table = nullptr;
   int64_t fold = 0;  // which fold validates, with config.split.fold_count
-  FeatureMemory memory;  // where the features of each part are
+  FeatureMemory memory;  // of the features of all parts; a separate test table counts by itself
   // Not null: what DiagnoseData (data_warnings.h) says of the data is added.
   std::vector<std::string>* warnings = nullptr;
 };

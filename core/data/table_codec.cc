@@ -354,8 +354,10 @@ absl::Status TableFileWriter::AddColumn(const Column& column) {
     range.crc = crc32c::Extend(range.crc, piece);
     TY_RETURN_IF_ERROR(Append(piece));
   }
-  WriteColumnHeader(column, range, &column_headers_);
-  ++column_count_;
+  ByteWriter header;
+  WriteColumnHeader(column, range, &header);
+  column_headers_.push_back(std::move(header).Take());
+  column_headers_.back().shrink_to_fit();
   return absl::OkStatus();
 }
 
@@ -371,14 +373,20 @@ absl::Status TableFileWriter::Finish(int64_t rows) {
   if (position_ == 0) TY_RETURN_IF_ERROR(AppendPreamble());
   ByteWriter start;
   start.I64(rows);
-  start.U32(column_count_);
+  start.U32(static_cast<uint32_t>(column_headers_.size()));
+  TY_RETURN_IF_ERROR(Append(start.bytes()));
+  uint64_t header_bytes = start.size_bytes();
+  uint32_t crc = crc32c::Value(start.bytes());
+  for (const std::string& header : column_headers_) {
+    TY_RETURN_IF_ERROR(Append(header));
+    header_bytes += header.size();
+    crc = crc32c::Extend(crc, header);
+  }
   ByteWriter trailer;
-  trailer.U64(start.size_bytes() + column_headers_.size_bytes());
-  trailer.U32(crc32c::Extend(crc32c::Value(start.bytes()), column_headers_.bytes()));
+  trailer.U64(header_bytes);
+  trailer.U32(crc);
   trailer.Raw(kMagic.data(), kMagic.size());
-  for (const ByteWriter* part : {&start, &column_headers_, &trailer})
-    TY_RETURN_IF_ERROR(Append(part->bytes()));
-  return absl::OkStatus();
+  return Append(trailer.bytes());
 }
 
 std::string EncodeTable(const Table& table) {

@@ -26,6 +26,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -61,8 +62,9 @@ class TableFileWriter {
 
   AppendBytes append_;
   uint64_t position_ = 0;  // in the file
-  uint32_t column_count_ = 0;
-  ByteWriter column_headers_;
+  // One a column: together they may have hundreds of MB of texts, which a single string would hold
+  // twice whenever it grows.
+  std::vector<std::string> column_headers_;
 };
 
 // The same table gives the same bytes.

@@ -221,6 +221,8 @@ absl::StatusOr<Column> TableWriter::TakeColumn(size_t column) {
     dictionaries_[column] = TextDictionary();
   }
   taken.stats = stats_.Compute(taken);
+  // It keeps what it needed, as much as two columns, for the next one.
+  if (dictionary_bytes_ > options_.memory_bytes_max) stats_ = StatsComputer();
   taken.kind_given = plans_[column].kind != ColumnKind::kUnspecified;
   taken.kind = taken.kind_given ? plans_[column].kind : InferKind(taken, rows());
   return taken;

@@ -1,5 +1,7 @@
 #include "server/storage/dataset_store.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -542,6 +544,7 @@ absl::Status SqlDatasetStore::MakeTable(FileSource& source, const IngestOptions&
   TY_ASSIGN_OR_RETURN(std::shared_ptr<const void> retained,
                       RetainBlob(frozen->dataset.table_digest()));
   frozen->retained.push_back(std::move(retained));
+  malloc_trim(0);  // dictionaries leave holes, and the table's texts come back in other sizes
   return AddWarnings(&frozen->dataset);
 }
 

@@ -146,6 +146,16 @@ int64_t ChildProcess::ResidentBytes() const {
   return resident_pages * sysconf(_SC_PAGESIZE);
 }
 
+std::vector<pid_t> LiveService::WorkerPids() const {
+  std::vector<pid_t> pids;
+  const std::string tasks = absl::StrCat("/proc/", pid(), "/task");
+  for (const auto& task : std::filesystem::directory_iterator(tasks)) {
+    std::ifstream children(task.path() / "children");
+    for (pid_t child = 0; children >> child;) pids.push_back(child);
+  }
+  return pids;
+}
+
 absl::StatusOr<std::unique_ptr<LiveService>> LiveService::Start(const ServiceOptions& options) {
   std::filesystem::create_directories(options.data_dir);
   const std::string address_file = absl::StrCat(options.data_dir, ".address");
@@ -189,14 +199,34 @@ absl::Status LiveService::DeleteDataset(const std::string& name) {
   return FromGrpc(datasets_->DeleteDataset(&context, request, &empty));
 }
 
-absl::StatusOr<std::string> LiveService::Upload(absl::string_view table) {
-  TY_ASSIGN_OR_RETURN(const std::string name, CreateUpload());
-  TY_RETURN_IF_ERROR(Write(*datasets_, WriteRequests(name, table)));
+absl::Status LiveService::WriteGenerated(const std::string& name, GeneratedTable* table) {
+  grpc::ClientContext context;
+  v1::WriteDatasetResponse response;
+  const auto writer = datasets_->WriteDataset(&context, &response);
+  v1::WriteDatasetRequest request;
+  request.set_name(name);
+  for (absl::string_view bytes = table->Next(); !bytes.empty(); bytes = table->Next()) {
+    request.set_offset(table->size_bytes() - static_cast<int64_t>(bytes.size()));
+    request.set_data(bytes.data(), bytes.size());
+    request.set_crc32c(crc32c::Value(bytes));
+    if (!writer->Write(request)) break;  // Finish says why
+  }
+  writer->WritesDone();
+  return FromGrpc(writer->Finish());
+}
+
+absl::Status LiveService::Finalize(const std::string& name) {
   grpc::ClientContext context;
   v1::FinalizeDatasetRequest request;
   request.set_name(name);
   v1::Dataset dataset;
-  TY_RETURN_IF_ERROR(FromGrpc(datasets_->FinalizeDataset(&context, request, &dataset)));
+  return FromGrpc(datasets_->FinalizeDataset(&context, request, &dataset));
+}
+
+absl::StatusOr<std::string> LiveService::Upload(absl::string_view table) {
+  TY_ASSIGN_OR_RETURN(const std::string name, CreateUpload());
+  TY_RETURN_IF_ERROR(Write(*datasets_, WriteRequests(name, table)));
+  TY_RETURN_IF_ERROR(Finalize(name));
   return name;
 }
 
@@ -209,6 +239,30 @@ absl::StatusOr<std::string> LiveService::Submit(const std::string& dataset,
   v1::TrainingJob job;
   TY_RETURN_IF_ERROR(FromGrpc(jobs_->CreateTrainingJob(&context, request, &job)));
   return job.name();
+}
+
+absl::StatusOr<v1::TrainingJob> LiveService::Job(const std::string& name) {
+  grpc::ClientContext context;
+  v1::GetTrainingJobRequest request;
+  request.set_name(name);
+  v1::TrainingJob job;
+  TY_RETURN_IF_ERROR(FromGrpc(jobs_->GetTrainingJob(&context, request, &job)));
+  return job;
+}
+
+absl::StatusOr<v1::JobEvent> LiveService::WaitForFirstStep(const std::string& job) {
+  grpc::ClientContext context;
+  v1::WatchTrainingJobRequest request;
+  request.set_name(job);
+  const auto reader = jobs_->WatchTrainingJob(&context, request);
+  v1::WatchTrainingJobResponse response;
+  while (reader->Read(&response)) {
+    if (!response.event().has_step()) continue;
+    context.TryCancel();
+    reader->Finish();  // CANCELLED, as asked
+    return response.event();
+  }
+  return absl::InternalError(absl::StrCat("no step event: ", reader->Finish().error_message()));
 }
 
 absl::Status LiveService::WaitForSuccess(const std::string& job) {

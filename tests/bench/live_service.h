@@ -23,6 +23,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "tests/bench/generated_table.h"
 #include "trainyard/v1/admin.grpc.pb.h"
 #include "trainyard/v1/dataset.grpc.pb.h"
 #include "trainyard/v1/job.grpc.pb.h"
@@ -66,6 +67,7 @@ class ChildProcess {
   explicit ChildProcess(std::vector<std::string> arguments);
   ~ChildProcess();
   bool running();
+  pid_t pid() const { return pid_; }
   int64_t ResidentBytes() const;
 
  private:
@@ -89,16 +91,26 @@ class LiveService {
   const std::string& address() const { return address_; }
   absl::Duration startup() const { return startup_; }
   int64_t ResidentBytes() const { return process_->ResidentBytes(); }
+  pid_t pid() const { return process_->pid(); }
+  // Of the server's children.
+  std::vector<pid_t> WorkerPids() const;
   v1::DatasetService::Stub& datasets() { return *datasets_; }
   v1::JobService::Stub& jobs() { return *jobs_; }
   v1::AdminService::Stub& admin() { return *admin_; }
 
   absl::StatusOr<std::string> CreateUpload();
   absl::Status DeleteDataset(const std::string& name);
+  // Writes all of `table` in one stream, made while it is sent.
+  absl::Status WriteGenerated(const std::string& name, GeneratedTable* table);
+  absl::Status Finalize(const std::string& name);
   // Name of the READY dataset.
   absl::StatusOr<std::string> Upload(absl::string_view table);
   // Name of the job.
   absl::StatusOr<std::string> Submit(const std::string& dataset, const v1::TrainingSpec& spec);
+  // As the server knows it now.
+  absl::StatusOr<v1::TrainingJob> Job(const std::string& name);
+  // Waits for the first step event of the job.
+  absl::StatusOr<v1::JobEvent> WaitForFirstStep(const std::string& job);
   // Waits for the end of the job; an error unless it SUCCEEDED.
   absl::Status WaitForSuccess(const std::string& job);
 

@@ -23,27 +23,11 @@ struct Latency {
   double first_event_ms;
 };
 
-// Blocks until the first step event of `job`.
-absl::Status WaitForFirstStep(LiveService& service, const std::string& job) {
-  grpc::ClientContext context;
-  v1::WatchTrainingJobRequest request;
-  request.set_name(job);
-  const auto reader = service.jobs().WatchTrainingJob(&context, request);
-  v1::WatchTrainingJobResponse response;
-  while (reader->Read(&response)) {
-    if (!response.event().has_step()) continue;
-    context.TryCancel();
-    reader->Finish();  // CANCELLED, as asked
-    return absl::OkStatus();
-  }
-  return absl::InternalError(absl::StrCat("no step event: ", reader->Finish().error_message()));
-}
-
 absl::StatusOr<Latency> MeasureOnce(LiveService& service, const std::string& dataset) {
   const absl::Time start = absl::Now();
   TY_ASSIGN_OR_RETURN(const std::string job, service.Submit(dataset, SmallSpec("label")));
   const absl::Time created = absl::Now();
-  TY_RETURN_IF_ERROR(WaitForFirstStep(service, job));
+  TY_RETURN_IF_ERROR(service.WaitForFirstStep(job).status());
   const absl::Time seen = absl::Now();
   TY_RETURN_IF_ERROR(service.WaitForSuccess(job));
   absl::SleepFor(kPause);
