@@ -205,15 +205,18 @@ void OrderStatistics::SearchCounts(Search* search) const {
   }
 }
 
+double* OrderStatistics::BucketsAt(int depth, size_t count) {
+  if (buckets_.size() <= static_cast<size_t>(depth)) buckets_.resize(depth + 1);
+  Buckets& buckets = buckets_[depth];
+  if (buckets.room < count) buckets = {AllocateRaw(count * sizeof(double)), count};
+  return reinterpret_cast<double*>(buckets.numbers.get());
+}
+
 void OrderStatistics::SearchBuckets(std::span<const double> numbers, int depth, Search* search) {
   const auto size = static_cast<int64_t>(numbers.size());
   const auto bucket_count = static_cast<int32_t>(
       std::clamp<uint64_t>(std::bit_ceil(numbers.size() / kBucketNumbers), 1, kBucketsMax));
-  if (buckets_.size() <= static_cast<size_t>(depth)) buckets_.resize(depth + 1);
-  // Room is only made, not taken back: the next column is likely as long.
-  if (buckets_[depth].size() < numbers.size())
-    buckets_[depth] = std::vector<double>(numbers.size());
-  double* const out = buckets_[depth].data();
+  double* const out = BucketsAt(depth, numbers.size());
   BucketMap map;
   if (depth == kDepthMax || !ChooseMap(numbers, bucket_count, &map)) {
     return SearchSorted({out, CopyNumbers(numbers, out)}, search);

@@ -18,9 +18,18 @@ namespace {
 
 constexpr size_t kCacheLine = 64;
 constexpr size_t kPage = 4096;
+// A table of few rows should not take the memory of many: groups grow from 1 MiB on.
+constexpr int64_t kFirstGroupCells = int64_t{128} << 10;
+constexpr int64_t kGroupGrowth = 4;
 
 size_t CellBytes(ColumnType type) {
   return type == ColumnType::kNumeric ? sizeof(double) : sizeof(int32_t);
+}
+
+// Of a column in a group of `room` rows. A column starts one cache line further into its page than
+// the one before: cells of one row would otherwise all fall into one set of the cache.
+size_t ColumnBytes(ColumnType type, int64_t room) {
+  return (static_cast<size_t>(room) * CellBytes(type) / kPage + 1) * kPage + kCacheLine;
 }
 
 absl::Status TooLarge(absl::string_view message, absl::string_view hint) {
@@ -70,29 +79,36 @@ TableWriter::TableWriter(std::vector<ColumnPlan> plans, Options options)
     : plans_(std::move(plans)), options_(std::move(options)), dictionaries_(plans_.size()) {
   const auto columns = std::max<int64_t>(1, static_cast<int64_t>(plans_.size()));
   rows_max_ = std::min(limits::kDatasetRowsMax, limits::kDatasetCellsMax / columns);
-  group_rows_ = std::clamp<int64_t>(options_.group_cells / columns, 1, rows_max_ + 1);
+  group_rows_max_ = std::clamp<int64_t>(options_.group_cells / columns, 1, rows_max_ + 1);
+  numeric_before_.push_back(0);
   for (const ColumnPlan& plan : plans_) {
-    cells_begin_.push_back(group_bytes_);
-    // A column starts one cache line further into its page than the one before: cells of one row
-    // would otherwise all fall into one set of the cache.
-    const size_t pages = (static_cast<size_t>(group_rows_) * CellBytes(plan.type)) / kPage + 1;
-    group_bytes_ += pages * kPage + kCacheLine;
+    const bool numeric = plan.type == ColumnType::kNumeric;
+    numeric_before_.push_back(numeric_before_.back() + (numeric ? 1 : 0));
   }
-  StartGroup();
+  StartGroup(std::clamp<int64_t>(kFirstGroupCells / columns, 1, group_rows_max_));
 }
 
-void TableWriter::StartGroup() {
-  if (group_ == nullptr) group_ = std::make_unique_for_overwrite<char[]>(group_bytes_);
+size_t TableWriter::CellsBegin(size_t column, int64_t room) const {
+  const size_t numeric = numeric_before_[column];
+  return numeric * ColumnBytes(ColumnType::kNumeric, room) +
+         (column - numeric) * ColumnBytes(ColumnType::kText, room);
+}
+
+void TableWriter::StartGroup(int64_t room) {
+  if (group_ == nullptr || room != group_room_)
+    group_ = AllocateRaw(CellsBegin(plans_.size(), room));
+  group_room_ = room;
   numbers_.clear();
   codes_.clear();
   for (size_t i = 0; i < plans_.size(); ++i) {
     const bool numeric = plans_[i].type == ColumnType::kNumeric;
-    numbers_.push_back(numeric ? reinterpret_cast<double*>(CellsOf(i)) : nullptr);
-    codes_.push_back(numeric ? nullptr : reinterpret_cast<int32_t*>(CellsOf(i)));
+    char* const cells = group_.get() + CellsBegin(i, room);
+    numbers_.push_back(numeric ? reinterpret_cast<double*>(cells) : nullptr);
+    codes_.push_back(numeric ? nullptr : reinterpret_cast<int32_t*>(cells));
   }
   group_row_ = 0;
   // One more than allowed, if that is nearer: then the table is too large.
-  group_end_ = std::min(group_rows_, rows_max_ + 1 - rows_before_);
+  group_end_ = std::min(room, rows_max_ + 1 - rows_before_);
 }
 
 absl::Status TableWriter::SetText(size_t column, absl::string_view text) {
@@ -127,15 +143,15 @@ void TableWriter::SetMissing(size_t column) {
 absl::Status TableWriter::EndGroup() {
   if (rows() > limits::kDatasetRowsMax) return TableTooLarge("rows", limits::kDatasetRowsMax);
   if (rows() > rows_max_) return TableTooLarge("cells", limits::kDatasetCellsMax);
-  const auto held = static_cast<int64_t>(group_bytes_ * (groups_.size() + 1));
+  groups_bytes_ += static_cast<int64_t>(CellsBegin(plans_.size(), group_room_));
   rows_before_ += group_row_;
-  groups_.push_back({.rows = group_row_});
-  if (options_.spill_path.empty() || held <= options_.memory_bytes_max) {
+  groups_.push_back({.room = group_room_, .rows = group_row_});
+  if (options_.spill_path.empty() || groups_bytes_ <= options_.memory_bytes_max) {
     groups_.back().cells = std::move(group_);
   } else {
     TY_RETURN_IF_ERROR(Spill());
   }
-  StartGroup();
+  StartGroup(std::min(group_room_ * kGroupGrowth, group_rows_max_));
   return absl::OkStatus();
 }
 
@@ -145,7 +161,7 @@ absl::Status TableWriter::Spill() {
   }
   groups_.back().spill_offset = spill_->size_bytes();
   // With the gaps between columns: one write instead of one for each column.
-  return spill_->Append({group_.get(), group_bytes_});
+  return spill_->Append({group_.get(), CellsBegin(plans_.size(), group_room_)});
 }
 
 void TableWriter::GiveKinds(const std::vector<ColumnKind>& kinds) {
@@ -177,19 +193,26 @@ absl::Status TableWriter::AddColumns(const Table& labels) {
   return absl::OkStatus();
 }
 
+void TableWriter::MakeGathered(size_t size_bytes) {
+  if (gathered_.use_count() == 1 && gathered_bytes_ >= size_bytes) return;
+  gathered_ = AllocateRaw(size_bytes);
+  gathered_bytes_ = size_bytes;
+}
+
 absl::Status TableWriter::GatherCells(size_t column, char* out) const {
   const size_t cell_bytes = CellBytes(plans_[column].type);
   for (const Group& group : groups_) {
+    const size_t begin = CellsBegin(column, group.room);
     const size_t size = static_cast<size_t>(group.rows) * cell_bytes;
     if (group.cells != nullptr) {
-      std::memcpy(out, group.cells.get() + cells_begin_[column], size);
+      std::memcpy(out, group.cells.get() + begin, size);
     } else {
-      const auto begin = group.spill_offset + static_cast<int64_t>(cells_begin_[column]);
-      TY_RETURN_IF_ERROR(spill_->Read(begin, {out, size}));
+      TY_RETURN_IF_ERROR(
+          spill_->Read(group.spill_offset + static_cast<int64_t>(begin), {out, size}));
     }
     out += size;
   }
-  std::memcpy(out, group_.get() + cells_begin_[column],
+  std::memcpy(out, group_.get() + CellsBegin(column, group_room_),
               static_cast<size_t>(group_row_) * cell_bytes);
   return absl::OkStatus();
 }
@@ -199,16 +222,15 @@ absl::StatusOr<Column> TableWriter::TakeColumn(size_t column) {
   taken.name = std::move(plans_[column].name);
   taken.type = plans_[column].type;
   const auto rows_count = static_cast<size_t>(rows());
-  if (gathered_ == nullptr)
-    gathered_ = std::make_unique_for_overwrite<char[]>(rows_count * sizeof(double));
+  MakeGathered(rows_count * CellBytes(taken.type));
   TY_RETURN_IF_ERROR(GatherCells(column, gathered_.get()));
   if (taken.type == ColumnType::kNumeric) {
     const auto* numbers = reinterpret_cast<const double*>(gathered_.get());
-    taken.numbers = Cells<double>::View({numbers, rows_count}, nullptr);
+    taken.numbers = Cells<double>::InMemory({numbers, rows_count}, gathered_);
   } else {
     const std::span<int32_t> codes(reinterpret_cast<int32_t*>(gathered_.get()), rows_count);
     taken.categories = SortCategories(dictionaries_[column], codes);
-    taken.codes = Cells<int32_t>::View(codes, nullptr);
+    taken.codes = Cells<int32_t>::InMemory(codes, gathered_);
     dictionaries_[column] = TextDictionary();
   }
   taken.stats = stats_.Compute(taken);
@@ -230,9 +252,6 @@ absl::StatusOr<Table> TableWriter::Finish() && {
   Table table;
   table.rows = rows();
   TY_RETURN_IF_ERROR(ForEachColumn([&](Column column) {
-    // Copies of the views, for they end here.
-    column.numbers = std::vector<double>(column.numbers.begin(), column.numbers.end());
-    column.codes = std::vector<int32_t>(column.codes.begin(), column.codes.end());
     table.columns.push_back(std::move(column));
     return absl::OkStatus();
   }));
