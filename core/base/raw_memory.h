@@ -16,12 +16,22 @@
 namespace trainyard {
 
 struct RawFree {
-  bool large = false;  // allocated on a 2 MiB border
+  bool large = false;         // allocated on a 2 MiB border
+  size_t reserved_bytes = 0;  // of address space; 0: allocated
   void operator()(char* p) const;
 };
 using RawMemory = std::unique_ptr<char[], RawFree>;
 
 RawMemory AllocateRaw(size_t size_bytes);
+
+inline constexpr size_t kLargePageBytes = size_t{2} << 20;
+
+// Address space on a page's border, which takes memory where it is written to, in small pages
+// unless AskForLargePages. Null when the system does not give so much: there is no promise that it
+// does, even if little of it will be used.
+RawMemory ReserveRaw(size_t size_bytes);
+// For the whole large pages in [begin, begin + size_bytes) of memory reserved. Advice only.
+void AskForLargePages(char* begin, size_t size_bytes);
 
 }  // namespace trainyard
 

@@ -8,6 +8,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
+#include "core/base/coding.h"
 #include "core/base/error_info.h"
 #include "core/base/limits.h"
 #include "core/base/status_macros.h"
@@ -21,6 +22,9 @@ constexpr size_t kPage = 4096;
 // A table of few rows should not take the memory of many: groups grow from 1 MiB on.
 constexpr int64_t kFirstGroupCells = int64_t{128} << 10;
 constexpr int64_t kGroupGrowth = 4;
+// Rows of a reserved column in small pages: the rest of it begins on the border of a large page.
+constexpr int64_t kSmallPageRows = 8192;
+constexpr size_t kCacheLinesInPage = kPage / kCacheLine;
 
 size_t CellBytes(ColumnType type) {
   return type == ColumnType::kNumeric ? sizeof(double) : sizeof(int32_t);
@@ -76,7 +80,11 @@ std::vector<std::string> SortCategories(const TextDictionary& dictionary,
 }  // namespace
 
 TableWriter::TableWriter(std::vector<ColumnPlan> plans, Options options)
-    : plans_(std::move(plans)), options_(std::move(options)), dictionaries_(plans_.size()) {
+    : plans_(std::move(plans)),
+      options_(std::move(options)),
+      numbers_(plans_.size()),
+      codes_(plans_.size()),
+      dictionaries_(plans_.size()) {
   const auto columns = std::max<int64_t>(1, static_cast<int64_t>(plans_.size()));
   rows_max_ = std::min(limits::kDatasetRowsMax, limits::kDatasetCellsMax / columns);
   group_rows_max_ = std::clamp<int64_t>(options_.group_cells / columns, 1, rows_max_ + 1);
@@ -85,7 +93,55 @@ TableWriter::TableWriter(std::vector<ColumnPlan> plans, Options options)
     const bool numeric = plan.type == ColumnType::kNumeric;
     numeric_before_.push_back(numeric_before_.back() + (numeric ? 1 : 0));
   }
+  if (options_.spill_path.empty() && ReserveGroup()) return;
   StartGroup(std::clamp<int64_t>(kFirstGroupCells / columns, 1, group_rows_max_));
+}
+
+size_t TableWriter::ReservedBegin(size_t column) const {
+  const size_t stride =
+      AlignUp(static_cast<size_t>(rows_max_ + 1) * sizeof(double), kLargePageBytes) +
+      kLargePageBytes;
+  const size_t small_bytes = static_cast<size_t>(kSmallPageRows) * CellBytes(plans_[column].type);
+  // Cells of one row in different cache lines of their pages, as in ColumnBytes.
+  const size_t shift = column % kCacheLinesInPage * kCacheLine;
+  return column * stride + kLargePageBytes - small_bytes - shift;
+}
+
+bool TableWriter::ReserveGroup() {
+  if (plans_.empty()) return false;
+  const size_t columns = plans_.size();
+  // A large page more: where its border is in the memory is only known afterwards.
+  const size_t size = ReservedBegin(columns - 1) +
+                      static_cast<size_t>(rows_max_ + 1) * sizeof(double) + kLargePageBytes;
+  group_ = ReserveRaw(size);
+  if (group_ == nullptr) return false;
+  char* const begin = group_.get();
+  const size_t to_border = AlignUp(reinterpret_cast<uintptr_t>(begin), kLargePageBytes) -
+                           reinterpret_cast<uintptr_t>(begin);
+  for (size_t i = 0; i < columns; ++i) SetCells(i, begin + to_border + ReservedBegin(i));
+  group_room_ = rows_max_ + 1;
+  group_end_ = std::min(kSmallPageRows, group_room_);
+  return true;
+}
+
+void TableWriter::UseLargePages() {
+  for (size_t i = 0; i < plans_.size(); ++i) {
+    const size_t size = static_cast<size_t>(group_room_) * CellBytes(plans_[i].type);
+    AskForLargePages(CellsInGroup(i), size);
+  }
+  group_end_ = group_room_;
+}
+
+char* TableWriter::CellsInGroup(size_t column) const {
+  const bool numeric = plans_[column].type == ColumnType::kNumeric;
+  return numeric ? reinterpret_cast<char*>(numbers_[column])
+                 : reinterpret_cast<char*>(codes_[column]);
+}
+
+void TableWriter::SetCells(size_t column, char* cells) {
+  const bool numeric = plans_[column].type == ColumnType::kNumeric;
+  numbers_[column] = numeric ? reinterpret_cast<double*>(cells) : nullptr;
+  codes_[column] = numeric ? nullptr : reinterpret_cast<int32_t*>(cells);
 }
 
 size_t TableWriter::CellsBegin(size_t column, int64_t room) const {
@@ -98,14 +154,7 @@ void TableWriter::StartGroup(int64_t room) {
   if (group_ == nullptr || room != group_room_)
     group_ = AllocateRaw(CellsBegin(plans_.size(), room));
   group_room_ = room;
-  numbers_.clear();
-  codes_.clear();
-  for (size_t i = 0; i < plans_.size(); ++i) {
-    const bool numeric = plans_[i].type == ColumnType::kNumeric;
-    char* const cells = group_.get() + CellsBegin(i, room);
-    numbers_.push_back(numeric ? reinterpret_cast<double*>(cells) : nullptr);
-    codes_.push_back(numeric ? nullptr : reinterpret_cast<int32_t*>(cells));
-  }
+  for (size_t i = 0; i < plans_.size(); ++i) SetCells(i, group_.get() + CellsBegin(i, room));
   group_row_ = 0;
   // One more than allowed, if that is nearer: then the table is too large.
   group_end_ = std::min(room, rows_max_ + 1 - rows_before_);
@@ -143,6 +192,10 @@ void TableWriter::SetMissing(size_t column) {
 absl::Status TableWriter::EndGroup() {
   if (rows() > limits::kDatasetRowsMax) return TableTooLarge("rows", limits::kDatasetRowsMax);
   if (rows() > rows_max_) return TableTooLarge("cells", limits::kDatasetCellsMax);
+  if (group_row_ < group_room_) {
+    UseLargePages();
+    return absl::OkStatus();
+  }
   groups_bytes_ += static_cast<int64_t>(CellsBegin(plans_.size(), group_room_));
   rows_before_ += group_row_;
   groups_.push_back({.room = group_room_, .rows = group_row_});
@@ -212,9 +265,15 @@ absl::Status TableWriter::GatherCells(size_t column, char* out) const {
     }
     out += size;
   }
-  std::memcpy(out, group_.get() + CellsBegin(column, group_room_),
-              static_cast<size_t>(group_row_) * cell_bytes);
+  std::memcpy(out, CellsInGroup(column), static_cast<size_t>(group_row_) * cell_bytes);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<char>> TableWriter::WholeCells(size_t column) {
+  if (groups_.empty()) return std::shared_ptr<char>(group_, CellsInGroup(column));
+  MakeGathered(static_cast<size_t>(rows()) * CellBytes(plans_[column].type));
+  TY_RETURN_IF_ERROR(GatherCells(column, gathered_.get()));
+  return std::shared_ptr<char>(gathered_, gathered_.get());
 }
 
 absl::StatusOr<Column> TableWriter::TakeColumn(size_t column) {
@@ -222,15 +281,14 @@ absl::StatusOr<Column> TableWriter::TakeColumn(size_t column) {
   taken.name = std::move(plans_[column].name);
   taken.type = plans_[column].type;
   const auto rows_count = static_cast<size_t>(rows());
-  MakeGathered(rows_count * CellBytes(taken.type));
-  TY_RETURN_IF_ERROR(GatherCells(column, gathered_.get()));
+  TY_ASSIGN_OR_RETURN(const std::shared_ptr<char> cells, WholeCells(column));
   if (taken.type == ColumnType::kNumeric) {
-    const auto* numbers = reinterpret_cast<const double*>(gathered_.get());
-    taken.numbers = Cells<double>::InMemory({numbers, rows_count}, gathered_);
+    const auto* numbers = reinterpret_cast<const double*>(cells.get());
+    taken.numbers = Cells<double>::InMemory({numbers, rows_count}, cells);
   } else {
-    const std::span<int32_t> codes(reinterpret_cast<int32_t*>(gathered_.get()), rows_count);
+    const std::span<int32_t> codes(reinterpret_cast<int32_t*>(cells.get()), rows_count);
     taken.categories = SortCategories(dictionaries_[column], codes);
-    taken.codes = Cells<int32_t>::InMemory(codes, gathered_);
+    taken.codes = Cells<int32_t>::InMemory(codes, cells);
     dictionaries_[column] = TextDictionary();
   }
   taken.stats = stats_.Compute(taken);

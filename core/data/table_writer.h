@@ -11,7 +11,8 @@
 // Memory: a row group (at most Options::group_cells cells; the first ones are smaller), the groups
 // before it up to Options::memory_bytes_max, the dictionaries (at most limits::kDictionaryBytesMax)
 // and, while it finishes, about two columns (160 MB with 10 million rows). Without a spill path all
-// groups stay in memory, and Finish takes as much again. Thread-safety: none. Lifetime: the spill
+// is one group in address space reserved for the largest table, whose cells nobody copies.
+// Thread-safety: none. Lifetime: the spill
 // file is made when it is needed and has no name from then on (spill_file.h). Errors:
 // RESOURCE_EXHAUSTED/TOO_LARGE beyond limits.h (rows, cells, different texts of a column, bytes of
 // all texts); RESOURCE_EXHAUSTED/STORAGE_FULL and INTERNAL of the spill file. After an error the
@@ -47,9 +48,9 @@ class TableWriter {
     ColumnKind kind = ColumnKind::kUnspecified;  // given by the user; unspecified: inferred
   };
   struct Options {
-    std::string spill_path;                         // empty: all in memory
+    std::string spill_path;                         // empty: all in memory, in one group
     int64_t memory_bytes_max = int64_t{256} << 20;  // of whole groups; those beyond it are spilled
-    int64_t group_cells = int64_t{4} << 20;         // 32 MiB of numbers; smaller in tests
+    int64_t group_cells = int64_t{4} << 20;         // 32 MiB of numbers, with a spill path
   };
 
   // REQUIRES: at most limits::kDatasetColumnsMax columns, whose names are different and not empty.
@@ -99,7 +100,7 @@ class TableWriter {
  private:
   // Rows one after the other, column by column, in memory or in the spill file.
   struct Group {
-    RawMemory cells;  // null: spilled
+    std::shared_ptr<char[]> cells;  // null: spilled
     int64_t spill_offset = 0;
     int64_t room = 0;  // rows that it could have had
     int64_t rows = 0;
@@ -109,12 +110,21 @@ class TableWriter {
   // Where a column's cells start in a group of `room` rows; of the column after the last one, the
   // group's size.
   size_t CellsBegin(size_t column, int64_t room) const;
+  // Where a column's cells start in reserved memory, which itself starts on any page.
+  size_t ReservedBegin(size_t column) const;
+  // False when the system does not give so much address space.
+  bool ReserveGroup();
+  void UseLargePages();
   void StartGroup(int64_t room);
+  void SetCells(size_t column, char* cells);
+  char* CellsInGroup(size_t column) const;
   absl::Status EndGroup();
   absl::Status Spill();
   // Memory for the cells of a column: that of the one before, unless a table keeps it.
   void MakeGathered(size_t size_bytes);
   absl::Status GatherCells(size_t column, char* out) const;
+  // All cells of a column in one piece, and who keeps it.
+  absl::StatusOr<std::shared_ptr<char>> WholeCells(size_t column);
   absl::StatusOr<Column> TakeColumn(size_t column);
   // Calls `on_column` for each column in order.
   absl::Status ForEachColumn(const OnColumn& on_column);
@@ -130,7 +140,7 @@ class TableWriter {
   std::optional<SpillFile> spill_;
   int64_t rows_before_ = 0;  // in groups_
 
-  RawMemory group_;                // being filled
+  std::shared_ptr<char[]> group_;  // being filled
   int64_t group_room_ = 0;         // its rows
   std::vector<double*> numbers_;   // [columns] its cells; nullptr for text
   std::vector<int32_t*> codes_;    // [columns] its cells; nullptr for numbers

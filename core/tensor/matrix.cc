@@ -9,7 +9,7 @@
 namespace trainyard {
 
 void AlignedFree::operator()(float* p) const {
-  if (owner == nullptr) RawFree{large}(reinterpret_cast<char*>(p));
+  if (owner == nullptr) RawFree{.large = large}(reinterpret_cast<char*>(p));
 }
 
 AlignedFloats AllocateFloats(int64_t count) {
