@@ -32,11 +32,16 @@ class Cells {
   }
   Cells(std::initializer_list<T> values) : Cells(std::vector<T>(values)) {}
   static Cells View(std::span<const T> cells, std::shared_ptr<const void> owner) {
-    Cells view;
-    view.cells_ = cells;
-    view.owner_ = std::move(owner);
+    Cells view = InMemory(cells, std::move(owner));
     view.is_view_ = true;
     return view;
+  }
+  // An array of its own that was not made as a vector: `memory` is given away.
+  static Cells InMemory(std::span<const T> cells, std::shared_ptr<const void> memory) {
+    Cells owned;
+    owned.cells_ = cells;
+    owned.owner_ = std::move(memory);
+    return owned;
   }
 
   absl::string_view bytes() const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -15,6 +16,7 @@
 #include "core/data/number.h"
 #include "core/data/padded_number.h"
 #include "core/data/utf8.h"
+#include "core/tensor/multiversion.h"
 
 namespace trainyard {
 namespace {
@@ -91,6 +93,19 @@ class MissingCells {
   size_t size_max_ = 0;
   bool any_number_ = false;
 };
+
+// Parses the cells of `columns` from the one at `place` on, until one is no plain number, and gives
+// its place, or the end. `numbers` are by place. A loop of its own, so that it is compiled for
+// newer instructions too.
+TY_MULTIVERSION size_t ParsePlainCells(const absl::string_view* fields,
+                                       std::span<const size_t> columns, char decimal_mark,
+                                       size_t place, double* numbers) {
+  for (; place < columns.size(); ++place) {
+    const absl::string_view cell = TrimCell(fields[columns[place]]);
+    if (!ParsePlainNumber(cell, decimal_mark, &numbers[place])) break;
+  }
+  return place;
+}
 
 bool MayBeginNumber(char c) {
   return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == ',';
@@ -229,6 +244,7 @@ class Pass {
     for (size_t i = 0; i < plan.types.size(); ++i) {
       (plan.types[i] == ColumnType::kNumeric ? numeric_ : text_).push_back(i);
     }
+    numbers_.resize(numeric_.size());
   }
 
   absl::Status Run(ByteSource& source) {
@@ -267,35 +283,35 @@ class Pass {
     ++right_records_;
     // Numbers first: the texts of a bad row do not come into the dictionaries.
     good_ = true;
-    for (const size_t i : numeric_) {
-      const absl::string_view cell = TrimCell(record.fields[i]);
-      double number = 0;
-      if (!missing_.any_number() && ParsePlainNumber(cell, decimal_mark_, &number)) [[likely]] {
-        SetNumber(i, number);
-        continue;
-      }
-      TY_RETURN_IF_ERROR(AddUnusualNumber(record, i, cell));
-    }
+    TY_RETURN_IF_ERROR(AddNumbers(record));
     for (const size_t i : text_) TY_RETURN_IF_ERROR(AddText(record, i));
     if (!good_) rejects_->CountRow();
     return good_ && writer_ != nullptr ? Written(writer_->EndRow(), record) : absl::OkStatus();
   }
 
-  void SetNumber(size_t column, double number) {
-    if (writer_ != nullptr) writer_->SetNumber(column, number);
+  absl::Status AddNumbers(const CsvRecord& record) {
+    for (size_t place = 0; place < numeric_.size(); ++place) {
+      if (!missing_.any_number()) {
+        place =
+            ParsePlainCells(record.fields.data(), numeric_, decimal_mark_, place, numbers_.data());
+      }
+      if (place < numeric_.size()) TY_RETURN_IF_ERROR(AddUnusualNumber(record, place));
+    }
+    for (size_t place = 0; writer_ != nullptr && place < numeric_.size(); ++place) {
+      writer_->SetNumber(numeric_[place], numbers_[place]);
+    }
+    return absl::OkStatus();
   }
 
-  absl::Status AddUnusualNumber(const CsvRecord& record, size_t column, absl::string_view cell) {
-    double number = Column::kMissingNumber;
+  absl::Status AddUnusualNumber(const CsvRecord& record, size_t place) {
+    const size_t column = numeric_[place];
+    const absl::string_view cell = TrimCell(record.fields[column]);
     if (missing_.Has(cell)) {
       ++missing_counts_[column];
-      SetNumber(column, number);
+      numbers_[place] = Column::kMissingNumber;
       return absl::OkStatus();
     }
-    if (ParsePaddedNumber(cell, decimal_mark_, &number)) {
-      SetNumber(column, number);
-      return absl::OkStatus();
-    }
+    if (ParsePaddedNumber(cell, decimal_mark_, &numbers_[place])) return absl::OkStatus();
     good_ = false;
     ++counts_[column].texts;
     if (!IsUtf8(cell)) return NotUtf8(record, column);
@@ -352,6 +368,7 @@ class Pass {
   TableWriter* writer_;
   Rejects* rejects_;
   bool header_pending_;
+  std::vector<double> numbers_;  // [numeric_] of the row
   bool good_ = true;           // the row so far
   int64_t records_ = 0;        // without the header
   int64_t right_records_ = 0;  // of the right number of fields

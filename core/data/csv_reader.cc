@@ -13,6 +13,7 @@
 #include "core/data/number.h"
 #include "core/data/padded_number.h"
 #include "core/data/utf8.h"
+#include "core/tensor/multiversion.h"
 
 namespace trainyard {
 namespace {
@@ -32,7 +33,8 @@ struct SpecialIndex {
 };
 
 // The bits of the positions in the 64 bytes of `block` that hold `a`, `b`, line feed or NUL.
-uint64_t SpecialBits(const char* block, char a, char b, uint64_t* not_ascii) {
+[[gnu::always_inline]] inline uint64_t SpecialBits(const char* block, char a, char b,
+                                                   uint64_t* not_ascii) {
   const __m128i first = _mm_set1_epi8(a);
   const __m128i second = _mm_set1_epi8(b);
   const __m128i line_feed = _mm_set1_epi8('\n');
@@ -51,7 +53,7 @@ uint64_t SpecialBits(const char* block, char a, char b, uint64_t* not_ascii) {
 
 // Appends the positions of the set bits. Eight are written whether there are so many or not: a loop
 // of as many rounds as there are bits is mispredicted once a block.
-void AppendBits(uint64_t bits, size_t base, SpecialIndex* index) {
+[[gnu::always_inline]] inline void AppendBits(uint64_t bits, size_t base, SpecialIndex* index) {
   uint32_t* out = index->positions + index->count;
   index->count += static_cast<size_t>(std::popcount(bits));
   while (bits != 0) {
@@ -66,7 +68,8 @@ void AppendBits(uint64_t bits, size_t base, SpecialIndex* index) {
 
 // Looks through the first `size` bytes of `window`; positions count from its start. Reads up to
 // kBlockBytes more.
-void IndexSpecials(const char* window, size_t size, char a, char b, SpecialIndex* index) {
+TY_MULTIVERSION void IndexSpecials(const char* window, size_t size, char a, char b,
+                                   SpecialIndex* index) {
   for (size_t i = 0; i < size; i += kBlockBytes) {
     uint64_t not_ascii = 0;
     uint64_t bits = SpecialBits(window + i, a, b, &not_ascii);
@@ -279,10 +282,38 @@ absl::StatusOr<CsvReader::Scan> CsvReader::SkipComment() {
   }
 }
 
-// Goes through all unquoted fields in a row: the hot loop.
+// The hot loop, in which nothing is checked that can be known before it.
+void CsvReader::PushPlainFields() {
+  if (runs_ || next_special_ == special_count_) return;
+  const size_t last = SpecialAt(special_count_ - 1);
+  const bool fits =
+      last - record_begin_ < static_cast<size_t>(limits::kFieldBytesMax) &&
+      fields_.size() + special_count_ <= static_cast<size_t>(limits::kDatasetColumnsMax);
+  if (!fits) return;
+  const char* const data = buffer_.data();
+  const uint32_t* const specials = specials_.data();
+  const int64_t window_begin = window_begin_;
+  const size_t count = special_count_;
+  const char delimiter = delimiter_;
+  const char* begin = data + field_begin_;
+  size_t next = next_special_;
+  for (; next < count; ++next) {
+    const char* const end = data + (window_begin + int64_t{specials[next]});
+    if (*end != delimiter) break;
+    fields_.emplace_back(begin, static_cast<size_t>(end - begin));
+    begin = end + 1;
+  }
+  if (next == next_special_) return;
+  next_special_ = next;
+  field_begin_ = static_cast<size_t>(begin - data);
+  has_text_ = false;
+}
+
+// Goes through all unquoted fields in a row.
 absl::StatusOr<CsvReader::Scan> CsvReader::ScanUnquoted() {
   const char* const data = buffer_.data();
   while (true) {
+    PushPlainFields();
     const size_t end = PeekSpecial();
     if (end - field_begin_ > static_cast<size_t>(limits::kFieldBytesMax))
       return TooLarge("a field of more bytes than", limits::kFieldBytesMax);

@@ -127,6 +127,8 @@ class CsvReader {
   bool IsBlank(char c) const { return (c == ' ' || c == '\t') && c != delimiter_; }
   bool AllBlank(size_t begin, size_t end) const;
   bool RecordIsBlank() const;
+  // Pushes the fields of the window before its next special that is not a delimiter.
+  void PushPlainFields();
   // The field is [field_begin_, end). False, and not pushed, when the record has become too large.
   bool PushUnquoted(size_t end);
   bool PushField(size_t end);

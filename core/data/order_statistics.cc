@@ -23,8 +23,9 @@ constexpr int kTableBits = 14;
 // Buckets of one pass: as many streams as the translation buffer has pages, with room.
 constexpr int kBucketsMax = 1024;
 // Numbers that a bucket should have, and that it may have before it is divided again.
-constexpr int64_t kBucketNumbers = 4096;
-constexpr int64_t kBucketNumbersMax = 8 * kBucketNumbers;
+// Few, so that the set of its different numbers is in the first-level cache.
+constexpr int64_t kBucketNumbers = 1024;
+constexpr int64_t kBucketNumbersMax = 32 * kBucketNumbers;
 // Beyond it a bucket is sorted: only numbers made for it get there.
 constexpr int kDepthMax = 4;
 constexpr int kSampleSize = 512;
@@ -205,15 +206,18 @@ void OrderStatistics::SearchCounts(Search* search) const {
   }
 }
 
+double* OrderStatistics::BucketsAt(int depth, size_t count) {
+  if (buckets_.size() <= static_cast<size_t>(depth)) buckets_.resize(depth + 1);
+  Buckets& buckets = buckets_[depth];
+  if (buckets.room < count) buckets = {AllocateRaw(count * sizeof(double)), count};
+  return reinterpret_cast<double*>(buckets.numbers.get());
+}
+
 void OrderStatistics::SearchBuckets(std::span<const double> numbers, int depth, Search* search) {
   const auto size = static_cast<int64_t>(numbers.size());
   const auto bucket_count = static_cast<int32_t>(
       std::clamp<uint64_t>(std::bit_ceil(numbers.size() / kBucketNumbers), 1, kBucketsMax));
-  if (buckets_.size() <= static_cast<size_t>(depth)) buckets_.resize(depth + 1);
-  // Room is only made, not taken back: the next column is likely as long.
-  if (buckets_[depth].size() < numbers.size())
-    buckets_[depth] = std::vector<double>(numbers.size());
-  double* const out = buckets_[depth].data();
+  double* const out = BucketsAt(depth, numbers.size());
   BucketMap map;
   if (depth == kDepthMax || !ChooseMap(numbers, bucket_count, &map)) {
     return SearchSorted({out, CopyNumbers(numbers, out)}, search);
@@ -259,8 +263,8 @@ void OrderStatistics::SearchBucket(std::span<double> bucket, int depth, Search* 
 }
 
 int64_t OrderStatistics::DistinctOf(std::span<const double> numbers) {
-  // A quarter full at most: then most numbers find their place at once.
-  const auto bits = static_cast<int>(std::bit_width(4 * numbers.size()));
+  // Half full at most: more room would find places sooner, but not in the first-level cache.
+  const auto bits = static_cast<int>(std::bit_width(2 * numbers.size()));
   const size_t mask = (size_t{1} << bits) - 1;
   if (set_.size() <= mask) set_.resize(mask + 1);
   uint64_t* const set = set_.data();

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/raw_memory.h"
 #include "core/data/moments.h"
 
 namespace trainyard {
@@ -47,6 +48,9 @@ class OrderStatistics {
   bool CountInArray(std::span<const double> numbers, const Moments& moments);
   bool CountInTable(std::span<const double> numbers);
   void SearchCounts(Search* search) const;
+  // Room for `count` numbers, which is only made, not taken back: the next column is likely as
+  // long.
+  double* BucketsAt(int depth, size_t count);
   void SearchBuckets(std::span<const double> numbers, int depth, Search* search);
   void SearchBucket(std::span<double> bucket, int depth, Search* search);
   static void SearchSorted(std::span<double> numbers, Search* search);
@@ -55,7 +59,12 @@ class OrderStatistics {
   std::vector<ValueCount> counts_;  // of the first two ways, ascending
   std::vector<uint32_t> array_;
   std::vector<uint64_t> set_;
-  std::vector<std::vector<double>> buckets_;  // [depth] the numbers, bucket by bucket
+  // The numbers, bucket by bucket.
+  struct Buckets {
+    RawMemory numbers;
+    size_t room = 0;
+  };
+  std::vector<Buckets> buckets_;  // [depth]
 };
 
 }  // namespace trainyard

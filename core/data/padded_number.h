@@ -52,7 +52,7 @@ inline __m128i Load(const void* bytes) {
 }
 
 // The number whose 16 decimal digits stand one in each lane (0 to 9), the first the highest.
-inline uint64_t Combine(__m128i digits) {
+[[gnu::always_inline]] inline uint64_t Combine(__m128i digits) {
   const __m128i twos = _mm_maddubs_epi16(digits, _mm_set1_epi16(0x010A));   // 10, 1
   const __m128i fours = _mm_madd_epi16(twos, _mm_set1_epi32(0x0001'0064));  // 100, 1
   const __m128i eights = _mm_madd_epi16(_mm_packus_epi32(fours, fours),
@@ -66,7 +66,8 @@ inline uint64_t Combine(__m128i digits) {
 // True, and the value, when `cell` is a plain number: digits with at most one decimal mark, at most
 // kPlainNumberMax characters without the sign, and an integer below 2^53 without the mark. False
 // for any other number too. REQUIRES: the kNumberPadding bytes behind the cell may be read.
-inline bool ParsePlainNumber(absl::string_view cell, char decimal_mark, double* value) {
+[[gnu::always_inline]] inline bool ParsePlainNumber(absl::string_view cell, char decimal_mark,
+                                                    double* value) {
   namespace internal = padded_number_internal;
   if (cell.empty()) return false;
   const bool negative = cell[0] == '-';

@@ -8,6 +8,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
+#include "core/base/coding.h"
 #include "core/base/error_info.h"
 #include "core/base/limits.h"
 #include "core/base/status_macros.h"
@@ -18,9 +19,21 @@ namespace {
 
 constexpr size_t kCacheLine = 64;
 constexpr size_t kPage = 4096;
+// A table of few rows should not take the memory of many: groups grow from 1 MiB on.
+constexpr int64_t kFirstGroupCells = int64_t{128} << 10;
+constexpr int64_t kGroupGrowth = 4;
+// Rows of a reserved column in small pages: the rest of it begins on the border of a large page.
+constexpr int64_t kSmallPageRows = 8192;
+constexpr size_t kCacheLinesInPage = kPage / kCacheLine;
 
 size_t CellBytes(ColumnType type) {
   return type == ColumnType::kNumeric ? sizeof(double) : sizeof(int32_t);
+}
+
+// Of a column in a group of `room` rows. A column starts one cache line further into its page than
+// the one before: cells of one row would otherwise all fall into one set of the cache.
+size_t ColumnBytes(ColumnType type, int64_t room) {
+  return (static_cast<size_t>(room) * CellBytes(type) / kPage + 1) * kPage + kCacheLine;
 }
 
 absl::Status TooLarge(absl::string_view message, absl::string_view hint) {
@@ -67,32 +80,84 @@ std::vector<std::string> SortCategories(const TextDictionary& dictionary,
 }  // namespace
 
 TableWriter::TableWriter(std::vector<ColumnPlan> plans, Options options)
-    : plans_(std::move(plans)), options_(std::move(options)), dictionaries_(plans_.size()) {
+    : plans_(std::move(plans)),
+      options_(std::move(options)),
+      numbers_(plans_.size()),
+      codes_(plans_.size()),
+      dictionaries_(plans_.size()) {
   const auto columns = std::max<int64_t>(1, static_cast<int64_t>(plans_.size()));
   rows_max_ = std::min(limits::kDatasetRowsMax, limits::kDatasetCellsMax / columns);
-  group_rows_ = std::clamp<int64_t>(options_.group_cells / columns, 1, rows_max_ + 1);
+  group_rows_max_ = std::clamp<int64_t>(options_.group_cells / columns, 1, rows_max_ + 1);
+  numeric_before_.push_back(0);
   for (const ColumnPlan& plan : plans_) {
-    cells_begin_.push_back(group_bytes_);
-    // A column starts one cache line further into its page than the one before: cells of one row
-    // would otherwise all fall into one set of the cache.
-    const size_t pages = (static_cast<size_t>(group_rows_) * CellBytes(plan.type)) / kPage + 1;
-    group_bytes_ += pages * kPage + kCacheLine;
+    const bool numeric = plan.type == ColumnType::kNumeric;
+    numeric_before_.push_back(numeric_before_.back() + (numeric ? 1 : 0));
   }
-  StartGroup();
+  if (options_.spill_path.empty() && ReserveGroup()) return;
+  StartGroup(std::clamp<int64_t>(kFirstGroupCells / columns, 1, group_rows_max_));
 }
 
-void TableWriter::StartGroup() {
-  if (group_ == nullptr) group_ = std::make_unique_for_overwrite<char[]>(group_bytes_);
-  numbers_.clear();
-  codes_.clear();
+size_t TableWriter::ReservedBegin(size_t column) const {
+  const size_t stride =
+      AlignUp(static_cast<size_t>(rows_max_ + 1) * sizeof(double), kLargePageBytes) +
+      kLargePageBytes;
+  const size_t small_bytes = static_cast<size_t>(kSmallPageRows) * CellBytes(plans_[column].type);
+  // Cells of one row in different cache lines of their pages, as in ColumnBytes.
+  const size_t shift = column % kCacheLinesInPage * kCacheLine;
+  return column * stride + kLargePageBytes - small_bytes - shift;
+}
+
+bool TableWriter::ReserveGroup() {
+  if (plans_.empty()) return false;
+  const size_t columns = plans_.size();
+  // A large page more: where its border is in the memory is only known afterwards.
+  const size_t size = ReservedBegin(columns - 1) +
+                      static_cast<size_t>(rows_max_ + 1) * sizeof(double) + kLargePageBytes;
+  group_ = ReserveRaw(size);
+  if (group_ == nullptr) return false;
+  char* const begin = group_.get();
+  const size_t to_border = AlignUp(reinterpret_cast<uintptr_t>(begin), kLargePageBytes) -
+                           reinterpret_cast<uintptr_t>(begin);
+  for (size_t i = 0; i < columns; ++i) SetCells(i, begin + to_border + ReservedBegin(i));
+  group_room_ = rows_max_ + 1;
+  group_end_ = std::min(kSmallPageRows, group_room_);
+  return true;
+}
+
+void TableWriter::UseLargePages() {
   for (size_t i = 0; i < plans_.size(); ++i) {
-    const bool numeric = plans_[i].type == ColumnType::kNumeric;
-    numbers_.push_back(numeric ? reinterpret_cast<double*>(CellsOf(i)) : nullptr);
-    codes_.push_back(numeric ? nullptr : reinterpret_cast<int32_t*>(CellsOf(i)));
+    const size_t size = static_cast<size_t>(group_room_) * CellBytes(plans_[i].type);
+    AskForLargePages(CellsInGroup(i), size);
   }
+  group_end_ = group_room_;
+}
+
+char* TableWriter::CellsInGroup(size_t column) const {
+  const bool numeric = plans_[column].type == ColumnType::kNumeric;
+  return numeric ? reinterpret_cast<char*>(numbers_[column])
+                 : reinterpret_cast<char*>(codes_[column]);
+}
+
+void TableWriter::SetCells(size_t column, char* cells) {
+  const bool numeric = plans_[column].type == ColumnType::kNumeric;
+  numbers_[column] = numeric ? reinterpret_cast<double*>(cells) : nullptr;
+  codes_[column] = numeric ? nullptr : reinterpret_cast<int32_t*>(cells);
+}
+
+size_t TableWriter::CellsBegin(size_t column, int64_t room) const {
+  const size_t numeric = numeric_before_[column];
+  return numeric * ColumnBytes(ColumnType::kNumeric, room) +
+         (column - numeric) * ColumnBytes(ColumnType::kText, room);
+}
+
+void TableWriter::StartGroup(int64_t room) {
+  if (group_ == nullptr || room != group_room_)
+    group_ = AllocateRaw(CellsBegin(plans_.size(), room));
+  group_room_ = room;
+  for (size_t i = 0; i < plans_.size(); ++i) SetCells(i, group_.get() + CellsBegin(i, room));
   group_row_ = 0;
   // One more than allowed, if that is nearer: then the table is too large.
-  group_end_ = std::min(group_rows_, rows_max_ + 1 - rows_before_);
+  group_end_ = std::min(room, rows_max_ + 1 - rows_before_);
 }
 
 absl::Status TableWriter::SetText(size_t column, absl::string_view text) {
@@ -127,23 +192,29 @@ void TableWriter::SetMissing(size_t column) {
 absl::Status TableWriter::EndGroup() {
   if (rows() > limits::kDatasetRowsMax) return TableTooLarge("rows", limits::kDatasetRowsMax);
   if (rows() > rows_max_) return TableTooLarge("cells", limits::kDatasetCellsMax);
+  if (group_row_ < group_room_) {
+    UseLargePages();
+    return absl::OkStatus();
+  }
+  const int64_t room_next = std::min(group_room_ * kGroupGrowth, group_rows_max_);
   rows_before_ += group_row_;
-  groups_.push_back({.cells = std::move(group_), .rows = group_row_});
+  groups_.push_back({.cells = std::move(group_), .room = group_room_, .rows = group_row_});
   if (!options_.spill_path.empty()) TY_RETURN_IF_ERROR(SpillWhatIsTooMuch());
-  StartGroup();
+  StartGroup(room_next);
   return absl::OkStatus();
 }
 
 // Dictionaries have to be in memory; groups get what they leave.
 absl::Status TableWriter::SpillWhatIsTooMuch() {
   const int64_t held_max = options_.memory_bytes_max - dictionary_bytes_;
-  const auto held = [this] {
-    return static_cast<int64_t>(group_bytes_ * (groups_.size() - spilled_count_));
-  };
-  while (held() > held_max && spilled_count_ < groups_.size()) {
-    Group& oldest = groups_[spilled_count_++];
+  int64_t held = 0;
+  for (size_t i = spilled_count_; i < groups_.size(); ++i) held += SizeOf(groups_[i]);
+  for (; held > held_max && spilled_count_ < groups_.size(); ++spilled_count_) {
+    Group& oldest = groups_[spilled_count_];
+    held -= SizeOf(oldest);
     TY_RETURN_IF_ERROR(Spill(&oldest));
-    group_ = std::move(oldest.cells);  // its memory is good for the next group
+    group_ = std::move(oldest.cells);  // its memory is good for a next group of its size
+    group_room_ = oldest.room;
   }
   return absl::OkStatus();
 }
@@ -154,7 +225,7 @@ absl::Status TableWriter::Spill(Group* group) {
   }
   group->spill_offset = spill_->size_bytes();
   // With the gaps between columns: one write instead of one for each column.
-  return spill_->Append({group->cells.get(), group_bytes_});
+  return spill_->Append({group->cells.get(), CellsBegin(plans_.size(), group->room)});
 }
 
 void TableWriter::GiveKinds(const std::vector<ColumnKind>& kinds) {
@@ -186,21 +257,34 @@ absl::Status TableWriter::AddColumns(const Table& labels) {
   return absl::OkStatus();
 }
 
+void TableWriter::MakeGathered(size_t size_bytes) {
+  if (gathered_.use_count() == 1 && gathered_bytes_ >= size_bytes) return;
+  gathered_ = AllocateRaw(size_bytes);
+  gathered_bytes_ = size_bytes;
+}
+
 absl::Status TableWriter::GatherCells(size_t column, char* out) const {
   const size_t cell_bytes = CellBytes(plans_[column].type);
   for (const Group& group : groups_) {
+    const size_t begin = CellsBegin(column, group.room);
     const size_t size = static_cast<size_t>(group.rows) * cell_bytes;
     if (group.cells != nullptr) {
-      std::memcpy(out, group.cells.get() + cells_begin_[column], size);
+      std::memcpy(out, group.cells.get() + begin, size);
     } else {
-      const auto begin = group.spill_offset + static_cast<int64_t>(cells_begin_[column]);
-      TY_RETURN_IF_ERROR(spill_->Read(begin, {out, size}));
+      TY_RETURN_IF_ERROR(
+          spill_->Read(group.spill_offset + static_cast<int64_t>(begin), {out, size}));
     }
     out += size;
   }
-  std::memcpy(out, group_.get() + cells_begin_[column],
-              static_cast<size_t>(group_row_) * cell_bytes);
+  std::memcpy(out, CellsInGroup(column), static_cast<size_t>(group_row_) * cell_bytes);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<char>> TableWriter::WholeCells(size_t column) {
+  if (groups_.empty()) return std::shared_ptr<char>(group_, CellsInGroup(column));
+  MakeGathered(static_cast<size_t>(rows()) * CellBytes(plans_[column].type));
+  TY_RETURN_IF_ERROR(GatherCells(column, gathered_.get()));
+  return std::shared_ptr<char>(gathered_, gathered_.get());
 }
 
 absl::StatusOr<Column> TableWriter::TakeColumn(size_t column) {
@@ -208,16 +292,14 @@ absl::StatusOr<Column> TableWriter::TakeColumn(size_t column) {
   taken.name = std::move(plans_[column].name);
   taken.type = plans_[column].type;
   const auto rows_count = static_cast<size_t>(rows());
-  if (gathered_ == nullptr)
-    gathered_ = std::make_unique_for_overwrite<char[]>(rows_count * sizeof(double));
-  TY_RETURN_IF_ERROR(GatherCells(column, gathered_.get()));
+  TY_ASSIGN_OR_RETURN(const std::shared_ptr<char> cells, WholeCells(column));
   if (taken.type == ColumnType::kNumeric) {
-    const auto* numbers = reinterpret_cast<const double*>(gathered_.get());
-    taken.numbers = Cells<double>::View({numbers, rows_count}, nullptr);
+    const auto* numbers = reinterpret_cast<const double*>(cells.get());
+    taken.numbers = Cells<double>::InMemory({numbers, rows_count}, cells);
   } else {
-    const std::span<int32_t> codes(reinterpret_cast<int32_t*>(gathered_.get()), rows_count);
+    const std::span<int32_t> codes(reinterpret_cast<int32_t*>(cells.get()), rows_count);
     taken.categories = SortCategories(dictionaries_[column], codes);
-    taken.codes = Cells<int32_t>::View(codes, nullptr);
+    taken.codes = Cells<int32_t>::InMemory(codes, cells);
     dictionaries_[column] = TextDictionary();
   }
   taken.stats = stats_.Compute(taken);
@@ -241,9 +323,6 @@ absl::StatusOr<Table> TableWriter::Finish() && {
   Table table;
   table.rows = rows();
   TY_RETURN_IF_ERROR(ForEachColumn([&](Column column) {
-    // Copies of the views, for they end here.
-    column.numbers = std::vector<double>(column.numbers.begin(), column.numbers.end());
-    column.codes = std::vector<int32_t>(column.codes.begin(), column.codes.end());
     table.columns.push_back(std::move(column));
     return absl::OkStatus();
   }));

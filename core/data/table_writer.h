@@ -8,15 +8,15 @@
 //   TY_RETURN_IF_ERROR(writer.EndRow());
 //   TY_ASSIGN_OR_RETURN(Table table, std::move(writer).Finish());
 //
-// Memory: a row group (at most Options::group_cells cells), the groups before it and the
-// dictionaries up to Options::memory_bytes_max, or the dictionaries alone where they take more (at
-// most limits::kDictionaryBytesMax), and, while it finishes, about two columns (160 MB with 10
-// million rows) and the file's header, which has the dictionaries' texts. Without a spill path all
-// groups stay in memory, and Finish takes as much again. Thread-safety: none. Lifetime: the spill
-// file is made when it is needed and has no name from then on (spill_file.h). Errors:
-// RESOURCE_EXHAUSTED/TOO_LARGE beyond limits.h (rows, cells, different texts of a column, bytes of
-// all texts); RESOURCE_EXHAUSTED/STORAGE_FULL and INTERNAL of the spill file. After an error the
-// writer is of no use.
+// Memory: a row group (at most Options::group_cells cells; the first ones are smaller), the groups
+// before it and the dictionaries up to Options::memory_bytes_max, or the dictionaries alone where
+// they take more (at most limits::kDictionaryBytesMax), and, while it finishes, about two columns
+// (160 MB with 10 million rows) and the file's header, which has the dictionaries' texts. Without a
+// spill path all is one group in address space reserved for the largest table, whose cells nobody
+// copies. Thread-safety: none. Lifetime: the spill file is made when it is needed and has no name
+// from then on (spill_file.h). Errors: RESOURCE_EXHAUSTED/TOO_LARGE beyond limits.h (rows, cells,
+// different texts of a column, bytes of all texts); RESOURCE_EXHAUSTED/STORAGE_FULL and INTERNAL of
+// the spill file. After an error the writer is of no use.
 #ifndef TRAINYARD_CORE_DATA_TABLE_WRITER_H_
 #define TRAINYARD_CORE_DATA_TABLE_WRITER_H_
 
@@ -31,6 +31,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "core/base/raw_memory.h"
 #include "core/base/spill_file.h"
 #include "core/data/column_stats.h"
 #include "core/data/table.h"
@@ -47,10 +48,10 @@ class TableWriter {
     ColumnKind kind = ColumnKind::kUnspecified;  // given by the user; unspecified: inferred
   };
   struct Options {
-    std::string spill_path;                         // empty: all in memory
+    std::string spill_path;  // empty: all in memory, in one group
     // Of whole groups and dictionaries; groups beyond it are spilled, the first ones first.
     int64_t memory_bytes_max = int64_t{256} << 20;
-    int64_t group_cells = int64_t{4} << 20;         // 32 MiB of numbers; smaller in tests
+    int64_t group_cells = int64_t{4} << 20;  // 32 MiB of numbers, with a spill path
   };
 
   // REQUIRES: at most limits::kDatasetColumnsMax columns, whose names are different and not empty.
@@ -100,35 +101,52 @@ class TableWriter {
  private:
   // Rows one after the other, column by column, in memory or in the spill file.
   struct Group {
-    std::unique_ptr<char[]> cells;  // null: spilled
+    std::shared_ptr<char[]> cells;  // null: spilled
     int64_t spill_offset = 0;
+    int64_t room = 0;  // rows that it could have had
     int64_t rows = 0;
   };
   using OnColumn = std::function<absl::Status(Column column)>;
 
-  char* CellsOf(size_t column) { return group_.get() + cells_begin_[column]; }
-  void StartGroup();
+  // Where a column's cells start in a group of `room` rows; of the column after the last one, the
+  // group's size.
+  size_t CellsBegin(size_t column, int64_t room) const;
+  // Where a column's cells start in reserved memory, which itself starts on any page.
+  size_t ReservedBegin(size_t column) const;
+  // False when the system does not give so much address space.
+  bool ReserveGroup();
+  void UseLargePages();
+  void StartGroup(int64_t room);
+  void SetCells(size_t column, char* cells);
+  char* CellsInGroup(size_t column) const;
   absl::Status EndGroup();
+  int64_t SizeOf(const Group& group) const {
+    return static_cast<int64_t>(CellsBegin(plans_.size(), group.room));
+  }
   absl::Status SpillWhatIsTooMuch();
   absl::Status Spill(Group* group);
+  // Memory for the cells of a column: that of the one before, unless a table keeps it.
+  void MakeGathered(size_t size_bytes);
   absl::Status GatherCells(size_t column, char* out) const;
+  // All cells of a column in one piece, and who keeps it.
+  absl::StatusOr<std::shared_ptr<char>> WholeCells(size_t column);
   absl::StatusOr<Column> TakeColumn(size_t column);
-  // Calls `on_column` for each column in order; its cells are a view that ends with the call.
+  // Calls `on_column` for each column in order.
   absl::Status ForEachColumn(const OnColumn& on_column);
 
   std::vector<ColumnPlan> plans_;
   Options options_;
   int64_t rows_max_ = 0;
-  int64_t group_rows_ = 0;           // room in a group
-  std::vector<size_t> cells_begin_;  // [columns] where a column's cells start in a group
-  size_t group_bytes_ = 0;
+  int64_t group_rows_max_ = 0;
+  std::vector<size_t> numeric_before_;  // [columns + 1] how many columns of numbers there are
 
   std::vector<Group> groups_;  // that are full
   size_t spilled_count_ = 0;   // the first of them
   std::optional<SpillFile> spill_;
   int64_t rows_before_ = 0;  // in groups_
 
-  std::unique_ptr<char[]> group_;  // being filled
+  std::shared_ptr<char[]> group_;  // being filled
+  int64_t group_room_ = 0;         // its rows
   std::vector<double*> numbers_;   // [columns] its cells; nullptr for text
   std::vector<int32_t*> codes_;    // [columns] its cells; nullptr for numbers
   int64_t group_row_ = 0;          // being filled
@@ -137,7 +155,8 @@ class TableWriter {
   std::vector<TextDictionary> dictionaries_;  // [columns], empty for numbers
   int64_t dictionary_bytes_ = 0;
   std::vector<Column> added_;
-  std::unique_ptr<char[]> gathered_;  // the cells of one column
+  std::shared_ptr<char[]> gathered_;  // the cells of one column
+  size_t gathered_bytes_ = 0;
   StatsComputer stats_;
 };
 

@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/base/limits.h"
 #include "core/base/rng.h"
 #include "tests/support/data_builders.h"
@@ -166,6 +168,26 @@ TEST(CsvReaderTest, AnyChunkingGivesTheSameRecordsAndErrors) {
     }
     ASSERT_EQ(whole, ReadInChunks(bytes, every_byte)) << testing::PrintToString(bytes);
     ASSERT_EQ(whole, ReadInChunks(bytes, some)) << testing::PrintToString(bytes);
+  }
+}
+
+// Over windows of the index and chunks that end anywhere in them, against a split by hand.
+TEST(CsvReaderTest, ManyPlainRecordsInAnyChunks) {
+  Rng rng(9, RngStream::kAnalysis);
+  std::string bytes;
+  std::vector<std::vector<std::string>> expected;
+  for (int row = 0; row < 3000; ++row) {
+    std::vector<std::string> fields(1 + rng.Below(30));
+    for (std::string& field : fields) field = std::string(1 + rng.Below(12), 'x');
+    bytes += absl::StrCat(absl::StrJoin(fields, ","), "\n");
+    expected.push_back(std::move(fields));
+  }
+  for (const uint64_t chunk : {1u, 63u, 64u, 100u, 4095u, 4096u, 10'000u}) {
+    std::vector<size_t> cuts;
+    for (size_t cut = rng.Below(chunk + 1); cut < bytes.size(); cut += chunk) cuts.push_back(cut);
+    const Reading reading = ReadInChunks(bytes, cuts);
+    EXPECT_THAT(reading.status, IsOk());
+    EXPECT_TRUE(reading.records == expected) << chunk;
   }
 }
 

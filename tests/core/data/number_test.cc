@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <string>
 
 #include "core/base/rng.h"
 #include "gmock/gmock.h"
@@ -64,6 +65,23 @@ TEST(NumberTest, ReadsTheNearestDoubleAsTheCLibraryDoes) {
     std::snprintf(text, sizeof text, "%.*f", static_cast<int>(rng.Below(12)), value);
     const double expected = std::strtod(text, nullptr);
     EXPECT_EQ(ParseNumber(text), expected) << text;
+  }
+}
+
+// Of every count of digits on both sides of the mark, with exponents and without.
+TEST(NumberTest, ReadsRandomDigitsAsTheCLibraryDoes) {
+  Rng rng(3, RngStream::kAnalysis);
+  const auto digits = [&rng](uint64_t count) {
+    std::string text;
+    for (uint64_t i = 0; i < count; ++i) text.push_back(static_cast<char>('0' + rng.Below(10)));
+    return text;
+  };
+  for (int round = 0; round < 50000; ++round) {
+    std::string text = rng.Below(2) == 0 ? "-" : "";
+    text += digits(1 + rng.Below(12));
+    if (rng.Below(4) != 0) text += "." + digits(rng.Below(12));
+    if (rng.Below(4) == 0) text += (rng.Below(2) == 0 ? "e-" : "e+") + digits(1 + rng.Below(2));
+    EXPECT_EQ(ParseNumber(text), std::strtod(text.c_str(), nullptr)) << text;
   }
 }
 

@@ -113,12 +113,11 @@ std::string FileOf(int64_t rows, TableWriter::Options options, int64_t* spilled_
 }
 
 TEST(TableWriterTest, GroupsAndSpillDoNotChangeAByte) {
-  for (const int64_t rows : {1, 9, 10, 11, 1000, 1003}) {
+  for (const int64_t rows : {1, 9, 10, 11, 1000, 1003, 8192, 8193}) {
     SCOPED_TRACE(rows);
     const std::string expected = FileOf(rows, {});
     ASSERT_OK_AND_ASSIGN(const Table table, DecodeTable(expected));
     EXPECT_EQ(table.rows, rows);
-    EXPECT_EQ(FileOf(rows, {.group_cells = 30}), expected);
     int64_t spilled = 0;
     EXPECT_EQ(FileOf(rows, {.spill_path = SpillPath(), .memory_bytes_max = 0, .group_cells = 30},
                      &spilled),
@@ -150,6 +149,13 @@ TEST(TableWriterTest, GroupsMakeRoomForDictionaries) {
   EXPECT_EQ(table.CellText(0, 0), "text 0");
   EXPECT_EQ(table.CellText(10'007, 0), "text 7");
   EXPECT_EQ(table.CellText(14'999, 0), "text 4999");
+}
+
+TEST(TableWriterTest, GroupsThatGrowDoNotChangeAByte) {
+  const int64_t rows = 300'000;
+  const std::string expected = FileOf(rows, {});
+  EXPECT_EQ(FileOf(rows, {.spill_path = SpillPath()}), expected);
+  EXPECT_EQ(FileOf(rows, {.spill_path = SpillPath(), .memory_bytes_max = 2 << 20}), expected);
 }
 
 TEST(TableWriterTest, FinishAndTheFileAreOneTable) {

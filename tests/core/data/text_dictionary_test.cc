@@ -20,6 +20,20 @@ TEST(TextDictionaryTest, CodesInOrderOfAppearance) {
   EXPECT_THAT(dictionary.texts(), testing::ElementsAre("b", "a", ""));
 }
 
+// Of two letters, so that starts and ends of texts are often the same: what differs is in between.
+TEST(TextDictionaryTest, TextsAreToldApartByEveryByte) {
+  TextDictionary dictionary;
+  std::map<std::string, int32_t> codes;
+  Rng rng(8, RngStream::kAnalysis);
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text(rng.Below(20), 'a');
+    if (!text.empty()) text[rng.Below(text.size())] = 'b';
+    const auto [it, is_new] = codes.emplace(text, static_cast<int32_t>(codes.size()));
+    ASSERT_EQ(dictionary.CodeOf(text), it->second) << text;
+  }
+  EXPECT_EQ(codes.size(), 1 + 19 * 20 / 2);
+}
+
 TEST(TextDictionaryTest, AsAMapOfManyTextsOfManySizes) {
   TextDictionary dictionary;
   std::map<std::string, int32_t> codes;
