@@ -6,14 +6,13 @@
 // of types or what columns mean; see csv_ingest.h.
 //
 //   CsvReader reader(options);
-//   reader.Append(chunk);                            // any split of the input gives the same
-//   records while (true) {
-//     TY_ASSIGN_OR_RETURN(bool more, reader.Next(&record));  // false: wants more bytes
-//     if (!more) break;
-//     ...                                            // record.fields point into the reader
+//   reader.Append(chunk);  // any split of the input gives the same records
+//   while (true) {
+//     TY_ASSIGN_OR_RETURN(bool more, reader.Next(&record));
+//     if (!more) break;    // wants more bytes
+//     ...                  // record.fields point into the reader
 //   }
-//   reader.FinishInput();                            // then Next() gives a last record without
-//   line break
+//   reader.FinishInput();  // then Next() gives a last record without line break
 //
 // Thread-safety: none; one reader per stream.
 // Lifetime: a record is valid until the next call of a non-const method.
