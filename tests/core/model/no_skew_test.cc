@@ -99,7 +99,8 @@ void ExpectNoSkew(const Table& table, const std::string& csv, const DataConfig& 
   ASSERT_TRUE(violations.empty()) << violations[0].field << ": " << violations[0].description;
   ASSERT_OK_AND_ASSIGN(const Dataset dataset, BuildDataset(table, config, 1));
   ASSERT_EQ(dataset.train.rows(), kRows);
-  ASSERT_EQ(dataset.feature_names.size(), static_cast<size_t>(dataset.feature_count()));
+  ASSERT_EQ(dataset.preprocessor.FeatureNames(dataset.config.feature_columns).size(),
+            static_cast<size_t>(dataset.feature_count()));
   const Bundle stored = BundleOf(dataset);
   ASSERT_OK_AND_ASSIGN(const Bundle bundle, DecodeBundle(EncodeBundle(stored)));
   const std::vector<float> expected = Outputs(bundle.weights, dataset.train.features);
