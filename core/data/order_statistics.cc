@@ -163,6 +163,8 @@ bool OrderStatistics::CountInArray(std::span<const double> numbers, const Moment
     if (count % 2 != 0) ++even[places[count - 1]];
   }
   counts_.clear();
+  // Of a range of a million values a vector that grows would copy them twice.
+  if (arrays == 1) counts_.reserve(size - static_cast<size_t>(std::count(even, even + size, 0U)));
   for (size_t i = 0; i < size; ++i) {
     const int64_t count = int64_t{even[i]} + (arrays == 2 ? odd[i] : 0);
     if (count > 0) counts_.push_back({static_cast<double>(first + static_cast<int64_t>(i)), count});
