@@ -152,6 +152,9 @@ def main():
     parser.add_argument("--sets", default=",".join(RECIPES))
     parser.add_argument("--seeds", type=int, default=5)
     args = parser.parse_args()
+    unknown = [name for name in args.sets.split(",") if name not in RECIPES]
+    if unknown:
+        parser.error(f"no set {unknown[0]!r}; there are {', '.join(RECIPES)}")
     warnings.simplefilter("ignore", ConvergenceWarning)
     print("| data | rows train / test | Trainyard | scikit-learn | with its target scaled | not worse |")
     print("|---|---|---|---|---|---|")
