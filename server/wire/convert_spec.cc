@@ -283,26 +283,26 @@ void ScheduleToProto(const ScheduleConfig& config, v1::ScheduleSpec* spec) {
   *spec->mutable_milestones() = {config.milestones.begin(), config.milestones.end()};
 }
 
-void CheckNonZero(const v1::TrainingSpec& spec, Violations* violations) {
-  const auto check = [violations](const char* name, bool given, int64_t value) {
-    if (!given || value != 0) return;
-    violations->push_back({absl::StrCat("spec.", name), "is 0; give 1 or more, or leave it out"});
-  };
-  check("epochs", spec.has_epochs(), spec.epochs());
-  check("step_event_interval", spec.has_step_event_interval(), spec.step_event_interval());
-  check("max_steps", spec.has_max_steps(), spec.max_steps());
-  check("evaluation_interval", spec.has_evaluation_interval(), spec.evaluation_interval());
+int64_t ValueOf(const TrainConfig& config, const Field<TrainConfig>& count) {
+  return config.*std::get<int64_t TrainConfig::*>(count.member);
+}
+
+void NonZeroFromProto(const v1::TrainingSpec& spec, TrainConfig* config, Violations* violations) {
+  ReadFields<TrainConfig>(spec, kNonZeroFields, config);
+  for (const Field<TrainConfig>& field : kNonZeroFields) {
+    const auto* descriptor = spec.GetDescriptor()->FindFieldByName(field.name);
+    if (!spec.GetReflection()->HasField(spec, descriptor) || ValueOf(*config, field) != 0) continue;
+    violations->push_back(
+        {absl::StrCat("spec.", field.name), "is 0; give 1 or more, or leave it out"});
+  }
 }
 
 void NonZeroToProto(const TrainConfig& config, v1::TrainingSpec* spec) {
-  if (config.epochs != 0) spec->set_epochs(static_cast<int32_t>(config.epochs));
-  if (config.step_event_interval != 0) {
-    // INT32_MAX steps and more than that are the same thing: the first step only.
-    spec->set_step_event_interval(
-        static_cast<int32_t>(std::min<int64_t>(config.step_event_interval, INT32_MAX)));
+  for (const Field<TrainConfig>& field : kNonZeroFields) {
+    if (ValueOf(config, field) != 0) WriteFields<TrainConfig>(config, {&field, 1}, spec);
   }
-  if (config.max_steps != 0) spec->set_max_steps(config.max_steps);
-  if (config.evaluation_interval != 0) spec->set_evaluation_interval(config.evaluation_interval);
+  // INT32_MAX steps and more than that are the same thing: the first step only.
+  if (config.step_event_interval > INT32_MAX) spec->set_step_event_interval(INT32_MAX);
 }
 
 void SecondsToProto(double seconds, google::protobuf::Duration* duration) {
@@ -328,8 +328,7 @@ TrainConfig TrainConfigFromProto(const v1::TrainingSpec& spec, Violations* viola
                                   &config.early_stopping);
   config.metrics = MetricsFromProto(spec, violations);
   ReadFields<TrainConfig>(spec, kCountFields, &config);
-  ReadFields<TrainConfig>(spec, kNonZeroFields, &config);
-  CheckNonZero(spec, violations);
+  NonZeroFromProto(spec, &config, violations);
   Replace(EnumCast<Precision>(spec.precision()), v1::PRECISION_UNSPECIFIED, &config.precision);
   if (spec.has_max_runtime()) {
     config.runtime_seconds_max = static_cast<double>(spec.max_runtime().seconds()) +
