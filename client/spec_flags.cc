@@ -291,9 +291,10 @@ absl::Status SpecFlags::ApplyTo(v1::TrainingSpec* spec, std::vector<std::string>
     std::string fault = ApplyFeatureText(text, spec);
     if (!fault.empty()) faults.push_back({kFeatureFlag, std::move(fault)});
   }
-  if (faults.empty() && initial_weights_path_.empty()) return absl::OkStatus();
-  if (faults.empty()) return ReadInitialWeights(initial_weights_path_, spec);
-  return AsUsageError(MakeViolationsError(ErrorReason::kInvalidSpec, std::move(faults)));
+  if (!faults.empty())
+    return AsUsageError(MakeViolationsError(ErrorReason::kInvalidSpec, std::move(faults)));
+  if (initial_weights_path_.empty()) return absl::OkStatus();
+  return ReadInitialWeights(initial_weights_path_, spec);
 }
 
 void SpecFlags::ApplyHidden(v1::TrainingSpec* spec, std::vector<FieldViolation>* faults) const {
