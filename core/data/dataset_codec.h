@@ -2,19 +2,19 @@
 // again: the matrices of the three parts stand in it as they stand in memory, and a reader maps
 // them instead of reading.
 //
-//   TY_RETURN_IF_ERROR(EncodeDataset({dataset, notes}, append));            // piece by piece
-//   TY_ASSIGN_OR_RETURN(PreparedFile file, OpenPrepared(path, config));     // a mapping: no matter
-//   how large
+//   TY_RETURN_IF_ERROR(EncodeDataset({dataset, notes}, append));         // piece by piece
+//   TY_ASSIGN_OR_RETURN(PreparedFile file, OpenPrepared(path, config));  // maps it, however large
 //   ... train on file.prepared.dataset ...
-//   TY_RETURN_IF_ERROR(file.CheckCells());                                  // reads all of it once
+//   TY_RETURN_IF_ERROR(file.CheckCells());                               // reads all of it once
 //
 //   file   := magic:"TYPREP01" header_size:u64 header crc32c(header):u32 padding block*
-//   header := notes strings, classes strings, target_offset:f64 target_scale:f64, preprocessor
-//   (preprocessor_codec.h), then for
-//             train, validation, test: rows:i64 cols:i64 and for features, targets, classes,
-//             weights size_bytes:u64 crc32c:u32
-//   Blocks follow in that order, each 64-byte aligned, zero bytes between. It is a cache: another
-//   build's file is not read, but made anew.
+//   header := notes strings, classes strings, target_offset:f64 target_scale:f64,
+//             preprocessor (preprocessor_codec.h), part (train) part (validation) part (test)
+//   part   := rows:i64 cols:i64, and for features, targets, classes, weights:
+//             size_bytes:u64 crc32c:u32
+//
+// Blocks follow in that order, each 64-byte aligned, zero bytes between. It is a cache: another
+// build's file is not read, but made anew.
 //
 // Thread-safety: pure functions; a PreparedFile is a value. Lifetime: the matrices keep the mapping
 // alive. Errors: DATA_LOSS for a file that is not whole; those of `append` and of the file system.
