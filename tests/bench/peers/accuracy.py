@@ -10,19 +10,16 @@ Text columns (Adult's) are one-hot encoded here, a missing cell being a category
 
 Prints a table: mean accuracy over the seeds, the standard error of one split's accuracy, and whether the means are within it.
 """
-import argparse
 import collections
 import csv
 import gzip
 import math
-import pathlib
 import statistics
-import tempfile
 import warnings
 
 import numpy as np
 import torch
-from service import Trainyard, server, value_of
+from service import compare_all, value_of
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
@@ -134,20 +131,10 @@ def compare(name, recipe, args, yard):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=pathlib.Path, required=True)
-    parser.add_argument("--sets", default=",".join(RECIPES))
-    parser.add_argument("--seeds", type=int, default=5)
-    args = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", ConvergenceWarning)
-    print("| data | rows train / test | Trainyard | PyTorch | scikit-learn | standard error | within it |")
-    print("|---|---|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory(prefix="ty-") as folder, server.Server(pathlib.Path(folder) / "data") as running:
-        yard = Trainyard(running.address, pathlib.Path(folder))
-        for name in args.sets.split(","):
-            compare(name, RECIPES[name], args, yard)
-        running.stop()
+    header = ["data", "rows train / test", "Trainyard", "PyTorch", "scikit-learn", "standard error", "within it"]
+    compare_all(__doc__, RECIPES, header, compare)
 
 
 if __name__ == "__main__":

@@ -12,18 +12,15 @@ SimpleImputer, where numbers are missing) and OneHotEncoder. For a regression it
 30 % of the rows test (Adult's are its authors'), other ones for each seed. Accuracy, or R² in the target's own unit. Prints a table:
 means over the seeds with their standard errors, and whether ours is at most one standard error of scikit-learn's below it.
 """
-import argparse
 import collections
 import gzip
 import math
-import pathlib
 import statistics
-import tempfile
 import warnings
 
 import numpy as np
 import pandas
-from service import Trainyard, server, value_of
+from service import compare_all, value_of
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
@@ -147,22 +144,9 @@ def compare(name, recipe, args, yard):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=pathlib.Path, required=True)
-    parser.add_argument("--sets", default=",".join(RECIPES))
-    parser.add_argument("--seeds", type=int, default=5)
-    args = parser.parse_args()
-    unknown = [name for name in args.sets.split(",") if name not in RECIPES]
-    if unknown:
-        parser.error(f"no set {unknown[0]!r}; there are {', '.join(RECIPES)}")
     warnings.simplefilter("ignore", ConvergenceWarning)
-    print("| data | rows train / test | Trainyard | scikit-learn | with its target scaled | not worse |")
-    print("|---|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory(prefix="ty-") as folder, server.Server(pathlib.Path(folder) / "data") as running:
-        yard = Trainyard(running.address, pathlib.Path(folder))
-        for name in args.sets.split(","):
-            compare(name, RECIPES[name], args, yard)
-        running.stop()
+    header = ["data", "rows train / test", "Trainyard", "scikit-learn", "with its target scaled", "not worse"]
+    compare_all(__doc__, RECIPES, header, compare)
 
 
 if __name__ == "__main__":
