@@ -163,21 +163,21 @@ inline Bundle ColumnsBundle() {
   bundle.loss = {.kind = LossKind::kHuber, .delta = 2.5, .target_offset = -3, .target_scale = 0.25};
   bundle.target_column = "price";
   bundle.feature_columns = {"size", "city", "code", "word"};
-  bundle.preprocessor = Preprocessor(
-      {{.offset = 1.5, .scale = 0.25, .fill = 2, .missing_indicator = true},
-       {.encoding = Encoding::kOneHot,
-        .missing_indicator = true,
-        .categories = {"Oslo", "Zürich"},
-        .other_bucket = true,
-        .unseen = UnseenCategory::kOther},
-       {.encoding = Encoding::kOrdinal,
-        .offset = 0.5,
-        .scale = 2,
-        .categories = {"-1.5", "3", "20"},
-        .numeric_categories = true,
-        .unseen = UnseenCategory::kRefuse},
-       {.encoding = Encoding::kHashing, .missing_indicator = true, .buckets = 2}},
-      {"?", "n/a"});
+  bundle.preprocessor =
+      Preprocessor({{.offset = 1.5, .scale = 0.25, .fill = 2, .missing_indicator = true},
+                    {.encoding = Encoding::kOneHot,
+                     .missing_indicator = true,
+                     .categories = {"Oslo", "Zürich"},
+                     .other_bucket = true,
+                     .unseen = UnseenCategory::kOther},
+                    {.encoding = Encoding::kOrdinal,
+                     .offset = 0.5,
+                     .scale = 2,
+                     .categories = {"-1.5", "3", "20"},
+                     .numeric_categories = true,
+                     .unseen = UnseenCategory::kRefuse},
+                    {.encoding = Encoding::kHashing, .missing_indicator = true, .buckets = 2}},
+                   {"?", "n/a"});
   bundle.weights = {
       {10, 1, Activation::kIdentity, {1, 2, -4, 0.5f, 3, -2, 0.25f, 8, -8, 0.125f}, {0.0625f}}};
   bundle.provenance = {{"dataset_digest", "sha256:ab"}, {"seed", "7"}};
