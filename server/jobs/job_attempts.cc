@@ -132,8 +132,19 @@ int JobManagerImpl::SlotsOf(const Job& job) const {
   return std::clamp(job.decided().resolved_spec().threads(), 1, std::max(1, options_.worker_slots));
 }
 
+double JobManagerImpl::CostOf(const Job& job) const {
+  const v1::ResourceEstimate& estimate = job.decided().estimate();
+  if (!estimate.has_duration()) return 1;
+  const double seconds = static_cast<double>(estimate.duration().seconds()) +
+                         1e-9 * static_cast<double>(estimate.duration().nanos());
+  return std::max(Scheduler::kCostMin, seconds * SlotsOf(job));
+}
+
 void JobManagerImpl::Start(Job& job, WorkerSession* session) {
-  if (FailIfTableLost(job)) return;
+  if (FailIfTableLost(job)) {
+    scheduler_.End(job.number, 0);
+    return;
+  }
 
   v1::TrainingJob& record = job.Mutable();
   record.set_attempt(record.attempt() + 1);
@@ -147,6 +158,7 @@ void JobManagerImpl::Start(Job& job, WorkerSession* session) {
          commit.get());
   job.attempt = std::make_unique<Attempt>();
   job.attempt->session = session;
+  job.attempt->start = absl::Now();
   if (record.attempt() > 1) job.attempt->replay = std::make_shared<AttemptReplay>();
   job.attempt->series.job_id =
       std::string(absl::StripPrefix(record.name(), absl::StrCat(kTrainingJobs, "/")));
@@ -338,7 +350,6 @@ void JobManagerImpl::FailOrRetry(Job& job, const v1::JobError& error) {
          commit.get());
   Enqueue(job, std::move(commit));
   EndAttempt(job);
-  Queue(job);
 }
 
 void JobManagerImpl::Stopped(Job& job, v1::ErrorReason killed_for) {
@@ -367,7 +378,6 @@ void JobManagerImpl::Stopped(Job& job, v1::ErrorReason killed_for) {
   Change(job, v1::JOB_STATE_PENDING, "the server is stopping; the next one runs it", commit.get());
   Enqueue(job, std::move(commit));
   EndAttempt(job);
-  Queue(job);
 }
 
 void JobManagerImpl::Fail(Job& job, const v1::JobError& error, std::unique_ptr<Commit> commit) {
@@ -422,6 +432,14 @@ absl::Duration JobManagerImpl::RuntimeLimit(const v1::TrainingJob& job) const {
 void JobManagerImpl::EndAttempt(Job& job) {
   workers_[job.attempt->session].job = nullptr;
   slots_in_use_ -= SlotsOf(job);
+  const absl::Duration ran = std::max(absl::ZeroDuration(), absl::Now() - job.attempt->start);
+  const double slot_seconds = absl::ToDoubleSeconds(ran) * SlotsOf(job);
+  if (job.decided().state() == v1::JOB_STATE_PENDING) {
+    // Without a checkpoint the next attempt does all of it again.
+    scheduler_.PutBack(job.number, job.decided().checkpoint_step() > 0 ? slot_seconds : 0);
+  } else {
+    scheduler_.End(job.number, slot_seconds);
+  }
   if (IsTerminal(job.decided().state())) {
     recent_.push_back({std::move(job.attempt->series), absl::Now() + kSeriesTtl});
     if (recent_.size() > kRecentSeriesMax) recent_.pop_front();

@@ -78,7 +78,7 @@ JobManagerImpl::JobManagerImpl(const JobManagerOptions& options, Database* datab
       kill_worker_(std::move(kill_worker)),
       events_(database),
       // What was admitted under a higher limit is still queued.
-      scheduler_(std::max(options.queued_jobs_max, limits::kQueuedJobsMax)),
+      scheduler_({.queue_max = std::max(options.queued_jobs_max, limits::kQueuedJobsMax)}),
       commits_(std::make_unique<CommitQueue>(database)),
       timers_([this] { RunTimers(); }) {}
 
@@ -309,12 +309,10 @@ absl::StatusOr<JobManager::JobPage> JobManagerImpl::List(const ListQuery& query)
 // never stored.
 void JobManagerImpl::FillQueueFields(const Job& job, v1::TrainingJob* record) const {
   if (record->state() != v1::JOB_STATE_PENDING) return;
-  const int64_t position = scheduler_.Position(job.number);
-  if (position == 0) return;  // taken just now; not durable yet
-  int64_t busy = 0;
-  for (const auto& [session, worker] : workers_) busy += worker.job != nullptr ? 1 : 0;
-  record->set_queue_position(position);
-  record->set_jobs_ahead(position - 1 + busy);
+  const Scheduler::Place place = scheduler_.PlaceOf(job.number);
+  if (place.position == 0) return;  // taken just now; not durable yet
+  record->set_queue_position(place.position);
+  record->set_jobs_ahead(place.jobs_ahead);
   record->set_pending_reason(scheduler_.ReasonFor(
       job.number, {.workers_connected = static_cast<int>(workers_.size()), .draining = draining_}));
 }
@@ -530,7 +528,12 @@ void JobManagerImpl::OnDurable(Commit& commit, const absl::Status& status) {
 }
 
 void JobManagerImpl::Queue(Job& job) {
-  TY_CHECK(scheduler_.Add({.job = job.number, .ticket = job.ticket, .slots = SlotsOf(job)}));
+  TY_CHECK(scheduler_.Add({.job = job.number,
+                           .ticket = job.ticket,
+                           .slots = SlotsOf(job),
+                           .owner = job.decided().owner(),
+                           .priority = job.decided().priority(),
+                           .cost = CostOf(job)}));
 }
 
 void JobManagerImpl::BeginDrain() {
@@ -549,8 +552,8 @@ JobCounts JobManagerImpl::Counts() const {
     const bool cancelling = worker.job->decided().state() == v1::JOB_STATE_CANCELLING;
     ++(cancelling ? counts.cancelling : counts.running);
   }
-  if (const auto head = scheduler_.Head()) {
-    counts.oldest_pending = FromTimestamp(by_number_.at(head->job)->visible.create_time());
+  if (const auto oldest = scheduler_.Oldest()) {
+    counts.oldest_pending = FromTimestamp(by_number_.at(oldest->job)->visible.create_time());
   }
   return counts;
 }

@@ -72,6 +72,7 @@ class JobManagerImpl final : public JobManager {
     WorkerSession* session = nullptr;
     std::shared_ptr<AttemptReplay> replay;  // null for the first attempt
     AttemptCounters counters;
+    absl::Time start;
     absl::Time kill_at = absl::InfiniteFuture();
     v1::ErrorReason kill_reason = v1::ERROR_REASON_RUNTIME_LIMIT;  // at kill_at
     absl::Time cancel_time = absl::InfiniteFuture();
@@ -145,6 +146,8 @@ class JobManagerImpl final : public JobManager {
   void Dispatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   WorkerSession* IdleWorker() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
   int SlotsOf(const Job& job) const;
+  // Estimated slot-seconds; 1 while nothing is known.
+  double CostOf(const Job& job) const;
   void Start(Job& job, WorkerSession* session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::string TablePath(const std::string& digest) const;
   v1::Assignment AssignmentOf(const Job& job) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
@@ -170,7 +173,8 @@ class JobManagerImpl final : public JobManager {
   v1::JobError LostError(const Job& job) const;
   int64_t MemoryLimit(const v1::TrainingJob& job) const;
   absl::Duration RuntimeLimit(const v1::TrainingJob& job) const;
-  // Frees the worker and the slots. Last, after the commit was made.
+  // Frees the worker and the slots; a job that is PENDING again is queued. Last, after the commit
+  // was made.
   void EndAttempt(Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void RunTimers();
   // Marks workers whose time is up, and returns their slots.

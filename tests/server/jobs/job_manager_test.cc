@@ -299,6 +299,34 @@ TEST_F(JobManagerTest, AWideJobTakesItsSlots) {
   EXPECT_EQ(Assigned(one).job(), narrow);
 }
 
+TEST_F(JobManagerTest, OwnersTakeTurnsBehindInteractiveJobs) {
+  const std::string first = Submit(), second = Submit();
+  ASSERT_OK_AND_ASSIGN(const v1::TrainingJob bobs, manager_->Submit(NewJob(1, "bob"), "", ""));
+  v1::TrainingJob interactive = NewJob(1, "cid");
+  interactive.set_priority(v1::JOB_PRIORITY_INTERACTIVE);
+  ASSERT_OK_AND_ASSIGN(const v1::TrainingJob urgent, manager_->Submit(interactive, "", ""));
+  EXPECT_EQ(manager_->Get(urgent.name())->queue_position(), 1);
+  EXPECT_EQ(manager_->Get(first)->queue_position(), 2);
+  EXPECT_EQ(manager_->Get(bobs.name())->queue_position(), 3);
+  EXPECT_EQ(manager_->Get(second)->queue_position(), 4);
+  FakeWorkerSession worker;
+  manager_->Connect(&worker);
+  EXPECT_EQ(Assigned(worker).job(), urgent.name());
+  EXPECT_EQ(manager_->Get(second)->jobs_ahead(), 3);
+}
+
+TEST_F(JobManagerTest, ALostJobIsQueuedInItsPlaceAgain) {
+  const std::string first = Submit(), second = Submit();
+  FakeWorkerSession lost, other(1);
+  manager_->Connect(&lost);
+  EXPECT_EQ(Assigned(lost).job(), first);
+  manager_->Disconnect(&lost, v1::ERROR_REASON_UNSPECIFIED);
+  EXPECT_EQ(WaitFor(first, v1::JOB_STATE_PENDING).queue_position(), 1);
+  EXPECT_EQ(manager_->Get(second)->queue_position(), 2);
+  manager_->Connect(&other);
+  EXPECT_EQ(Assigned(other).job(), first);
+}
+
 TEST_F(JobManagerTest, DeletingForgetsTheJobItsEventsAndItsRequest) {
   const std::string name = manager_->Submit(NewJob(), "uuid-1", "digest")->name();
   EXPECT_THAT(manager_->Delete(name), HasReason(ErrorReason::kInvalidState));

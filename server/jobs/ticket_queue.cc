@@ -1,0 +1,66 @@
+#include "server/jobs/ticket_queue.h"
+
+#include "core/base/check.h"
+
+namespace trainyard {
+
+TicketQueue::Sums& TicketQueue::Sums::operator+=(const Sums& other) {
+  count += other.count;
+  virtual_cost += other.virtual_cost;
+  work += other.work;
+  return *this;
+}
+
+TicketQueue::Sums& TicketQueue::Sums::operator-=(const Sums& other) {
+  count -= other.count;
+  virtual_cost -= other.virtual_cost;
+  work -= other.work;
+  return *this;
+}
+
+void TicketQueue::Insert(const Item& item) {
+  TY_CHECK(item.virtual_cost >= 1);
+  const bool inserted = items_.insert({item.ticket, item}).second;
+  TY_CHECK(inserted);
+}
+
+void TicketQueue::Erase(int64_t ticket) {
+  const bool erased = items_.erase(ticket);
+  TY_CHECK(erased);
+}
+
+TicketQueue::Sums TicketQueue::Total() const {
+  return items_.empty() ? Sums() : items_.node_begin().get_metadata();
+}
+
+template <typename Belongs>
+TicketQueue::Sums TicketQueue::SumWhile(const Belongs& belongs) const {
+  Sums before;
+  auto node = items_.node_begin();
+  const auto end = items_.node_end();
+  while (node != end) {
+    const auto left = node.get_l_child();
+    const Sums start = left == end ? before : before + left.get_metadata();
+    const Item& item = (*node)->second;
+    const bool goes_on = belongs(item, start);
+    if (goes_on) before = start + SumsOf(item);
+    node = goes_on ? node.get_r_child() : left;
+  }
+  return before;
+}
+
+TicketQueue::Sums TicketQueue::Before(int64_t ticket) const {
+  return SumWhile([ticket](const Item& item, const Sums&) { return item.ticket < ticket; });
+}
+
+TicketQueue::Sums TicketQueue::StartedBefore(const Moment& moment) const {
+  if (moment.time < 0) return {};
+  const Sums total = Total();
+  if (moment.time >= total.virtual_cost) return total;  // the last one starts before its end
+  return SumWhile([&moment](const Item& item, const Sums& start) {
+    if (start.virtual_cost != moment.time) return start.virtual_cost < moment.time;
+    return item.ticket < moment.ticket;
+  });
+}
+
+}  // namespace trainyard
