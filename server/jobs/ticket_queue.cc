@@ -22,15 +22,14 @@ void TicketQueue::Insert(const Item& item) {
   TY_CHECK(item.virtual_cost >= 1);
   const bool inserted = items_.insert({item.ticket, item}).second;
   TY_CHECK(inserted);
+  total_ += SumsOf(item);
 }
 
 void TicketQueue::Erase(int64_t ticket) {
-  const bool erased = items_.erase(ticket);
-  TY_CHECK(erased);
-}
-
-TicketQueue::Sums TicketQueue::Total() const {
-  return items_.empty() ? Sums() : items_.node_begin().get_metadata();
+  const auto item = items_.find(ticket);
+  TY_CHECK(item != items_.end());
+  total_ -= SumsOf(item->second);
+  items_.erase(item);
 }
 
 template <typename Belongs>
@@ -55,8 +54,7 @@ TicketQueue::Sums TicketQueue::Before(int64_t ticket) const {
 
 TicketQueue::Sums TicketQueue::StartedBefore(const Moment& moment) const {
   if (moment.time < 0) return {};
-  const Sums total = Total();
-  if (moment.time >= total.virtual_cost) return total;  // the last one starts before its end
+  if (moment.time >= total_.virtual_cost) return total_;  // the last one starts before its end
   return SumWhile([&moment](const Item& item, const Sums& start) {
     if (start.virtual_cost != moment.time) return start.virtual_cost < moment.time;
     return item.ticket < moment.ticket;

@@ -54,7 +54,7 @@ class TicketQueue {
   // REQUIRES: not empty.
   const Item& First() const { return items_.begin()->second; }
 
-  Sums Total() const;
+  const Sums& Total() const { return total_; }
   // Of the items with a smaller ticket.
   Sums Before(int64_t ticket) const;
   // Of the items that start before `moment`, when the first one starts at time 0 and each of the
@@ -82,6 +82,8 @@ class TicketQueue {
   Sums SumWhile(const Belongs& belongs) const;
 
   Items items_;  // by ticket
+  // Also in the root; here it saves two cache misses for each owner that a place is counted among.
+  Sums total_;
 };
 
 }  // namespace trainyard
