@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <span>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "core/data/csv_header.h"
 #include "core/data/number.h"
 #include "core/data/padded_number.h"
+#include "core/data/plain_cells.h"
 #include "core/data/utf8.h"
 #include "core/tensor/multiversion.h"
 
@@ -24,6 +26,11 @@ namespace {
 constexpr size_t kRejectsInMessageMax = 3;
 // Rejects that are held back until the types are certain; more of them take a pass of their own.
 constexpr size_t kRejectsHeldMax = 10'000;
+// What the reader is given at once, which it copies: small enough to be in the second-level cache
+// until it has been parsed.
+constexpr size_t kPieceBytes = size_t{64} << 10;
+// Plain rows that are parsed before they go into their columns.
+constexpr size_t kBlockRowsMax = 256;
 
 absl::Status TableTooLarge(absl::string_view what, int64_t limit, const CsvOptions& options) {
   return MakeError(absl::StatusCode::kResourceExhausted,
@@ -44,28 +51,40 @@ absl::StatusOr<CsvOptions> DetectOptions(ByteSource& source, const CsvOptions& o
   return DetectCsvOptions(head, is_whole, options);
 }
 
-// Gives each record of the source from its start to `on_record`, a StatusOr<bool>, until it is
-// false or an error.
-template <typename OnRecord>
-absl::Status ForEachRecord(ByteSource& source, const CsvOptions& options, OnRecord on_record) {
-  TY_RETURN_IF_ERROR(source.Rewind());
-  CsvReader reader(options);
-  CsvRecord record;
-  bool ended = false;
-  while (!ended) {
-    TY_ASSIGN_OR_RETURN(const absl::string_view bytes, source.Next());
-    ended = bytes.empty();
-    if (ended) reader.FinishInput();
-    reader.Append(bytes);
-    absl::StatusOr<bool> more = reader.Next(&record);
-    for (; more.ok() && *more; more = reader.Next(&record)) {
-      TY_ASSIGN_OR_RETURN(const bool go_on, on_record(record));
-      if (!go_on) return absl::OkStatus();
+// The records of a source from its start.
+class RecordStream {
+ public:
+  // REQUIRES: the source is rewound.
+  RecordStream(ByteSource& source, const CsvOptions& options) : source_(source), reader_(options) {}
+
+  // False: there are no more.
+  absl::StatusOr<bool> Next(CsvRecord* record) {
+    while (true) {
+      TY_ASSIGN_OR_RETURN(const bool more, reader_.Next(record));
+      if (more || ended_) return more;
+      TY_RETURN_IF_ERROR(Feed());
     }
-    TY_RETURN_IF_ERROR(more.status());
   }
-  return absl::OkStatus();
-}
+  CsvReader& reader() { return reader_; }
+
+ private:
+  absl::Status Feed() {
+    if (chunk_.empty()) {
+      TY_ASSIGN_OR_RETURN(chunk_, source_.Next());
+      ended_ = chunk_.empty();
+      if (ended_) reader_.FinishInput();
+    }
+    const absl::string_view piece = chunk_.substr(0, kPieceBytes);
+    reader_.Append(piece);
+    chunk_.remove_prefix(piece.size());
+    return absl::OkStatus();
+  }
+
+  ByteSource& source_;
+  CsvReader reader_;
+  absl::string_view chunk_;  // what the reader has not got yet
+  bool ended_ = false;
+};
 
 // What makes a cell missing, with the cheap questions first.
 class MissingCells {
@@ -97,9 +116,9 @@ class MissingCells {
 // Parses the cells of `columns` from the one at `place` on, until one is no plain number, and gives
 // its place, or the end. `numbers` are by place. A loop of its own, so that it is compiled for
 // newer instructions too.
-TY_MULTIVERSION size_t ParsePlainCells(const absl::string_view* fields,
-                                       std::span<const size_t> columns, char decimal_mark,
-                                       size_t place, double* numbers) {
+TY_MULTIVERSION size_t ParsePlainFields(const absl::string_view* fields,
+                                        std::span<const size_t> columns, char decimal_mark,
+                                        size_t place, double* numbers) {
   for (; place < columns.size(); ++place) {
     const absl::string_view cell = TrimCell(fields[columns[place]]);
     if (!ParsePlainNumber(cell, decimal_mark, &numbers[place])) break;
@@ -185,6 +204,19 @@ class Planner {
   std::vector<CellCounts> counts_;
 };
 
+absl::Status ObserveHead(ByteSource& source, const CsvOptions& csv, Planner* planner) {
+  TY_RETURN_IF_ERROR(source.Rewind());
+  RecordStream stream(source, csv);
+  CsvRecord record;
+  bool more = true;
+  while (more) {
+    TY_ASSIGN_OR_RETURN(more, stream.Next(&record));
+    if (!more) break;
+    TY_ASSIGN_OR_RETURN(more, planner->Observe(record));
+  }
+  return absl::OkStatus();
+}
+
 // Bad rows as they are met: all are counted, the first cells are kept.
 class Rejects {
  public:
@@ -248,12 +280,17 @@ class Pass {
   }
 
   absl::Status Run(ByteSource& source) {
-    return ForEachRecord(source, plan_.csv,
-                         [this](const CsvRecord& record) -> absl::StatusOr<bool> {
-                           if (!header_pending_) TY_RETURN_IF_ERROR(AddRow(record));
-                           header_pending_ = false;
-                           return true;
-                         });
+    TY_RETURN_IF_ERROR(source.Rewind());
+    RecordStream stream(source, plan_.csv);
+    CsvRecord record;
+    bool more = true;
+    while (more) {
+      if (PlainRowsHelp()) TY_RETURN_IF_ERROR(AddPlainRows(&stream.reader()));
+      TY_ASSIGN_OR_RETURN(more, stream.Next(&record));
+      if (more && !header_pending_) TY_RETURN_IF_ERROR(AddRow(record));
+      header_pending_ = false;
+    }
+    return absl::OkStatus();
   }
 
   int64_t records() const { return records_; }
@@ -286,14 +323,75 @@ class Pass {
     TY_RETURN_IF_ERROR(AddNumbers(record));
     for (const size_t i : text_) TY_RETURN_IF_ERROR(AddText(record, i));
     if (!good_) rejects_->CountRow();
-    return good_ && writer_ != nullptr ? Written(writer_->EndRow(), record) : absl::OkStatus();
+    return good_ && writer_ != nullptr ? Written(writer_->EndRow(), record.line) : absl::OkStatus();
+  }
+
+  // Whether rows may be read in blocks: all cells are numbers, and no number is a missing cell.
+  bool PlainRowsHelp() const {
+    return !header_pending_ && text_.empty() && numeric_.size() > 1 && !missing_.any_number();
+  }
+
+  // Adds rows block by block, as AddRow would one by one, until one needs it.
+  absl::Status AddPlainRows(CsvReader* reader) {
+    const size_t width = numeric_.size();
+    while (true) {
+      const CsvPlainRecords block = reader->PeekPlain(width, block_rows_);
+      if (block.count == 0) return absl::OkStatus();
+      const size_t good = ParseBlock(block);
+      TY_RETURN_IF_ERROR(AddGoodRows({block_.data(), good * width}, block.line));
+      reader->TakePlain(width, good);
+      // Behind a bad row there may soon be another: what is parsed in vain stays less than the
+      // rest.
+      block_rows_ = good < block.count ? 1 : std::min(2 * block_rows_, kBlockRowsMax);
+      if (good < block.count) return absl::OkStatus();
+    }
+  }
+
+  // Parses the rows of `records` into block_, and gives how many are good before one that is not.
+  size_t ParseBlock(const CsvPlainRecords& records) {
+    const CellRun& cells = records.fields;
+    block_.resize(std::max(block_.size(), cells.count));
+    unusual_.resize(block_.size());
+    const size_t count = ParsePlainCells(cells, decimal_mark_, block_.data(), unusual_.data());
+    for (size_t i = 0; i < count; ++i) {
+      const size_t row = unusual_[i] / numeric_.size();
+      if (!ParseUnusualCell(cells, unusual_[i])) return CountMissing(i, row);
+    }
+    return CountMissing(count, records.count);
+  }
+
+  bool ParseUnusualCell(const CellRun& cells, size_t place) {
+    absl::string_view cell = cells[place];
+    const bool is_last = (place + 1) % numeric_.size() == 0;
+    if (is_last && !cell.empty() && cell.back() == '\r') cell.remove_suffix(1);
+    cell = TrimCell(cell);
+    block_[place] = Column::kMissingNumber;
+    return missing_.Has(cell) || ParsePaddedNumber(cell, decimal_mark_, &block_[place]);
+  }
+
+  // Counts what is missing in the first `rows` rows of block_, of which the first `unusual_count`
+  // of unusual_ are, and gives `rows`.
+  size_t CountMissing(size_t unusual_count, size_t rows) {
+    for (size_t i = 0; i < unusual_count && unusual_[i] < rows * numeric_.size(); ++i) {
+      if (std::isnan(block_[unusual_[i]])) ++missing_counts_[unusual_[i] % numeric_.size()];
+    }
+    return rows;
+  }
+
+  // `line` is that of the first.
+  absl::Status AddGoodRows(std::span<const double> numbers, int64_t line) {
+    const auto count = static_cast<int64_t>(numbers.size() / numeric_.size());
+    records_ += count;
+    right_records_ += count;
+    TY_RETURN_IF_ERROR(CheckSize());
+    return writer_ != nullptr ? Written(writer_->AddNumberRows(numbers), line) : absl::OkStatus();
   }
 
   absl::Status AddNumbers(const CsvRecord& record) {
     for (size_t place = 0; place < numeric_.size(); ++place) {
       if (!missing_.any_number()) {
         place =
-            ParsePlainCells(record.fields.data(), numeric_, decimal_mark_, place, numbers_.data());
+            ParsePlainFields(record.fields.data(), numeric_, decimal_mark_, place, numbers_.data());
       }
       if (place < numeric_.size()) TY_RETURN_IF_ERROR(AddUnusualNumber(record, place));
     }
@@ -330,15 +428,15 @@ class Pass {
     ++(is_number ? counts_[column].numbers : counts_[column].texts);
     if (!record.is_ascii && !IsUtf8(cell)) return NotUtf8(record, column);
     if (!good_ || writer_ == nullptr) return absl::OkStatus();
-    return Written(writer_->SetText(column, cell), record);
+    return Written(writer_->SetText(column, cell), record.line);
   }
 
   // What the writer said. When it is too large, it may still be that the types are wrong.
-  absl::Status Written(absl::Status status, const CsvRecord& record) {
+  absl::Status Written(absl::Status status, int64_t line) {
     if (status.ok()) return status;
     const std::optional<ErrorInfo> info = GetErrorInfo(status);
     if (!info.has_value() || info->reason != ErrorReason::kTooLarge) return status;
-    writer_status_ = Annotate(status, absl::StrCat("line ", record.line, ": "));
+    writer_status_ = Annotate(status, absl::StrCat("line ", line, ": "));
     writer_ = nullptr;
     return absl::OkStatus();
   }
@@ -369,6 +467,9 @@ class Pass {
   Rejects* rejects_;
   bool header_pending_;
   std::vector<double> numbers_;  // [numeric_] of the row
+  std::vector<double> block_;    // [rows, numeric_] of a block of plain rows, or more
+  std::vector<uint32_t> unusual_;  // [block_] places in it
+  size_t block_rows_ = kBlockRowsMax;
   bool good_ = true;           // the row so far
   int64_t records_ = 0;        // without the header
   int64_t right_records_ = 0;  // of the right number of fields
@@ -454,8 +555,7 @@ absl::StatusOr<std::optional<CsvIngestResult>> RunPass(ByteSource& source,
 absl::StatusOr<CsvIngestResult> ReadCsv(ByteSource& source, const CsvIngestOptions& options) {
   TY_ASSIGN_OR_RETURN(const CsvOptions csv, DetectOptions(source, options.csv));
   Planner planner(csv);
-  TY_RETURN_IF_ERROR(
-      ForEachRecord(source, csv, [&](const CsvRecord& record) { return planner.Observe(record); }));
+  TY_RETURN_IF_ERROR(ObserveHead(source, csv, &planner));
   TY_ASSIGN_OR_RETURN(Plan plan, std::move(planner).Finish(options));
   TY_ASSIGN_OR_RETURN(std::optional<CsvIngestResult> result,
                       RunPass(source, options, /*certain=*/false, &plan));

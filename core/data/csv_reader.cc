@@ -1,6 +1,6 @@
 #include "core/data/csv_reader.h"
 
-#include <emmintrin.h>
+#include <immintrin.h>
 
 #include <algorithm>
 #include <bit>
@@ -20,42 +20,50 @@ namespace {
 
 constexpr size_t kMarkerBytesMax = 100;
 
-// Bytes whose specials are indexed at once: so few that the index stays in the first cache.
-constexpr size_t kWindowBytes = 4096;
+// Bytes whose specials are indexed at once: so few that they and the index stay in the first cache.
+constexpr size_t kWindowBytes = 16384;
 constexpr size_t kBlockBytes = 64;
 static_assert(CsvReader::kPadding >= kBlockBytes && CsvReader::kPadding >= kNumberPadding);
 
 // Where special characters are found.
 struct SpecialIndex {
-  uint32_t* positions;  // room for the window and a block more
+  uint32_t* positions;   // room for the window and a block more
+  uint32_t* line_feeds;  // indices in positions; room for the window
   size_t count = 0;
+  size_t line_feed_count = 0;
+  bool plain = true;  // all are delimiters and line feeds
   bool ascii = true;
 };
 
-// The bits of the positions in the 64 bytes of `block` that hold `a`, `b`, line feed or NUL.
-[[gnu::always_inline]] inline uint64_t SpecialBits(const char* block, char a, char b,
-                                                   uint64_t* not_ascii) {
-  const __m128i first = _mm_set1_epi8(a);
-  const __m128i second = _mm_set1_epi8(b);
-  const __m128i line_feed = _mm_set1_epi8('\n');
-  uint64_t bits = 0;
+// The bits of the positions in a block that hold something.
+struct BlockBits {
+  uint64_t delimiters = 0;
+  uint64_t line_feeds = 0;
+  uint64_t others = 0;  // quotes, NUL; delimiters and line feeds where they are taken for quotes
+  uint64_t not_ascii = 0;
+};
+
+[[gnu::always_inline]] inline BlockBits BitsOfBlock(const char* block, char delimiter, char quote) {
+  BlockBits bits;
 #pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block) + i);
-    const __m128i hits = _mm_or_si128(
-        _mm_or_si128(_mm_cmpeq_epi8(bytes, first), _mm_cmpeq_epi8(bytes, second)),
-        _mm_or_si128(_mm_cmpeq_epi8(bytes, line_feed), _mm_cmpeq_epi8(bytes, _mm_setzero_si128())));
-    bits |= uint64_t{static_cast<uint16_t>(_mm_movemask_epi8(hits))} << (16 * i);
-    *not_ascii |= uint64_t{static_cast<uint16_t>(_mm_movemask_epi8(bytes))} << (16 * i);
+  for (int i = 0; i < 64; i += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + i));
+    const auto put = [i](__m128i hits, uint64_t* out) {
+      *out |= uint64_t{static_cast<uint16_t>(_mm_movemask_epi8(hits))} << i;
+    };
+    put(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(delimiter)), &bits.delimiters);
+    put(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n')), &bits.line_feeds);
+    put(_mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(quote)),
+                     _mm_cmpeq_epi8(bytes, _mm_setzero_si128())),
+        &bits.others);
+    put(bytes, &bits.not_ascii);
   }
   return bits;
 }
 
 // Appends the positions of the set bits. Eight are written whether there are so many or not: a loop
 // of as many rounds as there are bits is mispredicted once a block.
-[[gnu::always_inline]] inline void AppendBits(uint64_t bits, size_t base, SpecialIndex* index) {
-  uint32_t* out = index->positions + index->count;
-  index->count += static_cast<size_t>(std::popcount(bits));
+[[gnu::always_inline]] inline void AppendPositions(uint64_t bits, size_t base, uint32_t* out) {
   while (bits != 0) {
 #pragma GCC unroll 8
     for (int i = 0; i < 8; ++i) {
@@ -66,18 +74,72 @@ struct SpecialIndex {
   }
 }
 
+// Adds all of a block but the positions of its specials, and gives their bits.
+[[gnu::always_inline]] inline uint64_t AddBlock(const BlockBits& block, uint64_t inside,
+                                                SpecialIndex* index) {
+  const uint64_t bits = (block.delimiters | block.line_feeds | block.others) & inside;
+  const uint64_t usual = block.delimiters | block.line_feeds;
+  index->plain = index->plain && (bits & ~usual) == 0;
+  index->ascii = index->ascii && (block.not_ascii & inside) == 0;
+  for (uint64_t rest = block.line_feeds & inside; rest != 0; rest &= rest - 1) {
+    const int before = std::popcount(bits & ((rest & -rest) - 1));
+    index->line_feeds[index->line_feed_count++] =
+        static_cast<uint32_t>(index->count + static_cast<size_t>(before));
+  }
+  index->count += static_cast<size_t>(std::popcount(bits));
+  return bits;
+}
+
+// The first `size` bytes of a block.
+[[gnu::always_inline]] inline uint64_t InsideBits(size_t size) {
+  return size >= kBlockBytes ? ~uint64_t{0} : (uint64_t{1} << size) - 1;
+}
+
+#ifdef TY_VERSIONS_BY_HAND
+
+TY_TARGET_V4 [[gnu::always_inline]] inline BlockBits BitsOfBlock512(const char* block,
+                                                                    char delimiter, char quote) {
+  const __m512i bytes = _mm512_loadu_si512(block);
+  return {.delimiters = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(delimiter)),
+          .line_feeds = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('\n')),
+          .others = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(quote)) |
+                    _mm512_testn_epi8_mask(bytes, bytes),
+          .not_ascii = _mm512_movepi8_mask(bytes)};
+}
+
+// The same with AVX-512, which has each kind's bits in one instruction and packs positions.
+TY_TARGET_V4 [[gnu::always_inline]] inline void AppendPositions512(uint64_t bits, size_t base,
+                                                                   uint32_t* out) {
+  const __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kBlockBytes; i += 16) {
+    const auto part = static_cast<__mmask16>(bits >> i);
+    const __m512i positions =
+        _mm512_add_epi32(places, _mm512_set1_epi32(static_cast<int>(base + i)));
+    _mm512_storeu_si512(out, _mm512_maskz_compress_epi32(part, positions));
+    out += std::popcount(static_cast<uint16_t>(part));
+  }
+}
+
+TY_TARGET_V4 void IndexSpecials(const char* window, size_t size, char delimiter, char quote,
+                                SpecialIndex* index) {
+  for (size_t i = 0; i < size; i += kBlockBytes) {
+    uint32_t* const out = index->positions + index->count;
+    const BlockBits block = BitsOfBlock512(window + i, delimiter, quote);
+    AppendPositions512(AddBlock(block, InsideBits(size - i), index), i, out);
+  }
+}
+
+TY_TARGET_DEFAULT
+#endif  // TY_VERSIONS_BY_HAND
 // Looks through the first `size` bytes of `window`; positions count from its start. Reads up to
 // kBlockBytes more.
-TY_MULTIVERSION void IndexSpecials(const char* window, size_t size, char a, char b,
-                                   SpecialIndex* index) {
+void IndexSpecials(const char* window, size_t size, char delimiter, char quote,
+                   SpecialIndex* index) {
   for (size_t i = 0; i < size; i += kBlockBytes) {
-    uint64_t not_ascii = 0;
-    uint64_t bits = SpecialBits(window + i, a, b, &not_ascii);
-    const uint64_t inside =
-        size - i >= kBlockBytes ? ~uint64_t{0} : (uint64_t{1} << (size - i)) - 1;
-    bits &= inside;
-    index->ascii = index->ascii && (not_ascii & inside) == 0;
-    AppendBits(bits, i, index);
+    uint32_t* const out = index->positions + index->count;
+    const BlockBits block = BitsOfBlock(window + i, delimiter, quote);
+    AppendPositions(AddBlock(block, InsideBits(size - i), index), i, out);
   }
 }
 
@@ -194,7 +256,10 @@ CsvReader::CsvReader(const CsvOptions& options)
                                                                : options.comment),
       runs_(options.delimiter == ' '),
       buffer_(kPadding, '\0'),
-      specials_(kWindowBytes + kBlockBytes) {}
+      specials_(1 + kWindowBytes + kBlockBytes),
+      line_feeds_(kWindowBytes) {
+  specials_[0] = ~uint32_t{0};
+}
 
 void CsvReader::Append(absl::string_view bytes) {
   const size_t shift = record_begin_;
@@ -234,6 +299,40 @@ absl::StatusOr<bool> CsvReader::Next(CsvRecord* record) {
     GoToNextRecord();
     if (!blank) return true;
   }
+}
+
+// Whether a record starts that is in the last window from its first byte, after the one before it.
+bool CsvReader::AtPlainRecord() {
+  if (at_start_ || runs_ || !status_.ok() || state_ != State::kRecordStart) return false;
+  if (record_begin_ < CellRun::kPaddingBefore || PeekSpecial() == size_) return false;
+  if (!window_plain_ || window_begin_ < 0) return false;
+  const int64_t before = next_special_ > 0 ? int64_t{specials()[next_special_ - 1]} : -1;
+  return window_begin_ + before + 1 == static_cast<int64_t>(record_begin_);
+}
+
+CsvPlainRecords CsvReader::PeekPlain(size_t field_count, size_t count_max) {
+  if (!AtPlainRecord()) return {};
+  while (next_line_feed_ < line_feed_count_ && line_feeds_[next_line_feed_] < next_special_)
+    ++next_line_feed_;
+  const char* const data = buffer_.data() + window_begin_;
+  const uint32_t* const ends = specials() + next_special_;
+  const uint32_t* const line_feeds = line_feeds_.data() + next_line_feed_;
+  const size_t line_feed_count = std::min(count_max, line_feed_count_ - next_line_feed_);
+  size_t count = 0;
+  for (size_t begin = next_special_; count < line_feed_count; ++count, begin += field_count) {
+    if (line_feeds[count] != begin + field_count - 1) break;
+    const char first = data[specials()[static_cast<ptrdiff_t>(begin) - 1] + 1];
+    if (first == comment_) break;
+  }
+  return {.fields = {data, ends, count * field_count}, .count = count, .line = line_};
+}
+
+void CsvReader::TakePlain(size_t field_count, size_t count) {
+  if (count == 0) return;
+  next_special_ += field_count * count;
+  scanned_ = SpecialAt(next_special_ - 1) + 1;
+  line_ += static_cast<int64_t>(count) - 1;
+  GoToNextRecord();
 }
 
 absl::StatusOr<CsvReader::Scan> CsvReader::ScanRecord() {
@@ -291,7 +390,7 @@ void CsvReader::PushPlainFields() {
       fields_.size() + special_count_ <= static_cast<size_t>(limits::kDatasetColumnsMax);
   if (!fits) return;
   const char* const data = buffer_.data();
-  const uint32_t* const specials = specials_.data();
+  const uint32_t* const specials = this->specials();
   const int64_t window_begin = window_begin_;
   const size_t count = special_count_;
   const char delimiter = delimiter_;
@@ -407,12 +506,16 @@ absl::StatusOr<CsvReader::Scan> CsvReader::EndRecord(size_t end) {
 size_t CsvReader::IndexMore() {
   next_special_ = 0;
   special_count_ = 0;
+  next_line_feed_ = 0;
+  line_feed_count_ = 0;
   while (special_count_ == 0 && indexed_ < size_) {
     const size_t size = std::min(kWindowBytes, size_ - indexed_);
-    SpecialIndex index{specials_.data()};
+    SpecialIndex index{specials_.data() + 1, line_feeds_.data()};
     IndexSpecials(buffer_.data() + indexed_, size, delimiter_, quote_, &index);
     window_begin_ = static_cast<int64_t>(indexed_);
     special_count_ = index.count;
+    line_feed_count_ = index.line_feed_count;
+    window_plain_ = index.plain;
     indexed_ += size;
     if (!index.ascii) not_ascii_until_ = indexed_;
   }

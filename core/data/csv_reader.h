@@ -31,6 +31,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "core/data/plain_cells.h"
 
 namespace trainyard {
 
@@ -82,6 +83,14 @@ struct CsvRecord {
   bool is_ascii = false;                  // true: all of it is, so that it is UTF-8
 };
 
+// Records whose fields are just what is between the delimiters, and which are a line each. A last
+// field may end with a carriage return, which is not part of it.
+struct CsvPlainRecords {
+  CellRun fields;  // field_count of each record
+  size_t count = 0;
+  int64_t line = 0;  // of the first
+};
+
 class CsvReader {
  public:
   // Bytes behind each field of a record that may be read, whatever they are.
@@ -93,6 +102,13 @@ class CsvReader {
   void FinishInput();
   // True: `*record` is the next record. False: the bytes so far hold no further whole record.
   absl::StatusOr<bool> Next(CsvRecord* record);
+
+  // The short way for tables of numbers: the next records, as long as they are plain and have
+  // `field_count` fields, without taking them; at most `count_max`. None does not mean that Next()
+  // has none. REQUIRES: field_count > 1.
+  CsvPlainRecords PeekPlain(size_t field_count, size_t count_max);
+  // Takes the first `count` of the records that PeekPlain just gave.
+  void TakePlain(size_t field_count, size_t count);
 
  private:
   enum class State : uint8_t { kRecordStart, kComment, kUnquoted, kQuoted, kAfterQuote };
@@ -113,8 +129,10 @@ class CsvReader {
     return next_special_ < special_count_ ? SpecialAt(next_special_) : IndexMore();
   }
   size_t SpecialAt(size_t i) const {
-    return static_cast<size_t>(window_begin_ + static_cast<int64_t>(specials_[i]));
+    return static_cast<size_t>(window_begin_ + static_cast<int64_t>(specials()[i]));
   }
+  const uint32_t* specials() const { return specials_.data() + 1; }
+  bool AtPlainRecord();
   void TakeSpecial() {
     PeekSpecial();
     ++next_special_;
@@ -157,9 +175,15 @@ class CsvReader {
   size_t indexed_ = 0;              // what is before has been looked through for specials
   size_t not_ascii_until_ = 0;      // end of the last window with a byte that is not ASCII
   int64_t window_begin_ = 0;        // the last window looked through; negative: dropped in part
-  std::vector<uint32_t> specials_;  // in it, from its start
+  // One more than -1, where the byte before the window is: special characters in it, from its
+  // start.
+  std::vector<uint32_t> specials_;
   size_t special_count_ = 0;
   size_t next_special_ = 0;
+  std::vector<uint32_t> line_feeds_;  // their indices in specials()
+  size_t line_feed_count_ = 0;
+  size_t next_line_feed_ = 0;  // may be behind next_special_
+  bool window_plain_ = false;  // specials are delimiters and line feeds
 
   // The record being scanned.
   State state_ = State::kRecordStart;

@@ -32,12 +32,7 @@ class WriterSink : public RowSink {
   }
 
   absl::Status AddRows(std::span<const double> values) override {
-    const size_t width = writer_->plans().size();
-    for (size_t begin = 0; begin < values.size(); begin += width) {
-      for (size_t c = 0; c < width; ++c) writer_->SetNumber(c, values[begin + c]);
-      TY_RETURN_IF_ERROR(writer_->EndRow());
-    }
-    return absl::OkStatus();
+    return writer_->AddNumberRows(values);
   }
 
   // REQUIRES: the reader ended without an error.

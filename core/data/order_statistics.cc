@@ -28,12 +28,16 @@ constexpr int64_t kBucketNumbers = 1024;
 constexpr int64_t kBucketNumbersMax = 32 * kBucketNumbers;
 // Beyond it a bucket is sorted: only numbers made for it get there.
 constexpr int kDepthMax = 4;
+// Indices of a bucket's numbers are of 16 bits.
+static_assert(kBucketNumbersMax <= int64_t{1} << 16);
 constexpr int kSampleSize = 512;
 constexpr int64_t kBlock = 1024;
 constexpr uint64_t kHashFactor = 0x9E3779B97F4A7C15u;  // 2^64 by the golden ratio
 constexpr uint64_t kEmpty = ~uint64_t{0};              // the bits of a NaN
 
-uint64_t BitsOf(double x) { return std::bit_cast<uint64_t>(x + 0.0); }  // -0 + 0 is 0
+[[gnu::always_inline]] inline uint64_t BitsOf(double x) {
+  return std::bit_cast<uint64_t>(x + 0.0);
+}  // -0 + 0 is 0
 
 // Where a number's bucket is: a linear map of the number, or of its bits, cut off at both ends.
 // Either keeps the order.
@@ -62,6 +66,12 @@ TY_MULTIVERSION void FindBuckets(const double* x, int64_t count, const BucketMap
     const double cut = low < last ? low : last;
     buckets[i] = x[i] == x[i] ? static_cast<int32_t>(cut) : missing;
   }
+}
+
+TY_MULTIVERSION void FindHashes(const double* x, int64_t count, uint64_t factor, int shift,
+                                uint32_t* places) {
+  for (int64_t i = 0; i < count; ++i)
+    places[i] = static_cast<uint32_t>((BitsOf(x[i]) * factor) >> shift);
 }
 
 // REQUIRES: count at most kBlock.
@@ -264,22 +274,48 @@ void OrderStatistics::SearchBucket(std::span<double> bucket, int depth, Search* 
   search->rank += count;
 }
 
+// In rounds without a branch per number: each writes its index to the place of its hash, and the
+// one that stands there in the end stands for all that equal it. Those that differ from it go to a
+// next round with another hash: a fifth of different numbers do, then a twentieth. Numbers made to
+// share their places go on to others in a few rounds, since two of them share the top bits of a
+// product with each of five factors at most by chance.
 int64_t OrderStatistics::DistinctOf(std::span<const double> numbers) {
-  // Half full at most: more room would find places sooner, but not in the first-level cache.
-  const auto bits = static_cast<int>(std::bit_width(2 * numbers.size()));
-  const size_t mask = (size_t{1} << bits) - 1;
-  if (set_.size() <= mask) set_.resize(mask + 1);
-  uint64_t* const set = set_.data();
-  std::fill_n(set, mask + 1, kEmpty);
+  places_.resize(std::max(places_.size(), numbers.size()));
+  for (std::vector<double>& rest : rests_) rest.resize(places_.size());
   int64_t distinct = 0;
-  for (const double x : numbers) {
-    const uint64_t key = BitsOf(x);
-    size_t place = (key * kHashFactor) >> (64 - bits);
-    while (set[place] != key && set[place] != kEmpty) place = (place + 1) & mask;
-    distinct += set[place] == kEmpty ? 1 : 0;
-    set[place] = key;
+  uint64_t factor = kHashFactor;
+  std::span<const double> left = numbers;
+  for (int round = 0; !left.empty(); ++round) {
+    std::vector<double>& rest = rests_[round % 2];
+    left = {rest.data(), DistinctRound(left, factor, rest.data(), &distinct)};
+    factor *= kHashFactor;
   }
   return distinct;
+}
+
+// Adds to *distinct how many different numbers are done with, and gives how many others are in
+// `rest`, which has room for all.
+size_t OrderStatistics::DistinctRound(std::span<const double> numbers, uint64_t factor,
+                                      double* rest, int64_t* distinct) {
+  // More room would leave fewer for the next round, but not in the first-level cache.
+  const auto bits = static_cast<int>(std::bit_width(2 * numbers.size()));
+  const auto count = static_cast<int64_t>(numbers.size());
+  owners_.resize(std::max(owners_.size(), size_t{1} << bits));
+  const double* const x = numbers.data();
+  uint16_t* const owners = owners_.data();
+  uint32_t* const places = places_.data();
+  FindHashes(x, count, factor, 64 - bits, places);
+  for (int64_t i = 0; i < count; ++i) owners[places[i]] = static_cast<uint16_t>(i);
+  size_t rest_size = 0;
+  int64_t owner_count = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t owner = owners[places[i]];
+    owner_count += owner == i ? 1 : 0;
+    rest[rest_size] = x[i];
+    rest_size += x[owner] != x[i] ? 1 : 0;
+  }
+  *distinct += owner_count;
+  return rest_size;
 }
 
 void OrderStatistics::SearchSorted(std::span<double> numbers, Search* search) {

@@ -7,7 +7,7 @@
 //
 // Three ways, by what the numbers are like: integers of a small range are counted in an array; few
 // different values in a hash table; all others are put into buckets in the order of their values by
-// one pass, small enough for the second-level cache, where a hash set counts what is different and
+// one pass, small enough for the second-level cache, where hashes count what is different and
 // a selection finds ranks. Thread-safety: none; an object keeps its memory (up to the array's size)
 // from one call to the next.
 #ifndef TRAINYARD_CORE_DATA_ORDER_STATISTICS_H_
@@ -54,11 +54,17 @@ class OrderStatistics {
   void SearchBuckets(std::span<const double> numbers, int depth, Search* search);
   void SearchBucket(std::span<double> bucket, int depth, Search* search);
   static void SearchSorted(std::span<double> numbers, Search* search);
+  // REQUIRES: as many numbers as a bucket has at most.
   int64_t DistinctOf(std::span<const double> numbers);
+  size_t DistinctRound(std::span<const double> numbers, uint64_t factor, double* rest,
+                       int64_t* distinct);
 
   std::vector<ValueCount> counts_;  // of the first two ways, ascending
   std::vector<uint32_t> array_;
-  std::vector<uint64_t> set_;
+  // Of DistinctOf.
+  std::vector<uint32_t> places_;  // of each number
+  std::vector<uint16_t> owners_;  // of each place: the number that was there last
+  std::vector<double> rests_[2];  // of one round and the next
   // The numbers, bucket by bucket.
   struct Buckets {
     RawMemory numbers;

@@ -51,6 +51,11 @@ absl::Status LabelsRejected(absl::string_view message, absl::string_view hint) {
                    {.reason = ErrorReason::kDatasetRejected, .hint = std::string(hint)});
 }
 
+// Every `step`th number, `count` of them.
+void CopyColumn(const double* numbers, size_t step, size_t count, double* column) {
+  for (size_t i = 0; i < count; ++i) column[i] = numbers[i * step];
+}
+
 // Codes are given in order of appearance while rows come; a table has them in bytewise order of the
 // values, so that it does not depend on the order of rows. Texts without a row are left out.
 std::vector<std::string> SortCategories(const TextDictionary& dictionary,
@@ -187,6 +192,20 @@ void TableWriter::SetMissing(size_t column) {
   } else {
     codes_[column][group_row_] = Column::kMissingCode;
   }
+}
+
+absl::Status TableWriter::AddNumberRows(std::span<const double> numbers) {
+  const size_t columns = plans_.size();
+  while (!numbers.empty()) {
+    const size_t room = static_cast<size_t>(group_end_ - group_row_);
+    const size_t rows = std::min(numbers.size() / columns, room);
+    for (size_t i = 0; i < columns; ++i)
+      CopyColumn(numbers.data() + i, columns, rows, numbers_[i] + group_row_);
+    group_row_ += static_cast<int64_t>(rows);
+    if (group_row_ == group_end_) TY_RETURN_IF_ERROR(EndGroup());
+    numbers = numbers.subspan(rows * columns);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status TableWriter::EndGroup() {

@@ -3,6 +3,15 @@
 // them.
 //
 //   TY_MULTIVERSION void Scale(float factor, float* x, int64_t count) { ... }
+//
+// Where a loop of the vectoriser is not enough, TY_VERSIONS_BY_HAND says whether a function may be
+// written twice, once with intrinsics for AVX-512; all that it calls is inlined into it:
+//
+//   #ifdef TY_VERSIONS_BY_HAND
+//   TY_TARGET_V4 void Scale(float factor, float* x, int64_t count) { ... }
+//   TY_TARGET_DEFAULT
+//   #endif
+//   void Scale(float factor, float* x, int64_t count) { ... }
 #ifndef TRAINYARD_CORE_TENSOR_MULTIVERSION_H_
 #define TRAINYARD_CORE_TENSOR_MULTIVERSION_H_
 
@@ -14,6 +23,9 @@
 #else
 #define TY_MULTIVERSION \
   __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define TY_VERSIONS_BY_HAND
+#define TY_TARGET_V4 __attribute__((target("arch=x86-64-v4")))
+#define TY_TARGET_DEFAULT __attribute__((target("default")))
 #endif
 
 #endif  // TRAINYARD_CORE_TENSOR_MULTIVERSION_H_

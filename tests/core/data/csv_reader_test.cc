@@ -191,6 +191,77 @@ TEST(CsvReaderTest, ManyPlainRecordsInAnyChunks) {
   }
 }
 
+// Like Drain, with PeekPlain first wherever it can be asked. Bytes of places are left out.
+void DrainPlain(CsvReader* reader, size_t field_count, Rng* rng, Reading* reading) {
+  CsvRecord record;
+  while (reading->status.ok()) {
+    const CsvPlainRecords plain = reader->PeekPlain(field_count, 1 + rng->Below(40));
+    const size_t taken = rng->Below(plain.count + 1);
+    for (size_t i = 0; i < taken; ++i) {
+      std::vector<std::string>& fields = reading->records.emplace_back();
+      for (size_t j = 0; j < field_count; ++j)
+        fields.emplace_back(plain.fields[i * field_count + j]);
+      if (!fields.back().empty() && fields.back().back() == '\r') fields.back().pop_back();
+      reading->places.emplace_back(plain.line + static_cast<int64_t>(i), 0);
+    }
+    reader->TakePlain(field_count, taken);
+    const absl::StatusOr<bool> more = reader->Next(&record);
+    reading->status = more.status();
+    if (!more.ok() || !*more) return;
+    reading->records.emplace_back(record.fields.begin(), record.fields.end());
+    reading->places.emplace_back(record.line, 0);
+  }
+}
+
+// Reads `bytes` both ways, the plain one in chunks of random sizes up to chunk_max.
+void ExpectPlainIsTheSame(const std::string& bytes, const CsvOptions& options, size_t field_count,
+                          uint64_t chunk_max, Rng* rng) {
+  CsvReader reader(options);
+  Reading expected;
+  reader.Append(bytes);
+  reader.FinishInput();
+  Drain(&reader, &expected);
+  for (auto& [line, byte] : expected.places) byte = 0;
+  CsvReader plain_reader(options);
+  Reading reading;
+  absl::string_view rest = bytes;
+  while (!rest.empty()) {
+    const absl::string_view chunk = rest.substr(0, 1 + rng->Below(chunk_max));
+    plain_reader.Append(chunk);
+    rest.remove_prefix(chunk.size());
+    DrainPlain(&plain_reader, field_count, rng, &reading);
+  }
+  plain_reader.FinishInput();
+  DrainPlain(&plain_reader, field_count, rng, &reading);
+  ASSERT_TRUE(reading == expected) << testing::PrintToString(bytes.substr(0, 300));
+}
+
+TEST(CsvReaderTest, PlainRecordsAreThoseThatNextGives) {
+  Rng rng(26, RngStream::kAnalysis);
+  for (int round = 0; round < 3000; ++round) {
+    const std::string start = round % 2 == 0 ? "" : "some,bytes,to,read,back\n";
+    const CsvOptions options{.comment = round % 3 == 0 ? ';' : CsvOptions::kNoComment};
+    ExpectPlainIsTheSame(start + RandomCsv(&rng), options, 2 + rng.Below(2), 1 + rng.Below(80),
+                         &rng);
+  }
+}
+
+TEST(CsvReaderTest, ManyPlainRecordsAreThoseThatNextGives) {
+  Rng rng(27, RngStream::kAnalysis);
+  std::string bytes;
+  for (int row = 0; row < 6000; ++row) {
+    std::vector<std::string> fields(rng.Below(50) == 0 ? rng.Below(9) : 7);
+    for (std::string& field : fields) field = std::string(rng.Below(12), 'x');
+    if (rng.Below(900) == 0) bytes += "\"";
+    bytes += absl::StrCat(absl::StrJoin(fields, ","), rng.Below(50) == 0 ? "\r\n" : "\n");
+  }
+  const CsvOptions quotes_are_text{.quote = CsvOptions::Quote::kNone};
+  for (const uint64_t chunk_max : {100u, 5000u, 40'000u, 200'000u}) {
+    ExpectPlainIsTheSame(bytes, quotes_are_text, 7, chunk_max, &rng);
+    ExpectPlainIsTheSame(bytes, {}, 7, chunk_max, &rng);
+  }
+}
+
 TEST(CsvReaderTest, WhatIsWrittenQuotedIsReadBack) {
   Rng rng(7, RngStream::kAnalysis);
   for (int round = 0; round < 500; ++round) {

@@ -4,8 +4,10 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/base/limits.h"
 #include "core/base/rng.h"
 #include "core/data/table_codec.h"
@@ -297,6 +299,48 @@ TEST(IngestTest, ANameOverTheLimitIsTooLarge) {
   const absl::Status status =
       Read(std::string(limits::kColumnNameBytesMax + 1, 'n') + ",b\n1,2\n").status();
   EXPECT_THAT(status, HasReason(ErrorReason::kTooLarge));
+}
+
+// A cell of a table of numbers; rarely one that is missing, unusual or bad.
+std::string RandomNumberCell(Rng* rng) {
+  const uint64_t kind = rng->Below(400);
+  const std::string number = absl::StrCat(rng->Normal() * 1000);
+  if (kind > 8) return kind % 2 == 0 ? number : absl::StrCat(rng->Below(100'000));
+  const std::string cells[] = {
+      "", "NA", " 7 ", "1e-7", "x", "-1\t", "1.", "\xC3\xA9", "12345678901234567890"};
+  return cells[kind];
+}
+
+// Tables of numbers are read in blocks of rows, but for those with quotes.
+TEST(IngestTest, NumbersInQuotesAreTheSameTableAndTheSameRejects) {
+  Rng rng(26, RngStream::kAnalysis);
+  for (const bool carriage_return : {false, true}) {
+    std::string plain = "a,b,c,d,e\n";
+    std::string quoted = plain;
+    const char* const line_end = carriage_return ? "\r\n" : "\n";
+    for (int row = 0; row < 8000; ++row) {
+      std::vector<std::string> cells(rng.Below(300) == 0 ? 2 * rng.Below(4) : 5);
+      for (std::string& cell : cells) cell = RandomNumberCell(&rng);
+      absl::StrAppend(&plain, absl::StrJoin(cells, ","), line_end);
+      const std::string inside = absl::StrJoin(cells, "\",\"");
+      absl::StrAppend(&quoted, cells.empty() ? "" : absl::StrCat("\"", inside, "\""), line_end);
+    }
+    const CsvOptions options{.bad_rows_max = 1000};
+    const auto result = Read(plain, options);
+    const auto expected = Read(quoted, options);
+    ASSERT_THAT(result, IsOk());
+    ASSERT_THAT(expected, IsOk());
+    EXPECT_TRUE(EncodeTable(result->table) == EncodeTable(expected->table));
+    EXPECT_GT(result->rejected_row_count, 0);
+    EXPECT_EQ(result->rejected_row_count, expected->rejected_row_count);
+    ASSERT_EQ(result->rejected_cells.size(), expected->rejected_cells.size());
+    for (size_t i = 0; i < result->rejected_cells.size(); ++i) {
+      EXPECT_EQ(result->rejected_cells[i].line, expected->rejected_cells[i].line);
+      EXPECT_EQ(result->rejected_cells[i].actual, expected->rejected_cells[i].actual);
+    }
+    const auto refused = Read(plain, {.bad_rows_max = 3});
+    EXPECT_EQ(refused.status().message(), Read(quoted, {.bad_rows_max = 3}).status().message());
+  }
 }
 
 TEST(IngestTest, PermutingRowsPermutesCellsAndKeepsStatistics) {
