@@ -16,6 +16,7 @@ enum class StopCause : int {
   kNone = 0,
   kCancelled = 1,     // the result is not wanted
   kRuntimeLimit = 2,  // the model as it is now is wanted
+  kYield = 3,         // somebody goes on from a checkpoint taken now
 };
 
 class StopFlag {

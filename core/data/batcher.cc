@@ -23,8 +23,8 @@ Batcher::Batcher(const Part& part, int64_t batch_size, uint64_t seed)
   if (!part.weights.empty()) weights_.resize(static_cast<size_t>(batch_size_));
 }
 
-void Batcher::StartEpoch(int64_t epoch) {
-  next_ = 0;
+void Batcher::StartEpoch(int64_t epoch, int64_t batches_done) {
+  next_ = std::min(batches_done * batch_size_, part_.rows());
   std::iota(order_.begin(), order_.end(), 0);
   Rng rng(seed_, RngStream::kShuffle, static_cast<uint64_t>(epoch));
   for (size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[rng.Below(i)]);

@@ -36,8 +36,8 @@ class Batcher {
   // REQUIRES: batch_size ≥ 1; the part has at least one row and at most limits::kDatasetRowsMax.
   Batcher(const Part& part, int64_t batch_size, uint64_t seed);
 
-  // Draws the epoch's order and goes to its first batch. 0-based.
-  void StartEpoch(int64_t epoch);
+  // Draws the epoch's order and goes to its first batch, or past the first `batches_done`. 0-based.
+  void StartEpoch(int64_t epoch, int64_t batches_done = 0);
 
   // nullptr at the end of the epoch. Large batches are gathered by `slices` when there are any.
   const Batch* Next(Slices* slices = nullptr);

@@ -12,6 +12,8 @@
 namespace trainyard {
 namespace {
 
+constexpr size_t kMetricNameBytesMax = 100;
+
 bool Contains(const std::vector<std::string>& names, absl::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -43,6 +45,18 @@ double EvalResult::Find(absl::string_view name) const {
     if (metric == name) return value;
   }
   return std::numeric_limits<double>::quiet_NaN();
+}
+
+void EvalResult::TransferState(StateArchive* archive) {
+  // A metric takes the size of its name and its value.
+  constexpr size_t kMetricBytes = sizeof(uint32_t) + sizeof(double);
+  archive->Value(&rows);
+  archive->Resize(&metrics, kMetricBytes);
+  for (auto& [name, value] : metrics) {
+    archive->Text(&name, kMetricNameBytesMax);
+    archive->Value(&value);
+  }
+  archive->Values(&confusion);
 }
 
 std::vector<std::string> UsualMetricNames(Task task) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "core/base/state_archive.h"
 #include "core/base/task.h"
 #include "core/nn/loss.h"
 
@@ -33,6 +34,8 @@ struct EvalResult {
 
   // NaN when `name` was not measured.
   double Find(absl::string_view name) const;
+
+  void TransferState(StateArchive* archive);
 };
 
 inline constexpr int64_t kConfusionClassesMax = 100;

@@ -88,6 +88,23 @@ absl::Status CheckLayer(size_t number, int64_t in, const LayerConfig& layer,
                                                  Describe(in, layer), " needs them"));
 }
 
+void TransferLayer(LayerWeights* layer, StateArchive* archive) {
+  archive->Value(&layer->in);
+  archive->Value(&layer->out);
+  archive->Value(&layer->activation, kActivationLast);
+  archive->Value(&layer->alpha);
+  archive->Value(&layer->normalization, Normalization::kLayer);
+  archive->Value(&layer->residual);
+  for (std::vector<float>* numbers :
+       {&layer->weights, &layer->biases, &layer->gains, &layer->shifts, &layer->running_means,
+        &layer->running_variances}) {
+    archive->Values(numbers);
+  }
+  // Their product is asked for next, and must not overflow.
+  const auto size = static_cast<int64_t>(layer->weights.size());
+  if (layer->in < 1 || layer->out < 1 || layer->in > size || layer->out > size) archive->Fail();
+}
+
 }  // namespace
 
 bool Normalizes(const LayerConfig& layer) {
@@ -165,6 +182,13 @@ absl::Status CheckShapes(const MlpConfig& expected, const MlpWeights& actual) {
     ++number;
   });
   return result;
+}
+
+void TransferState(MlpWeights* weights, StateArchive* archive) {
+  archive->Resize(weights, sizeof(LayerWeights));
+  for (LayerWeights& layer : *weights) TransferLayer(&layer, archive);
+  if (!archive->loading() || !archive->ok() || weights->empty()) return;
+  if (!CheckShapes(ConfigOf(*weights), *weights).ok()) archive->Fail();
 }
 
 }  // namespace trainyard

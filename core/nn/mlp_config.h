@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "core/base/state_archive.h"
 #include "core/tensor/activation.h"
 #include "core/tensor/kernels.h"
 
@@ -111,6 +112,9 @@ MlpConfig ConfigOf(const MlpWeights& weights);
 // INVALID_ARGUMENT that names the first layer of `actual` that is not shaped as `expected` says
 // (sizes, biases, activation and its alpha, normalisation, residual), else OK.
 absl::Status CheckShapes(const MlpConfig& expected, const MlpWeights& actual);
+
+// What is loaded has the shapes that it says.
+void TransferState(MlpWeights* weights, StateArchive* archive);
 
 }  // namespace trainyard
 

@@ -80,6 +80,7 @@ class Lbfgs::Impl {
   Impl(const OptimizerConfig& config, const ParameterTensors& tensors);
   absl::StatusOr<Outcome> Step(double learning_rate, const Evaluate& evaluate,
                                std::span<float> parameters);
+  void TransferState(StateArchive* archive);
 
  private:
   double AddPenalties(const float* parameters, double loss);
@@ -256,6 +257,25 @@ absl::StatusOr<Lbfgs::Outcome> Lbfgs::Impl::Step(double learning_rate, const Eva
   return outcome;
 }
 
+// Of the ring only the pairs that are kept: the first steps have few.
+void Lbfgs::Impl::TransferState(StateArchive* archive) {
+  const auto count = static_cast<size_t>(parameter_count_);
+  archive->Count(&pairs_kept_);
+  archive->Count(&newest_);
+  archive->Value(&inverse_curvature_);
+  archive->Value(&has_previous_);
+  const bool possible = pairs_kept_ <= history_ && newest_ >= pairs_kept_;
+  if (!archive->ok() || !possible) return archive->Fail();
+  for (int64_t age = 0; age < pairs_kept_ && archive->ok(); ++age) {
+    Pair& p = pair(age);
+    archive->Value(&p.inverse);
+    archive->Values(std::span(p.move.get(), count));
+    archive->Values(std::span(p.change.get(), count));
+  }
+  archive->Values(std::span(previous_parameters_.get(), count));
+  archive->Values(std::span(previous_gradients_.get(), count));
+}
+
 Lbfgs::Lbfgs(const OptimizerConfig& config, const ParameterTensors& tensors)
     : impl_(std::make_unique<Impl>(config, tensors)) {}
 Lbfgs::~Lbfgs() = default;
@@ -264,5 +284,6 @@ absl::StatusOr<Lbfgs::Outcome> Lbfgs::Step(double learning_rate, const Evaluate&
                                            std::span<float> parameters) {
   return impl_->Step(learning_rate, evaluate, parameters);
 }
+void Lbfgs::TransferState(StateArchive* archive) { impl_->TransferState(archive); }
 
 }  // namespace trainyard

@@ -17,6 +17,7 @@
 #include <span>
 
 #include "absl/status/statusor.h"
+#include "core/base/state_archive.h"
 #include "core/nn/parameters.h"
 #include "core/optim/optimizer.h"
 
@@ -47,6 +48,9 @@ class Lbfgs {
   // loss or gradient that is not finite at the start is in the Outcome, moved false.
   absl::StatusOr<Outcome> Step(double learning_rate, const Evaluate& evaluate,
                                std::span<float> parameters);
+
+  // Everything that a later Step depends on besides the parameters.
+  void TransferState(StateArchive* archive);
 
  private:
   class Impl;

@@ -92,6 +92,14 @@ int64_t WidestOf(const ParameterTensors& tensors) {
 
 }  // namespace
 
+int64_t StateArrayCount(const OptimizerConfig& config) {
+  if (config.kind == OptimizerKind::kLbfgs) return 2 * *config.history_size + 4;
+  const UpdateRule rule = RuleOf(config);
+  const int64_t states = std::count_if(rule.states.begin(), rule.states.end(),
+                                       [](const char* name) { return name != nullptr; });
+  return states + (config.ema_decay ? 1 : 0);
+}
+
 class Optimizer::Impl {
  public:
   Impl(const OptimizerConfig& config, const ParameterTensors& tensors, uint64_t seed);

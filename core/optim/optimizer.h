@@ -73,6 +73,10 @@ struct OptimizerConfig {
 // every kind" stay absent.
 OptimizerConfig WithDefaults(const OptimizerConfig& config);
 
+// How many arrays of the parameters' size it keeps between steps, the average included; those of
+// L-BFGS, too. REQUIRES: `config` came out of WithDefaults.
+int64_t StateArrayCount(const OptimizerConfig& config);
+
 // Thread-safety: none. Ownership: owns its state, not the arenas. Nothing is allocated after
 // construction.
 class Optimizer {

@@ -214,4 +214,10 @@ void PlateauTracker::Add(double value) {
   if (before - after > kPlateauSmallestChange) factor_ = after / learning_rate_;
 }
 
+void PlateauTracker::TransferState(StateArchive* archive) {
+  archive->Value(&factor_);
+  archive->Value(&best_);
+  archive->Count(&bad_count_);
+}
+
 }  // namespace trainyard

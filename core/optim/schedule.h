@@ -17,6 +17,8 @@
 #include <string>
 #include <vector>
 
+#include "core/base/state_archive.h"
+
 namespace trainyard {
 
 // Numbers equal trainyard.v1.ScheduleSpec.Kind.
@@ -92,6 +94,9 @@ class PlateauTracker {
   // `value`: the monitored metric of an evaluation; NaN counts as no improvement.
   void Add(double value);
   double factor() const { return factor_; }
+
+  // All that Add has left.
+  void TransferState(StateArchive* archive);
 
  private:
   // Constant after construction.

@@ -27,4 +27,10 @@ bool EarlyStopper::Add(double value) {
   return true;
 }
 
+void EarlyStopper::TransferState(StateArchive* archive) {
+  archive->Value(&best_);
+  archive->Value(&reference_);
+  archive->Count(&bad_count_);
+}
+
 }  // namespace trainyard

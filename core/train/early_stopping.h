@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "core/base/state_archive.h"
 #include "core/train/train_config.h"
 
 namespace trainyard {
@@ -30,6 +31,9 @@ class EarlyStopper {
 
   // Patience is at its end; never with restore_only or when not enabled.
   bool exhausted() const { return stops_ && bad_count_ >= patience_; }
+
+  // All that Add has left.
+  void TransferState(StateArchive* archive);
 
  private:
   bool stops_;

@@ -19,6 +19,12 @@ struct Done {
   int64_t steps = 0;
   int64_t epochs = 0;
   int64_t rows = 0;
+
+  void TransferState(StateArchive* archive) {
+    archive->Count(&steps);
+    archive->Count(&epochs);
+    archive->Count(&rows);
+  }
 };
 
 // Numbers a run's records on from those of the runs before it.
@@ -58,6 +64,8 @@ class RunObserver : public TrainObserver {
   }
 
   const Done& now() const { return now_; }
+  // Of a run that is in the middle.
+  void TransferState(StateArchive* archive) { now_.TransferState(archive); }
 
  private:
   TrainObserver& observer_;
@@ -65,13 +73,6 @@ class RunObserver : public TrainObserver {
   const Done before_;
   Done now_;
 };
-
-absl::StatusOr<TrainResult> TrainOnce(const TrainConfig& config, const Dataset& dataset,
-                                      const MlpWeights* initial, TrainObserver& observer,
-                                      const StopFlag& stop) {
-  TY_ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer, Trainer::Create(config, dataset, initial));
-  return trainer->Run(observer, stop);
-}
 
 // A run whose metric is not a number is no better than any other.
 bool IsBetterRun(const TrainResult& result, const TrainResult& best, const TrainConfig& config) {
@@ -82,11 +83,50 @@ bool IsBetterRun(const TrainResult& result, const TrainResult& best, const Train
   return IsBetter(value, other, 0, HigherIsBetter(metric));
 }
 
+// Puts what the runs before came to before the state of the present one.
+class RunCheckpoints : public CheckpointSink {
+ public:
+  RunCheckpoints(CheckpointSink& sink, int64_t steps_before, StateTransfer transfer_before)
+      : sink_(sink), steps_before_(steps_before), transfer_before_(std::move(transfer_before)) {}
+
+  bool IsDue(bool at_epoch_start) override { return sink_.IsDue(at_epoch_start); }
+  void Save(int64_t steps_done, const StateTransfer& transfer) override {
+    sink_.Save(steps_before_ + steps_done, [&](StateArchive* archive) {
+      transfer_before_(archive);
+      transfer(archive);
+    });
+  }
+
+ private:
+  CheckpointSink& sink_;
+  const int64_t steps_before_;
+  const StateTransfer transfer_before_;
+};
+
 // Runs of one config, one after another: numbers their records, keeps the best.
 class Runs {
  public:
-  Runs(const TrainConfig& config, TrainObserver& observer, const StopFlag& stop)
-      : config_(config), observer_(observer), stop_(stop) {}
+  Runs(const TrainConfig& config, TrainObserver& observer, const StopFlag& stop,
+       const Checkpointing& checkpointing)
+      : config_(config),
+        observer_(observer),
+        stop_(stop),
+        sink_(checkpointing.sink),
+        state_(checkpointing.state) {}
+
+  // Reads what the runs before the one that the state is in the middle of came to. Before the first
+  // Train, which reads the rest.
+  absl::Status Restore() {
+    if (state_.empty()) return absl::OkStatus();
+    StateArchive archive(&state_reader_);
+    TransferRuns(&archive);
+    const bool possible =
+        archive.ok() && count() < RunCountOf(config_) && (count() == 0 || runs_.best_run < count());
+    return possible ? absl::OkStatus() : UnusableCheckpoint("does not fit this job's runs");
+  }
+
+  // Those that are over.
+  int64_t count() const { return static_cast<int64_t>(runs_.seeds.size()); }
 
   // Whether another run would have no time.
   bool IsOver() const { return count() > 0 && stop_.cause() == StopCause::kRuntimeLimit; }
@@ -97,7 +137,7 @@ class Runs {
     one.seed = seed;
     one.seed_count = 1;
     RunObserver numbered(observer_, count(), done_);
-    TY_ASSIGN_OR_RETURN(TrainResult result, TrainOnce(one, dataset, initial, numbered, stop_));
+    TY_ASSIGN_OR_RETURN(TrainResult result, TrainOnce(one, dataset, initial, numbered));
     done_ = numbered.now();
     runs_.seeds.push_back({.seed = seed,
                            .fold = fold,
@@ -122,11 +162,42 @@ class Runs {
   }
 
  private:
-  int64_t count() const { return static_cast<int64_t>(runs_.seeds.size()); }
+  absl::StatusOr<TrainResult> TrainOnce(const TrainConfig& config, const Dataset& dataset,
+                                        const MlpWeights* initial, RunObserver& observer) {
+    TY_ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer,
+                        Trainer::Create(config, dataset, initial));
+    if (!state_.empty()) TY_RETURN_IF_ERROR(RestoreRun(*trainer, observer));
+    if (sink_ == nullptr) return trainer->Run(observer, stop_);
+    RunCheckpoints checkpoints(*sink_, done_.steps, [&](StateArchive* archive) {
+      TransferRuns(archive);
+      observer.TransferState(archive);
+    });
+    return trainer->Run(observer, stop_, &checkpoints);
+  }
+
+  absl::Status RestoreRun(Trainer& trainer, RunObserver& observer) {
+    StateArchive archive(&state_reader_);
+    observer.TransferState(&archive);
+    trainer.TransferState(&archive);
+    state_ = {};  // the next run starts from its beginning
+    if (archive.ok() && state_reader_.done()) return absl::OkStatus();
+    return UnusableCheckpoint("does not fit this job's network or optimizer");
+  }
+
+  void TransferRuns(StateArchive* archive) {
+    archive->Resize(&runs_.seeds, sizeof(uint64_t));
+    for (SeedSummary& run : runs_.seeds) run.TransferState(archive);
+    archive->Count(&runs_.best_run);
+    if (count() > 0) runs_.best.TransferState(archive);
+    done_.TransferState(archive);
+  }
 
   const TrainConfig& config_;
   TrainObserver& observer_;
   const StopFlag& stop_;
+  CheckpointSink* const sink_;  // null: no checkpoints
+  absl::string_view state_;     // to go on from; empty: there is none, or it has been read
+  ByteReader state_reader_{state_};
   SeedsResult runs_;
   Done done_;
 };
@@ -158,11 +229,21 @@ MetricSpread SpreadOfValues(std::string name, const std::vector<double>& values)
 
 }  // namespace
 
+void SeedSummary::TransferState(StateArchive* archive) {
+  archive->Value(&seed);
+  archive->Value(&fold);
+  archive->Value(&stop_reason, kStopReasonLast);
+  archive->Count(&steps_done);
+  validation.TransferState(archive);
+  test.TransferState(archive);
+}
+
 absl::StatusOr<SeedsResult> TrainSeeds(const TrainConfig& config, const Dataset& dataset,
                                        const MlpWeights* initial, TrainObserver& observer,
-                                       const StopFlag& stop) {
-  Runs runs(config, observer, stop);
-  for (int64_t run = 0; run < config.seed_count && !runs.IsOver(); ++run) {
+                                       const StopFlag& stop, const Checkpointing& checkpointing) {
+  Runs runs(config, observer, stop, checkpointing);
+  TY_RETURN_IF_ERROR(runs.Restore());
+  for (int64_t run = runs.count(); run < config.seed_count && !runs.IsOver(); ++run) {
     const uint64_t seed = config.seed + static_cast<uint64_t>(run);
     const absl::Status status = runs.Train(seed, std::nullopt, dataset, initial);
     if (!status.ok() && config.seed_count > 1) {
@@ -175,17 +256,18 @@ absl::StatusOr<SeedsResult> TrainSeeds(const TrainConfig& config, const Dataset&
 
 absl::StatusOr<FoldsResult> TrainFolds(const TrainConfig& config, const FoldBuilder& build,
                                        const MlpWeights* initial, TrainObserver& observer,
-                                       const StopFlag& stop) {
-  Runs runs(config, observer, stop);
+                                       const StopFlag& stop, const Checkpointing& checkpointing) {
+  Runs runs(config, observer, stop, checkpointing);
+  TY_RETURN_IF_ERROR(runs.Restore());
   FoldsResult result;
-  int64_t built = 0;
+  int64_t built = -1;  // none
   const auto rebuild = [&](int64_t fold) -> absl::Status {
     result.dataset = Dataset();  // first: never two at a time
     TY_ASSIGN_OR_RETURN(result.dataset, build(fold));
     built = fold;
     return absl::OkStatus();
   };
-  for (int64_t fold = 0; fold < config.data.split.fold_count && !runs.IsOver(); ++fold) {
+  for (int64_t fold = runs.count(); fold < config.data.split.fold_count && !runs.IsOver(); ++fold) {
     absl::Status status = rebuild(fold);
     if (status.ok()) status = runs.Train(config.seed, fold, result.dataset, initial);
     if (!status.ok()) return Annotate(status, absl::StrCat("fold ", fold));

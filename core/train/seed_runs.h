@@ -12,7 +12,8 @@
 //   SpreadOf(result.runs.seeds);    // mean and deviation of "validation_loss", …
 //
 // Records to `observer` carry the number of the run; steps, epochs and rows go on counting over all
-// runs. Thread-safety: as Trainer.
+// runs. So do checkpoints: one has what the runs before came to, and the state of the one that is
+// being trained. Thread-safety: as Trainer.
 #ifndef TRAINYARD_CORE_TRAIN_SEED_RUNS_H_
 #define TRAINYARD_CORE_TRAIN_SEED_RUNS_H_
 
@@ -23,6 +24,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/train/checkpoint.h"
 #include "core/train/trainer.h"
 
 namespace trainyard {
@@ -35,6 +37,8 @@ struct SeedSummary {
   int64_t steps_done = 0;
   EvalResult validation;
   EvalResult test;
+
+  void TransferState(StateArchive* archive);
 };
 
 struct SeedsResult {
@@ -45,10 +49,12 @@ struct SeedsResult {
 
 // `initial`: as Trainer::Create. Errors: as Trainer::Run; a run that diverges fails the whole. A
 // runtime limit ends all runs: the best of those begun is the result, its stop_reason
-// kRuntimeLimit.
+// kRuntimeLimit. DATA_LOSS/CORRUPT_CHECKPOINT, before anything is observed, when the state to go on
+// from is not one of such a training.
 absl::StatusOr<SeedsResult> TrainSeeds(const TrainConfig& config, const Dataset& dataset,
                                        const MlpWeights* initial, TrainObserver& observer,
-                                       const StopFlag& stop);
+                                       const StopFlag& stop,
+                                       const Checkpointing& checkpointing = {});
 
 // Makes the dataset in which `fold` validates, fitted on that fold's training rows. A pure
 // function: the best fold's is asked for twice.
@@ -64,7 +70,8 @@ struct FoldsResult {
 // REQUIRES: config.data.split.fold_count ≥ 1.
 absl::StatusOr<FoldsResult> TrainFolds(const TrainConfig& config, const FoldBuilder& build,
                                        const MlpWeights* initial, TrainObserver& observer,
-                                       const StopFlag& stop);
+                                       const StopFlag& stop,
+                                       const Checkpointing& checkpointing = {});
 
 // A metric over several runs; trainyard.v1.MetricSpread.
 struct MetricSpread {

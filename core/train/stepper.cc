@@ -195,6 +195,15 @@ LossTargets TargetsOf(const Batch& batch) {
 
 }  // namespace
 
+void StepOutcome::TransferState(StateArchive* archive) {
+  archive->Value(&loss);
+  archive->Value(&gradient_norm);
+  archive->Value(&weight);
+  archive->Count(&rows);
+  archive->Value(&finite);
+  archive->Value(&moved);
+}
+
 absl::StatusOr<std::unique_ptr<Stepper>> Stepper::Create(const TrainConfig& config,
                                                          const Dataset& dataset,
                                                          const MlpWeights* initial,
@@ -317,6 +326,19 @@ bool Stepper::OptimizerIsFinite() {
 
 std::string Stepper::FindNonFinite(bool parameters_only) const {
   return shards_->FindNonFinite(parameters_only ? 0 : last_rows_);
+}
+
+void Stepper::TransferState(StateArchive* archive) {
+  archive->Values(network().parameters());
+  archive->Values(network().running_statistics());
+  archive->Count(&batches_done_);
+  if (lbfgs_ != nullptr) return lbfgs_->TransferState(archive);
+  int64_t steps_done = optimizer_->steps_done();
+  archive->Count(&steps_done);
+  if (archive->loading() && archive->ok()) optimizer_->set_steps_done(steps_done);
+  for (const Optimizer::StateArray& array : optimizer_->state_arrays()) {
+    archive->Values(array.values);
+  }
 }
 
 void Stepper::ReleaseOptimizer() {

@@ -22,6 +22,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/base/state_archive.h"
 #include "core/data/batcher.h"
 #include "core/data/dataset.h"
 #include "core/nn/mlp.h"
@@ -39,6 +40,8 @@ struct StepOutcome {
   int64_t rows = 0;
   bool finite = true;  // false: loss or gradient is not; the parameters are as they were
   bool moved = true;   // false: L-BFGS found no descent any more
+
+  void TransferState(StateArchive* archive);
 };
 
 class Stepper {
@@ -57,8 +60,10 @@ class Stepper {
   // To be called by the thread that calls Step when it is not that of Create.
   void UseThisThread() const { shards_->UseThisThread(); }
 
-  // 0-based.
-  void StartEpoch(int64_t epoch) { batcher_.StartEpoch(epoch); }
+  // 0-based; `steps_done`: of that epoch, by the Stepper that the state comes from.
+  void StartEpoch(int64_t epoch, int64_t steps_done = 0) {
+    batcher_.StartEpoch(epoch, steps_done * accumulation_steps_);
+  }
   int64_t steps_per_epoch() const { return steps_per_epoch_; }
 
   // One update with the next batches of the epoch. REQUIRES: fewer than steps_per_epoch() calls
@@ -76,6 +81,9 @@ class Stepper {
   // Where the first non-finite number of the last step is: see Mlp. `parameters_only`: of the
   // parameters alone, whatever was computed with them.
   std::string FindNonFinite(bool parameters_only) const;
+
+  // Everything that a later Step depends on, but the position in the epoch, which is StartEpoch's.
+  void TransferState(StateArchive* archive);
 
   // Gives the optimizer's memory back: no Step after it.
   void ReleaseOptimizer();

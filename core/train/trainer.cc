@@ -17,20 +17,6 @@
 namespace trainyard {
 namespace {
 
-// Weighted mean of the losses of an epoch's steps.
-class RunningMean {
- public:
-  void Add(double value, double weight) {
-    sum_ += value * weight;
-    weight_ += weight;
-  }
-  double mean() const { return weight_ == 0 ? 0 : sum_ / weight_; }
-
- private:
-  double sum_ = 0;
-  double weight_ = 0;
-};
-
 ScheduleConfig ScheduleOf(const TrainConfig& config, const Dataset& dataset) {
   return WithDefaults(config.schedule, *config.optimizer.learning_rate,
                       RunLengthOf(config, dataset.train.rows()));
@@ -78,12 +64,15 @@ Trainer::Trainer(const TrainConfig& config, const Dataset& dataset,
   if (config.optimizer.ema_decay) trained_.resize(size);
 }
 
-absl::StatusOr<TrainResult> Trainer::Run(TrainObserver& observer, const StopFlag& stop) {
+absl::StatusOr<TrainResult> Trainer::Run(TrainObserver& observer, const StopFlag& stop,
+                                         CheckpointSink* checkpoints) {
   stepper_->UseThisThread();
   while (!IsOver() && !stop.requested()) {
-    TY_RETURN_IF_ERROR(RunEpoch(observer, stop));
+    TY_RETURN_IF_ERROR(RunEpoch(observer, stop, checkpoints));
   }
-  return Finish(observer, stop);
+  if (stop.cause() != StopCause::kYield || IsOver()) return Finish(observer, stop);
+  if (checkpoints != nullptr) Save(checkpoints);
+  return Cancelled("has yielded");
 }
 
 bool Trainer::IsOver() const {
@@ -91,22 +80,72 @@ bool Trainer::IsOver() const {
          (config_.max_steps > 0 && steps_done_ >= config_.max_steps);
 }
 
-// Leaves epochs_done_ as it is when the epoch ends early.
-absl::Status Trainer::RunEpoch(TrainObserver& observer, const StopFlag& stop) {
-  RunningMean train_loss;
-  double lr = 0;
-  stepper_->StartEpoch(epochs_done_);
+// From where the epoch stands; leaves it there when it ends early.
+absl::Status Trainer::RunEpoch(TrainObserver& observer, const StopFlag& stop,
+                               CheckpointSink* checkpoints) {
+  stepper_->StartEpoch(epochs_done_, epoch_.steps);
   const int64_t steps = stepper_->steps_per_epoch();
-  for (int64_t i = 0; i < steps; ++i) {
+  while (epoch_.steps < steps) {
     if (stop.requested() || IsOver()) return absl::OkStatus();
+    if (checkpoints != nullptr && checkpoints->IsDue(epoch_.steps == 0)) Save(checkpoints);
     TY_ASSIGN_OR_RETURN(const StepRecord step, Step());
-    train_loss.Add(step.loss, last_step_.weight);
-    lr = step.learning_rate;
+    ++epoch_.steps;
+    epoch_.loss_sum += step.loss * last_step_.weight;
+    epoch_.weight += last_step_.weight;
+    epoch_.learning_rate = step.learning_rate;
     Report(step, observer);
     // The evaluation of the epoch's end stands for one that is due at its last step.
-    if (i + 1 < steps) TY_RETURN_IF_ERROR(EvaluateBetween(observer));
+    if (epoch_.steps < steps) TY_RETURN_IF_ERROR(EvaluateBetween(observer));
   }
-  return EndEpoch(train_loss.mean(), lr, observer);
+  return EndEpoch(observer);
+}
+
+void Trainer::Save(CheckpointSink* checkpoints) {
+  checkpoints->Save(steps_done_, [this](StateArchive* archive) { TransferState(archive); });
+}
+
+void Trainer::TransferState(StateArchive* archive) {
+  archive->Count(&epochs_done_);
+  archive->Count(&steps_done_);
+  archive->Count(&rows_seen_);
+  archive->Count(&next_event_step_);
+  archive->Value(&evaluated_steps_);
+  archive->Value(&converged_);
+  archive->Count(&epoch_.steps);
+  archive->Value(&epoch_.loss_sum);
+  archive->Value(&epoch_.weight);
+  archive->Value(&epoch_.learning_rate);
+  last_step_.TransferState(archive);
+  previous_step_.TransferState(archive);
+  validation_.TransferState(archive);
+  stopper_.TransferState(archive);
+  plateau_.TransferState(archive);
+  stepper_->TransferState(archive);
+  best_.TransferState(archive);
+  if (archive->loading() && !StateIsPossible()) archive->Fail();
+}
+
+void TrainResult::TransferState(StateArchive* archive) {
+  archive->Value(&stop_reason, kStopReasonLast);
+  archive->Count(&epochs_done);
+  archive->Count(&steps_done);
+  validation.TransferState(archive);
+  test.TransferState(archive);
+  trainyard::TransferState(&weights, archive);
+}
+
+void Trainer::Best::TransferState(StateArchive* archive) {
+  archive->Value(&found);
+  if (!found) return;
+  validation.TransferState(archive);
+  archive->Values(std::span(parameters));
+  archive->Values(&running_statistics);
+}
+
+bool Trainer::StateIsPossible() const {
+  const size_t running = stepper_->network().running_statistics().size();
+  return epochs_done_ <= config_.epochs && epoch_.steps <= stepper_->steps_per_epoch() &&
+         (!best_.found || (keeps_best_ && best_.running_statistics.size() == running));
 }
 
 absl::StatusOr<StepRecord> Trainer::Step() {
@@ -145,15 +184,16 @@ void Trainer::Report(const StepRecord& step, TrainObserver& observer) {
   observer.OnProgress(steps_done_, rows_seen_);
 }
 
-absl::Status Trainer::EndEpoch(double train_loss, double learning_rate, TrainObserver& observer) {
+absl::Status Trainer::EndEpoch(TrainObserver& observer) {
   TY_ASSIGN_OR_RETURN(EvalResult validation, Validate());
   observer.OnEpoch({.epoch = epochs_done_,
                     .steps_done = steps_done_,
-                    .train_loss = train_loss,
+                    .train_loss = epoch_.train_loss(),
                     .validation = std::move(validation),
-                    .learning_rate = learning_rate,
+                    .learning_rate = epoch_.learning_rate,
                     .rows_seen = rows_seen_});
   ++epochs_done_;
+  epoch_ = Epoch();
   return absl::OkStatus();
 }
 
@@ -168,11 +208,7 @@ absl::Status Trainer::EvaluateBetween(TrainObserver& observer) {
 }
 
 absl::StatusOr<TrainResult> Trainer::Finish(TrainObserver& observer, const StopFlag& stop) {
-  if (stop.cause() == StopCause::kCancelled) {
-    return MakeError(absl::StatusCode::kCancelled,
-                     absl::StrCat("training was cancelled after ", steps_done_, " steps"),
-                     {.reason = ErrorReason::kCancelled});
-  }
+  if (stop.cause() == StopCause::kCancelled) return Cancelled("was cancelled");
   const StopReason reason = ReasonOf();
   if (evaluated_steps_ != steps_done_) {
     TY_ASSIGN_OR_RETURN(const EvalResult validation, Validate());
@@ -190,6 +226,12 @@ absl::StatusOr<TrainResult> Trainer::Finish(TrainObserver& observer, const StopF
                      .validation = validation_,
                      .test = std::move(test),
                      .weights = stepper_->network().ToWeights()};
+}
+
+absl::Status Trainer::Cancelled(absl::string_view how) const {
+  return MakeError(absl::StatusCode::kCancelled,
+                   absl::StrCat("training ", how, " after ", steps_done_, " steps"),
+                   {.reason = ErrorReason::kCancelled});
 }
 
 StopReason Trainer::ReasonOf() const {

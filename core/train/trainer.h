@@ -5,6 +5,9 @@
 //   TY_ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer, Trainer::Create(config, dataset));
 //   TY_ASSIGN_OR_RETURN(TrainResult result, trainer->Run(observer, stop));
 //
+// A run can be taken apart at any border of two steps: `checkpoints` gets its state, and a Trainer
+// of the same config and dataset into which that was loaded goes on as if nothing had happened.
+//
 // Thread-safety: none; Run() is called once, from one thread. `stop` may be set from any thread.
 // Lifetime: `dataset` must outlive the Trainer; `observer` and `stop` the call of Run().
 // Determinism: the same config, dataset, build, ISA and threads give the same bits.
@@ -22,6 +25,7 @@
 #include "core/data/dataset.h"
 #include "core/nn/mlp.h"
 #include "core/optim/schedule.h"
+#include "core/train/checkpoint.h"
 #include "core/train/early_stopping.h"
 #include "core/train/observer.h"
 #include "core/train/stepper.h"
@@ -37,6 +41,7 @@ enum class StopReason : int {
   kEarlyStopped = 3,
   kMaxSteps = 4,
 };
+inline constexpr StopReason kStopReasonLast = StopReason::kMaxSteps;
 
 struct TrainResult {
   StopReason stop_reason = StopReason::kUnspecified;
@@ -45,6 +50,8 @@ struct TrainResult {
   EvalResult validation;  // of `weights`
   EvalResult test;        // of `weights`
   MlpWeights weights;     // what a bundle stores; see nn/mlp.h
+
+  void TransferState(StateArchive* archive);
 };
 
 // Diverging (a loss, gradient or weight that is infinite or not a number) ends a run with
@@ -68,7 +75,14 @@ class Trainer {
   // kCancelled. A stop with kRuntimeLimit is a result with that stop_reason. `stop` is looked at
   // before every step. A run that ends inside an epoch evaluates once more (OnEvaluation), so that
   // its last steps count for the best too. L-BFGS that finds no descent any more has completed.
-  absl::StatusOr<TrainResult> Run(TrainObserver& observer, const StopFlag& stop);
+  // With kYield the state is saved and the run ends with CANCELLED, unless it was over already.
+  // `checkpoints` may be null: none is taken then, and kYield loses the run.
+  absl::StatusOr<TrainResult> Run(TrainObserver& observer, const StopFlag& stop,
+                                  CheckpointSink* checkpoints = nullptr);
+
+  // The state of the run between two steps. Loading: before Run, of a Trainer of the same config
+  // and dataset; when it fails, this one is of no use.
+  void TransferState(StateArchive* archive);
 
  private:
   // What an evaluation of the validation rows left.
@@ -77,19 +91,34 @@ class Trainer {
     EvalResult validation;
     std::vector<float> parameters;
     std::vector<float> running_statistics;
+
+    void TransferState(StateArchive* archive);
+  };
+
+  // The epoch that is being trained, so far.
+  struct Epoch {
+    int64_t steps = 0;
+    double loss_sum = 0;  // Σ weight · loss of its steps
+    double weight = 0;
+    double learning_rate = 0;  // of the last step
+
+    double train_loss() const { return weight == 0 ? 0 : loss_sum / weight; }
   };
 
   Trainer(const TrainConfig& config, const Dataset& dataset, std::unique_ptr<Stepper> stepper);
 
   // Whether a limit of the run is reached; `stop` aside.
   bool IsOver() const;
-  absl::Status RunEpoch(TrainObserver& observer, const StopFlag& stop);
+  absl::Status RunEpoch(TrainObserver& observer, const StopFlag& stop, CheckpointSink* checkpoints);
+  void Save(CheckpointSink* checkpoints);
+  bool StateIsPossible() const;
   absl::StatusOr<StepRecord> Step();
   double LearningRate(int64_t step) const;
   void Report(const StepRecord& step, TrainObserver& observer);
-  absl::Status EndEpoch(double train_loss, double learning_rate, TrainObserver& observer);
+  absl::Status EndEpoch(TrainObserver& observer);
   absl::Status EvaluateBetween(TrainObserver& observer);
   absl::StatusOr<TrainResult> Finish(TrainObserver& observer, const StopFlag& stop);
+  absl::Status Cancelled(absl::string_view how) const;
   StopReason ReasonOf() const;
 
   // Measures the validation rows and draws every conclusion from it: best, patience, plateau.
@@ -130,6 +159,7 @@ class Trainer {
   StepOutcome previous_step_;     // the one before it
   StepOutcome bad_step_;          // the one that was not
   bool converged_ = false;
+  Epoch epoch_;
   int64_t epochs_done_ = 0;
   int64_t steps_done_ = 0;
   int64_t rows_seen_ = 0;
