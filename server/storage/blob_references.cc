@@ -1,6 +1,5 @@
 #include "server/storage/blob_references.h"
 
-#include "absl/container/flat_hash_set.h"
 #include "core/base/status_macros.h"
 #include "server/storage/blob_store.h"
 #include "server/storage/database.h"
@@ -14,7 +13,8 @@ constexpr absl::string_view kReferences =
     "UNION SELECT table_digest FROM datasets WHERE table_digest IS NOT NULL "
     "UNION SELECT labels_digest FROM datasets WHERE labels_digest IS NOT NULL "
     "UNION SELECT digest FROM models "
-    "UNION SELECT result_digest FROM jobs WHERE result_digest IS NOT NULL";
+    "UNION SELECT result_digest FROM jobs WHERE result_digest IS NOT NULL "
+    "UNION SELECT digest FROM checkpoints";
 
 // The same columns, asked for one digest, so that each is answered by its index.
 constexpr absl::string_view kIsReferenced =
@@ -22,7 +22,8 @@ constexpr absl::string_view kIsReferenced =
     "OR EXISTS (SELECT 1 FROM datasets WHERE table_digest = ?1) "
     "OR EXISTS (SELECT 1 FROM datasets WHERE labels_digest = ?1) "
     "OR EXISTS (SELECT 1 FROM models WHERE digest = ?1) "
-    "OR EXISTS (SELECT 1 FROM jobs WHERE result_digest = ?1)";
+    "OR EXISTS (SELECT 1 FROM jobs WHERE result_digest = ?1) "
+    "OR EXISTS (SELECT 1 FROM checkpoints WHERE digest = ?1)";
 
 }  // namespace
 
@@ -30,6 +31,16 @@ absl::StatusOr<bool> IsBlobReferenced(Connection& connection, absl::string_view 
   TY_ASSIGN_OR_RETURN(Statement find, connection.Prepare(kIsReferenced));
   TY_RETURN_IF_ERROR(find.Bind(digest).Step().status());
   return find.Int(0) != 0;
+}
+
+absl::StatusOr<absl::flat_hash_set<std::string>> ReferencedBlobs(Connection& connection) {
+  TY_ASSIGN_OR_RETURN(Statement rows, connection.Prepare(kReferences));
+  absl::flat_hash_set<std::string> referenced;
+  while (true) {
+    TY_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return referenced;
+    referenced.insert(rows.Text(0));
+  }
 }
 
 absl::Status RemoveUnreferencedBlobs(Database& database, BlobStore& blobs,
@@ -46,15 +57,10 @@ absl::Status RemoveUnreferencedBlobs(Database& database, BlobStore& blobs,
 
 absl::StatusOr<int64_t> SweepBlobs(Database& database, BlobStore& blobs) {
   absl::flat_hash_set<std::string> referenced;
-  const absl::Status read = database.Read([&](Connection& connection) -> absl::Status {
-    TY_ASSIGN_OR_RETURN(Statement rows, connection.Prepare(kReferences));
-    while (true) {
-      TY_ASSIGN_OR_RETURN(const bool more, rows.Step());
-      if (!more) return absl::OkStatus();
-      referenced.insert(rows.Text(0));
-    }
-  });
-  TY_RETURN_IF_ERROR(read);
+  TY_RETURN_IF_ERROR(database.Read([&](Connection& connection) -> absl::Status {
+    TY_ASSIGN_OR_RETURN(referenced, ReferencedBlobs(connection));
+    return absl::OkStatus();
+  }));
   return blobs.Sweep([&](const std::string& digest) { return referenced.contains(digest); });
 }
 

@@ -1,6 +1,6 @@
 // Who refers to a blob: the one place that knows every column that holds a digest. A blob lives as
-// long as a row of datasets (digest, table_digest, labels_digest), models (digest) or jobs (result_digest, of an
-// analysis) names it.
+// long as a row of datasets (digest, table_digest, labels_digest), models (digest), checkpoints
+// (digest) or jobs (result_digest, of an analysis) names it.
 //
 // Why removal cannot race with a new reference: both happen in bodies of Database::Write, which run
 // one after the other. RemoveUnreferencedBlobs looks and removes inside one body; whoever inserts a
@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -27,6 +28,9 @@ class Connection;
 class Database;
 
 absl::StatusOr<bool> IsBlobReferenced(Connection& connection, absl::string_view digest);
+
+// Every digest that a row refers to.
+absl::StatusOr<absl::flat_hash_set<std::string>> ReferencedBlobs(Connection& connection);
 
 // Removes those of `digests` that no row refers to; empty ones are skipped. To be called after the
 // deletion of a row is durable: a crash in between leaves a blob for SweepBlobs, never a row

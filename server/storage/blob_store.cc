@@ -58,7 +58,7 @@ class DiskBlobStore : public BlobStore {
     return absl::StrCat(directory_, "/", digest.substr(kDigestPrefix.size(), 2));
   }
   std::string File(absl::string_view digest) const {
-    return absl::StrCat(Folder(digest), "/", digest.substr(kDigestPrefix.size()));
+    return absl::StrCat(directory_, "/", BlobPath(digest));
   }
   std::string TmpFile() const { return absl::StrCat(directory_, "/", kTmp, "/", NewId()); }
   absl::StatusOr<std::string> ReadAll(const std::string& path, int64_t size_bytes) const;
@@ -241,6 +241,11 @@ absl::StatusOr<int64_t> DiskBlobStore::SweepFolder(
 }
 
 }  // namespace
+
+std::string BlobPath(absl::string_view digest) {
+  const absl::string_view hex = digest.substr(kDigestPrefix.size());
+  return absl::StrCat(hex.substr(0, 2), "/", hex);
+}
 
 absl::StatusOr<std::unique_ptr<BlobStore>> BlobStore::Open(const std::string& directory,
                                                            std::shared_ptr<FileSystem> files) {

@@ -23,6 +23,9 @@
 
 namespace trainyard {
 
+// Where the blob of `digest` is in a store's directory: `ab/abcdef…`. REQUIRES: IsDigest(digest).
+std::string BlobPath(absl::string_view digest);
+
 // A blob being written. Dropping it without Commit removes the temp file.
 class BlobWriter {
  public:

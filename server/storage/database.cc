@@ -467,6 +467,12 @@ void SqliteDatabase::GiveBackReader(std::unique_ptr<SqliteConnection> reader) {
 
 }  // namespace
 
+absl::Status Database::Copy(const std::string& path, const std::string& destination) {
+  TY_ASSIGN_OR_RETURN(const std::unique_ptr<SqliteConnection> connection,
+                      SqliteConnection::Open(path, /*read_only=*/false));
+  return connection->Run("VACUUM INTO ?", destination);
+}
+
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path,
                                                          DatabaseObserver observer) {
   TY_ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> writer,

@@ -106,6 +106,9 @@ class Database {
   // Opens or creates the file and migrates it. ":memory:" is for tests.
   static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path,
                                                         DatabaseObserver observer = {});
+  // Makes `destination`, a new file, a consistent copy of the database `path`, which a server may
+  // be using. It is not synced.
+  static absl::Status Copy(const std::string& path, const std::string& destination);
   // Runs what was queued, then closes.
   virtual ~Database() = default;
 

@@ -12,7 +12,7 @@ namespace trainyard {
 // kMigrations[i] takes the schema from version i to i + 1 (PRAGMA user_version).
 // `record` columns hold the serialized public proto message; the other columns are what is searched or ordered by.
 // `number` orders lists (newest first) and is the page token.
-inline constexpr std::array<absl::string_view, 3> kMigrations = {R"sql(
+inline constexpr std::array<absl::string_view, 4> kMigrations = {R"sql(
 CREATE TABLE datasets (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,
@@ -68,7 +68,7 @@ CREATE TABLE requests (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX requests_by_resource ON requests (resource);
 )sql",
-                                                                  R"sql(
+                                                                 R"sql(
 -- Of the result of an analysis, which no row of models refers to.
 ALTER TABLE jobs ADD COLUMN result_digest TEXT;
 CREATE INDEX jobs_by_result_digest ON jobs (result_digest) WHERE result_digest IS NOT NULL;
@@ -81,7 +81,7 @@ CREATE TABLE job_models (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX job_models_by_model ON job_models (model);
 )sql",
-                                                                  R"sql(
+                                                                 R"sql(
 -- The dataset whose rows a job only tests on.
 ALTER TABLE jobs ADD COLUMN test_dataset TEXT; -- datasets/{id}
 CREATE INDEX jobs_by_test_dataset ON jobs (test_dataset, state) WHERE test_dataset IS NOT NULL;
@@ -89,6 +89,25 @@ CREATE INDEX jobs_by_test_dataset ON jobs (test_dataset, state) WHERE test_datas
 -- Of the file that finalizing another dataset took the labels from; its bytes are kept for as long.
 ALTER TABLE datasets ADD COLUMN labels_digest TEXT;
 CREATE INDEX datasets_by_labels_digest ON datasets (labels_digest) WHERE labels_digest IS NOT NULL;
+)sql",
+                                                                 R"sql(
+-- Where an unfinished job can go on from: the newest two.
+CREATE TABLE checkpoints (
+  job INTEGER NOT NULL,                 -- jobs.number
+  step INTEGER NOT NULL,                -- steps done
+  digest TEXT NOT NULL,
+  record BLOB NOT NULL,                 -- trainyard.v1.Checkpoint
+  PRIMARY KEY (job, step)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX checkpoints_by_digest ON checkpoints (digest);
+
+-- Of a job that succeeded: the same for every training that gives the same model.
+ALTER TABLE jobs ADD COLUMN reuse_key TEXT;
+-- When it became terminal, in seconds since 1970.
+ALTER TABLE jobs ADD COLUMN end_seconds INTEGER;
+CREATE INDEX jobs_by_end ON jobs (end_seconds, number) WHERE end_seconds IS NOT NULL;
+CREATE INDEX models_by_job ON models (job);
+CREATE INDEX jobs_by_reuse_key ON jobs (reuse_key) WHERE reuse_key IS NOT NULL;
 )sql"};
 
 }  // namespace trainyard
