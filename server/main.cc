@@ -12,6 +12,8 @@
 #include "server/base/log.h"
 #include "server/options.h"
 #include "server/server.h"
+#include "server/storage/backup.h"
+#include "server/storage/database.h"
 #include "server/wire/error_detail.h"
 
 namespace {
@@ -30,6 +32,43 @@ bool PrintAddress(const std::string& path, const std::string& address) {
   return std::rename(temporary.c_str(), path.c_str()) == 0;
 }
 
+// Exit codes: 0 all is copied, 1 something is not.
+int RunCopy(const trainyard::ServerOptions& options) {
+  trainyard::PosixFileSystem files;
+  const bool restores = options.command == trainyard::ServerOptions::Command::kRestore;
+  const std::string& from = restores ? options.backup_dir : options.data_dir;
+  const std::string& to = restores ? options.data_dir : options.backup_dir;
+  if (restores) {
+    const absl::Status empty = trainyard::CheckEmptyForRestore(to, files);
+    if (!empty.ok()) return Fail(empty, 1);
+  }
+  const auto report = trainyard::CopyData(from, to, files);
+  if (!report.ok()) return Fail(report.status(), 1);
+  std::cout << from << " is copied to " << to << ": " << report->blob_count << " blobs, "
+            << report->copied_count << " of them now, " << report->copied_bytes << " bytes\n";
+  for (const std::string& digest : report->damaged) {
+    std::cerr << "damaged or gone in " << from << ", not copied: " << digest << "\n";
+  }
+  return report->damaged.empty() ? 0 : 1;
+}
+
+int ShowExpired(const trainyard::ServerOptions& options) {
+  const std::string path = options.data_dir + "/trainyard.db";
+  const absl::StatusOr<int64_t> size = trainyard::PosixFileSystem().Size(path);
+  if (!size.ok()) return Fail(size.status(), 1);
+  const auto database = trainyard::Database::Open(path);
+  if (!database.ok()) return Fail(database.status(), 1);
+  const absl::Status shown = (*database)->Read([&](trainyard::Connection& connection) {
+    const auto plan = trainyard::FindExpired(trainyard::RetentionOf(options), absl::Now(), connection);
+    if (!plan.ok()) return plan.status();
+    for (const auto* names : {&plan->jobs, &plan->datasets}) {
+      for (const std::string& name : *names) std::cout << name << "\n";
+    }
+    return absl::OkStatus();
+  });
+  return shown.ok() ? 0 : Fail(shown, 1);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -37,6 +76,9 @@ int main(int argc, char** argv) {
   if (!options.ok()) return Fail(options.status(), 2);
   if (!options->has_value()) return 0;
   trainyard::Log::SetLevel((*options)->log_level);
+  using Command = trainyard::ServerOptions::Command;
+  if ((*options)->command == Command::kExpired) return ShowExpired(**options);
+  if ((*options)->command != Command::kServe) return RunCopy(**options);
 
   // Blocked before the first thread starts, so that all inherit it and only sigwait below gets
   // them.

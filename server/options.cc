@@ -80,6 +80,12 @@ void CheckDuration(const char* field, absl::Duration value, absl::Duration min, 
                            " to ", absl::FormatDuration(max))});
 }
 
+void CheckFlops(const ServerOptions& options, std::vector<FieldViolation>* violations) {
+  if (options.job_flops_max >= 0) return;  // false for NaN
+  violations->push_back({"job-flops-max", absl::StrCat("is ", options.job_flops_max,
+                                                       "; give 0 for no limit, or e.g. 1e15")});
+}
+
 void CheckLimits(const ServerOptions& options, std::vector<FieldViolation>* violations) {
   CheckRange("workers", options.workers, 0, kWorkersMax, violations);
   CheckRange("dataset-bytes-max", options.dataset_bytes_max, 1, limits::kDatasetBytesMax,
@@ -88,6 +94,19 @@ void CheckLimits(const ServerOptions& options, std::vector<FieldViolation>* viol
   CheckRange("owner-jobs-max", options.owner_jobs_max, 1, limits::kQueuedJobsMax, violations);
   CheckRange("job-memory-bytes-max", options.job_memory_bytes_max, limits::kJobMemoryBytesMin,
              INT64_MAX, violations);
+  CheckFlops(options, violations);
+  CheckRange("owner-running-max", options.owner_running_max, 0, kWorkersMax, violations);
+  CheckDuration("preempt-after", options.preempt_after, absl::ZeroDuration(),
+                absl::InfiniteDuration(), violations);
+  CheckDuration("preempt-quantum", options.preempt_quantum, absl::ZeroDuration(),
+                absl::InfiniteDuration(), violations);
+  CheckDuration("finished-job-ttl", options.finished_job_ttl, absl::Seconds(1),
+                absl::InfiniteDuration(), violations);
+  CheckDuration("unused-dataset-ttl", options.unused_dataset_ttl, absl::Seconds(1),
+                absl::InfiniteDuration(), violations);
+  CheckRange("finished-jobs-max", options.finished_jobs_max, 0, INT64_MAX, violations);
+  CheckDuration("checkpoint-interval", options.checkpoint_interval, absl::Milliseconds(10),
+                absl::Hours(24), violations);
   CheckRange("free-bytes-floor", options.free_bytes_floor, 0, INT64_MAX, violations);
   CheckRange("prepared-bytes-max", options.prepared_bytes_max, 0, INT64_MAX, violations);
   CheckRange("watchers-max", options.watchers_max, 1, 50'000, violations);
@@ -117,6 +136,70 @@ void AddDuration(CLI::App& app, const std::string& name, absl::Duration& value,
       ->default_str(absl::FormatDuration(value));
 }
 
+void AddCopyCommand(CLI::App& app, const char* name, const char* help, const char* directory_help,
+                    ServerOptions::Command command, ServerOptions& options) {
+  CLI::App* const added = app.add_subcommand(name, help);
+  added->fallthrough();  // --data-dir may stand behind it
+  added->add_option("DIR", options.backup_dir, directory_help)->required();
+  added->callback([&options, command] { options.command = command; });
+}
+
+void AddLimitOptions(CLI::App& app, ServerOptions& options) {
+  app.add_option("--dataset-bytes-max", options.dataset_bytes_max, "largest upload")
+      ->capture_default_str();
+  app.add_option("--queued-jobs-max", options.queued_jobs_max, "unfinished jobs in all")
+      ->capture_default_str();
+  app.add_option("--owner-jobs-max", options.owner_jobs_max, "unfinished jobs of one owner")
+      ->capture_default_str();
+  AddDuration(app, "--job-runtime-max", options.job_runtime_max,
+              "longest run of a job, and its default");
+  app.add_option("--job-memory-bytes-max", options.job_memory_bytes_max,
+                 "most memory of a job, and its default")
+      ->capture_default_str();
+  app.add_option("--job-flops-max", options.job_flops_max,
+                 "most floating-point operations of a training; 0: no limit")
+      ->capture_default_str();
+}
+
+void AddQueueOptions(CLI::App& app, ServerOptions& options) {
+  app.add_option("--owner-running-max", options.owner_running_max,
+                 "slots of one owner's running jobs; 0: no limit")
+      ->capture_default_str();
+  AddDuration(app, "--preempt-after", options.preempt_after,
+              "an interactive job waits so long before a batch job yields; inf: none does");
+  AddDuration(app, "--preempt-quantum", options.preempt_quantum,
+              "how long a batch job has had its worker before it yields");
+  AddDuration(app, "--checkpoint-interval", options.checkpoint_interval,
+              "time between two checkpoints of a job");
+  app.add_option("--free-bytes-floor", options.free_bytes_floor,
+                 "uploads and jobs are refused when the disk has less left")
+      ->capture_default_str();
+  AddDuration(app, "--finished-job-ttl", options.finished_job_ttl,
+              "finished jobs are deleted so long after their end; their models stay");
+  app.add_option("--finished-jobs-max", options.finished_jobs_max,
+                 "finished jobs that are kept, the newest; 0: all")
+      ->capture_default_str();
+  AddDuration(app, "--unused-dataset-ttl", options.unused_dataset_ttl,
+              "datasets that no job names are deleted so long after they were made");
+  app.add_option("--prepared-bytes-max", options.prepared_bytes_max,
+                 "prepared features kept for next jobs, in all; 0: none")
+      ->capture_default_str();
+  AddDuration(app, "--heartbeat-interval", options.heartbeat_interval,
+              "silence on a watch before a heartbeat");
+  app.add_option("--watchers-max", options.watchers_max, "watches at once")->capture_default_str();
+}
+
+void AddCommands(CLI::App& app, ServerOptions& options) {
+  AddCopyCommand(app, "backup", "Copy all data to DIR, also while a server uses it, and end",
+                 "where to; an earlier backup there is brought up to date",
+                 ServerOptions::Command::kBackup, options);
+  AddCopyCommand(app, "restore", "Make --data-dir a copy of the backup in DIR, and end",
+                 "where from", ServerOptions::Command::kRestore, options);
+  app.add_subcommand("expired", "Show what would be deleted now with these options, and end")
+      ->fallthrough()
+      ->callback([&options] { options.command = ServerOptions::Command::kExpired; });
+}
+
 void AddOptions(CLI::App& app, ServerOptions& options) {
   app.set_config("--config", "", "file with these options, as TOML: listen = \"127.0.0.1:7070\"");
   app.allow_config_extras(CLI::config_extras_mode::error);
@@ -142,26 +225,9 @@ void AddOptions(CLI::App& app, ServerOptions& options) {
               "how long calls may take to end after SIGTERM");
   app.add_option("--print-address", options.print_address,
                  "file that gets host:port once the server serves");
-  app.add_option("--dataset-bytes-max", options.dataset_bytes_max, "largest upload")
-      ->capture_default_str();
-  app.add_option("--queued-jobs-max", options.queued_jobs_max, "unfinished jobs in all")
-      ->capture_default_str();
-  app.add_option("--owner-jobs-max", options.owner_jobs_max, "unfinished jobs of one owner")
-      ->capture_default_str();
-  AddDuration(app, "--job-runtime-max", options.job_runtime_max,
-              "longest run of a job, and its default");
-  app.add_option("--job-memory-bytes-max", options.job_memory_bytes_max,
-                 "most memory of a job, and its default")
-      ->capture_default_str();
-  app.add_option("--free-bytes-floor", options.free_bytes_floor,
-                 "uploads are refused when the disk has less left")
-      ->capture_default_str();
-  app.add_option("--prepared-bytes-max", options.prepared_bytes_max,
-                 "prepared features kept for next jobs, in all; 0: none")
-      ->capture_default_str();
-  AddDuration(app, "--heartbeat-interval", options.heartbeat_interval,
-              "silence on a watch before a heartbeat");
-  app.add_option("--watchers-max", options.watchers_max, "watches at once")->capture_default_str();
+  AddLimitOptions(app, options);
+  AddQueueOptions(app, options);
+  AddCommands(app, options);
 }
 
 }  // namespace

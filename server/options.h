@@ -4,6 +4,9 @@
 //   trainyard-server --listen 127.0.0.1:7070 --data-dir /var/lib/trainyard
 //   trainyard-server --config /etc/trainyard/trainyard.toml        # the same names without dashes
 //   in front, e.g. workers = 4
+//   trainyard-server backup /mnt/backup --data-dir /var/lib/trainyard     # beside a running server
+//   trainyard-server restore /mnt/backup --data-dir /var/lib/trainyard    # before the first start
+//   trainyard-server expired --finished-job-ttl 720h --data-dir …           # a dry run of retention
 //
 // Thread-safety: a value.
 #ifndef TRAINYARD_SERVER_OPTIONS_H_
@@ -22,6 +25,10 @@
 namespace trainyard {
 
 struct ServerOptions {
+  // What to do. kBackup and kRestore copy and end; kExpired shows what retention would delete.
+  enum class Command { kServe, kBackup, kRestore, kExpired };
+  Command command = Command::kServe;
+  std::string backup_dir;  // kBackup: to; kRestore: from
   // host:port of each address to serve clients on; port 0 picks a free one.
   std::vector<std::string> listen = {"127.0.0.1:7070"};
   // host:port for Prometheus; empty: none.
@@ -50,8 +57,22 @@ struct ServerOptions {
   absl::Duration job_runtime_max = absl::Seconds(limits::kRuntimeSecondsMax);
   // Resident bytes of one job's worker. Default: the machine's memory.
   int64_t job_memory_bytes_max = 0;
-  // Uploads are refused when the disk has less than this left.
+  // Floating-point operations of one training, estimated when it is submitted. 0: no limit.
+  double job_flops_max = 0;
+  // Time between two checkpoints of a job, and what a crash may make it train again.
+  absl::Duration checkpoint_interval = absl::Seconds(30);
+  // Slots that one owner's running jobs may hold. 0: no limit.
+  int owner_running_max = 0;
+  // How long an interactive job waits before a batch job yields its worker, and how long that one
+  // has had it at least.
+  absl::Duration preempt_after = absl::Seconds(2);
+  absl::Duration preempt_quantum = absl::Seconds(10);
+  // Uploads and jobs are refused when the disk has less than this left.
   int64_t free_bytes_floor = int64_t{256} << 20;
+  // What is deleted after how long; "inf": never. See jobs/retention.h.
+  absl::Duration finished_job_ttl = absl::InfiniteDuration();
+  absl::Duration unused_dataset_ttl = absl::InfiniteDuration();
+  int64_t finished_jobs_max = 0;  // 0: no limit
   // Prepared features that workers keep for each other's next jobs, in all. 0: none.
   int64_t prepared_bytes_max = int64_t{8} << 30;
   absl::Duration heartbeat_interval = absl::Seconds(15);  // silence on a watch before a heartbeat

@@ -105,12 +105,23 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& opti
   TY_RETURN_IF_ERROR(server->ServeWorkers());
   TY_RETURN_IF_ERROR(server->ServeClients());
   if (options.workers > 0) TY_RETURN_IF_ERROR(server->pool_->Start());
+  const RetentionOptions retention = RetentionOf(options);
+  if (!retention.deletes_nothing()) {
+    server->retention_ = std::make_unique<Retention>(
+        retention, server->database_.get(), server->jobs_.get(), server->datasets_.get());
+  }
   Log::Info("serving", {{"version", BuildString()},
                         {"listen", server->addresses_.front()},
                         {"metrics", server->metrics_address_},
                         {"data_dir", server->directory_->path()},
                         {"workers", options.workers}});
   return server;
+}
+
+RetentionOptions RetentionOf(const ServerOptions& options) {
+  return {.finished_job_ttl = options.finished_job_ttl,
+          .finished_jobs_max = options.finished_jobs_max,
+          .unused_dataset_ttl = options.unused_dataset_ttl};
 }
 
 absl::Status Server::OpenStores() {
@@ -150,6 +161,12 @@ absl::Status Server::StartJobs() {
                                .owner_jobs_max = options_.owner_jobs_max,
                                .job_memory_bytes_max = options_.job_memory_bytes_max,
                                .job_runtime_max = options_.job_runtime_max,
+                               .checkpoint_interval = options_.checkpoint_interval,
+                               .owner_running_max = options_.owner_running_max,
+                               .preempt_after = options_.preempt_after,
+                               .preempt_quantum = options_.preempt_quantum,
+                               .storage_full = [this] { return IsStorageFull(); },
+                               .on_storage_full = [this](bool full) { SetStorageHealth(full); },
                                .prepared_directory = directory_->prepared(),
                                .prepared_bytes_max = options_.prepared_bytes_max};
   TY_ASSIGN_OR_RETURN(jobs_, JobManager::Create(jobs, database_.get(), blobs_.get(), &metrics_,
@@ -172,6 +189,12 @@ absl::Status Server::StartMetrics() {
   return absl::OkStatus();
 }
 
+// What cannot be told is no reason to stop.
+bool Server::IsStorageFull() const {
+  const absl::StatusOr<int64_t> free = files_->FreeBytes(directory_->path());
+  return free.ok() && *free < options_.free_bytes_floor;
+}
+
 Metrics::Snapshot Server::TakeSnapshot() const {
   const JobCounts jobs = jobs_->Counts();
   const DatasetStore::Counts datasets = datasets_->Count().value_or(DatasetStore::Counts());
@@ -189,7 +212,8 @@ Metrics::Snapshot Server::TakeSnapshot() const {
           .datasets_ready = datasets.ready,
           .storage_free_bytes = files_->FreeBytes(directory_->path()).value_or(0),
           .storage_size_bytes = FileBytes(database) + FileBytes(database + "-wal"),
-          .dataset_stored_bytes = datasets.stored_bytes};
+          .dataset_stored_bytes = datasets.stored_bytes,
+          .storage_full = jobs.storage_full};
 }
 
 ServiceLimits Server::Limits() const {
@@ -198,6 +222,7 @@ ServiceLimits Server::Limits() const {
           .owner_jobs_max = options_.owner_jobs_max,
           .job_runtime_max = options_.job_runtime_max,
           .job_memory_bytes_max = options_.job_memory_bytes_max,
+          .job_flops_max = options_.job_flops_max,
           .job_threads_max = options_.workers};
 }
 
@@ -269,13 +294,24 @@ absl::Status Server::ServeClients() {
     if (client_server_ == nullptr || ports[i] == 0) return CannotListen(options_.listen[i]);
     addresses_.push_back(absl::StrCat(HostOf(options_.listen[i]), ":", ports[i]));
   }
+  health_ = client_server_->GetHealthCheckService();
   SetHealth(true);
   return absl::OkStatus();
 }
 
+void Server::SetStorageHealth(bool full) {
+  grpc::HealthCheckServiceInterface* const health = health_;
+  if (health == nullptr) return;
+  for (const char* service :
+       {v1::DatasetService::service_full_name(), v1::JobService::service_full_name(),
+        v1::AnalysisService::service_full_name()}) {
+    health->SetServingStatus(service, !full);
+  }
+}
+
 void Server::SetHealth(bool serving) {
-  if (client_server_ == nullptr) return;
-  grpc::HealthCheckServiceInterface* const health = client_server_->GetHealthCheckService();
+  grpc::HealthCheckServiceInterface* const health = health_;
+  if (health == nullptr) return;
   health->SetServingStatus(serving);  // the empty name: the server as a whole
   for (const char* service :
        {v1::DatasetService::service_full_name(), v1::JobService::service_full_name(),
@@ -290,9 +326,12 @@ void Server::Shutdown(absl::Time deadline) {
   const bool served = client_server_ != nullptr;
   if (served) Log::Info("draining");
   SetHealth(false);
+  health_ = nullptr;
   if (jobs_ != nullptr) jobs_->BeginDrain();
   drain_.Begin();
   if (client_server_ != nullptr) client_server_->Shutdown(absl::ToChronoTime(deadline));
+  const bool idle = jobs_ == nullptr || jobs_->AwaitIdle(deadline);
+  if (!idle) Log::Warning("jobs_did_not_yield", {{"why", "the deadline came first"}});
   if (pool_ != nullptr) pool_->Stop(std::max(deadline, absl::Now() + absl::Seconds(1)));
   if (worker_server_ != nullptr) worker_server_->Shutdown(absl::ToChronoTime(absl::Now()));
   client_server_.reset();
@@ -301,6 +340,7 @@ void Server::Shutdown(absl::Time deadline) {
   streams_.reset();
   heavy_.reset();
   quick_.reset();
+  retention_.reset();
   metrics_.Stop();  // it asks jobs_ and datasets_ at each scrape
   jobs_.reset();
   if (served) Log::Info("stopped");

@@ -16,6 +16,7 @@
 
 #include <grpcpp/server.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,7 @@
 #include "core/base/file_system.h"
 #include "server/data_directory.h"
 #include "server/jobs/job_manager.h"
+#include "server/jobs/retention.h"
 #include "server/jobs/worker_pool.h"
 #include "server/metrics/metrics.h"
 #include "server/options.h"
@@ -43,6 +45,8 @@
 #include "server/storage/model_store.h"
 
 namespace trainyard {
+
+RetentionOptions RetentionOf(const ServerOptions& options);
 
 class Server {
  public:
@@ -76,6 +80,9 @@ class Server {
   absl::Status ServeWorkers();
   absl::Status ServeClients();
   void SetHealth(bool serving);
+  // Called by JobManager: the services that take new data are not serving while the disk is full.
+  void SetStorageHealth(bool full);
+  bool IsStorageFull() const;
   Metrics::Snapshot TakeSnapshot() const;
   ServiceLimits Limits() const;
   RpcContext Context(bool refuse_when_draining);
@@ -92,6 +99,7 @@ class Server {
   std::unique_ptr<WorkerPool> pool_;  // before jobs_, which may ask it to kill; reports memory to
                                       // jobs_ between Start and Stop
   std::unique_ptr<JobManager> jobs_;
+  std::unique_ptr<Retention> retention_;
   DrainSignal drain_;
   std::unique_ptr<JobAdmission> admission_;
   std::unique_ptr<DatasetService> dataset_service_;
@@ -105,6 +113,8 @@ class Server {
   std::unique_ptr<Executor> quick_, heavy_, streams_, workers_;
   std::unique_ptr<grpc::Server> worker_server_;
   std::unique_ptr<grpc::Server> client_server_;
+  // Of client_server_; null before it serves and when it stops.
+  std::atomic<grpc::HealthCheckServiceInterface*> health_{nullptr};
   std::vector<std::string> addresses_;
   std::string metrics_address_;
   std::string worker_token_;

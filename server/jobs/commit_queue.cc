@@ -8,8 +8,10 @@
 #include "absl/container/flat_hash_set.h"
 #include "core/base/status_macros.h"
 #include "server/base/log.h"
+#include "server/jobs/job.h"
 #include "server/jobs/job_store.h"
 #include "server/jobs/sqlite_event_log.h"
+#include "server/storage/blob_references.h"
 #include "server/storage/database.h"
 #include "server/storage/model_store.h"
 #include "server/storage/requests.h"
@@ -17,12 +19,14 @@
 namespace trainyard {
 namespace {
 
-absl::Status Load(Connection& connection, int64_t number, AttemptReplay* replay) {
+absl::Status Load(Connection& connection, int64_t number, int64_t events_before,
+                  AttemptReplay* replay) {
   if (replay->loaded) return absl::OkStatus();
   replay->replay = Replay();
   TY_RETURN_IF_ERROR(SqliteEventLog::ForEach(
       connection, number,
       [replay](const v1::JobEvent& event) { replay->replay.AddStored(event); }));
+  replay->replay.Skip(events_before);
   replay->loaded = true;
   return absl::OkStatus();
 }
@@ -30,13 +34,18 @@ absl::Status Load(Connection& connection, int64_t number, AttemptReplay* replay)
 // Replaces commit.produced by what of it goes into the log.
 absl::Status PassReplay(Connection& connection, Commit& commit) {
   if (commit.prepared) return absl::OkStatus();
-  if (commit.replay != nullptr) {
-    TY_RETURN_IF_ERROR(Load(connection, commit.number, commit.replay.get()));
+  // Only a batch says where the attempt began.
+  const bool loads = commit.events_before.has_value() || commit.attempt_over;
+  if (commit.replay != nullptr && loads) {
+    TY_RETURN_IF_ERROR(
+        Load(connection, commit.number, commit.events_before.value_or(0), commit.replay.get()));
+    const bool rewound_before = commit.replay->replay.rewound_to().has_value();
     std::vector<v1::JobEvent> passed;
     for (v1::JobEvent& event : commit.produced)
       commit.replay->replay.Produce(std::move(event), &passed);
     if (commit.attempt_over) commit.replay->replay.Finish(&passed);
     commit.produced = std::move(passed);
+    if (!rewound_before) commit.rewound_to = commit.replay->replay.rewound_to();
   }
   commit.prepared = true;
   return absl::OkStatus();
@@ -59,6 +68,17 @@ absl::Status InsertNew(Connection& connection, Commit& commit) {
   return absl::OkStatus();
 }
 
+absl::Status ApplyCheckpoints(Connection& connection, Commit& commit) {
+  commit.dropped_digests.clear();  // of a transaction that was tried before
+  const bool all = commit.drop_checkpoints || IsTerminal(commit.record.state());
+  if (all || commit.rewound_to.has_value()) {
+    TY_RETURN_IF_ERROR(DeleteCheckpoints(connection, commit.number, all ? -1 : *commit.rewound_to,
+                                         &commit.dropped_digests));
+  }
+  if (!commit.checkpoint.has_value()) return absl::OkStatus();
+  return InsertCheckpoint(connection, commit.number, *commit.checkpoint, &commit.dropped_digests);
+}
+
 absl::Status Apply(Connection& connection, Commit& commit) {
   if (commit.is_new) TY_RETURN_IF_ERROR(InsertNew(connection, commit));
   if (!commit.duplicate_of.empty()) return absl::OkStatus();
@@ -70,13 +90,15 @@ absl::Status Apply(Connection& connection, Commit& commit) {
                                             &last_sequence));
   commit.record.set_last_sequence(last_sequence);
   TY_RETURN_IF_ERROR(UpdateJob(connection, commit.number, commit.infra_failures, commit.record));
+  TY_RETURN_IF_ERROR(ApplyCheckpoints(connection, commit));
   if (!commit.model.has_value()) return absl::OkStatus();
   return ModelStore::Insert(connection, *commit.model);
 }
 
 }  // namespace
 
-CommitQueue::CommitQueue(Database* database) : database_(database), thread_([this] { Run(); }) {
+CommitQueue::CommitQueue(Database* database, BlobStore* blobs)
+    : database_(database), blobs_(blobs), thread_([this] { Run(); }) {
   pthread_setname_np(thread_.native_handle(), "ty-commit");
 }
 
@@ -141,8 +163,20 @@ CommitQueue::Batch CommitQueue::WriteAll(Batch batch) {
     return absl::OkStatus();
   });
   if (!status.ok()) return WriteOneByOne(std::move(batch));
-  for (const auto& commit : batch) commit->done(*commit, status);
+  Complete(std::move(batch));
   return {};
+}
+
+void CommitQueue::Complete(Batch batch) {
+  std::vector<std::string> dropped;
+  for (const auto& commit : batch) {
+    dropped.insert(dropped.end(), commit->dropped_digests.begin(), commit->dropped_digests.end());
+    commit->done(*commit, absl::OkStatus());
+  }
+  if (dropped.empty()) return;
+  // What stays behind is swept at the next start.
+  const absl::Status removed = RemoveUnreferencedBlobs(*database_, *blobs_, dropped);
+  if (!removed.ok()) Log::Warning("blobs_not_removed", {{"error", removed.ToString()}});
 }
 
 CommitQueue::Batch CommitQueue::WriteOneByOne(Batch batch) {
@@ -155,7 +189,13 @@ CommitQueue::Batch CommitQueue::WriteOneByOne(Batch batch) {
     }
     const absl::Status status =
         database_->Write([&commit](Connection& connection) { return Apply(connection, *commit); });
-    if (status.ok() || commit->is_new) {
+    if (status.ok()) {
+      Batch one;
+      one.push_back(std::move(commit));
+      Complete(std::move(one));
+      continue;
+    }
+    if (commit->is_new) {
       commit->done(*commit, status);
       continue;
     }

@@ -35,6 +35,7 @@
 
 namespace trainyard {
 
+class BlobStore;
 class Connection;
 class Database;
 
@@ -55,16 +56,23 @@ struct Commit {
   v1::TrainingJob record;                 // as it will be; last_sequence is a result
   std::vector<v1::JobEvent> produced;     // by the attempt; they pass its replay
   std::shared_ptr<AttemptReplay> replay;  // null for a first attempt
-  bool attempt_over = false;              // nothing more will be produced by this attempt
+  // Of the batch that `produced` is from: events that the job produced before it.
+  std::optional<int64_t> events_before;
+  bool attempt_over = false;                 // nothing more will be produced by this attempt
+  std::optional<v1::Checkpoint> checkpoint;  // the newest; its blob is retained
+  bool drop_checkpoints = false;             // all there are, before `checkpoint`
   std::vector<v1::JobEvent> changes;      // state changes; they come after what was produced
   std::optional<v1::Model> model;
-  std::string retained_digest;          // of the result; the blob is held until its row is durable
+  // Of the result or the checkpoint; the blob is held until its row is durable.
+  std::string retained_digest;
   std::string request_id, body_digest;  // is_new only
 
   // Results.
   std::string duplicate_of;  // is_new: the job that this request made before; nothing was written
   std::vector<v1::ModelBlob> models;  // is_new: that the job needs
   std::vector<v1::JobEvent> events;   // as they stand in the log now
+  std::vector<std::string> dropped_digests;  // of checkpoints that are not kept any more
+  std::optional<int64_t> rewound_to;         // checkpoints of more steps are void
   // Called once from the commit thread: durable, or refused (is_new, or the server stops).
   std::function<void(Commit& commit, const absl::Status& status)> done;
 
@@ -78,8 +86,8 @@ class CommitQueue {
   static constexpr size_t kWaitingMax = 4096;
   static constexpr absl::Duration kRetryDelay = absl::Seconds(1);
 
-  // REQUIRES: `database` outlives the queue.
-  explicit CommitQueue(Database* database);
+  // REQUIRES: `database` and `blobs` outlive the queue.
+  CommitQueue(Database* database, BlobStore* blobs);
   ~CommitQueue();
 
   void Add(std::unique_ptr<Commit> commit);
@@ -94,10 +102,13 @@ class CommitQueue {
   // Returns those that have to be tried again, in order.
   Batch WriteAll(Batch batch);
   Batch WriteOneByOne(Batch batch);
+  // Calls `done` of those that are durable, then removes the blobs that they dropped.
+  void Complete(Batch batch);
   // Puts `failed` before what waits, and lets some time pass. False when the server stops instead.
   bool PutBack(Batch failed);
 
   Database* const database_;
+  BlobStore* const blobs_;
   absl::Mutex mu_;
   Batch waiting_ ABSL_GUARDED_BY(mu_);
   size_t in_work_ ABSL_GUARDED_BY(mu_) = 0;

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -10,10 +11,12 @@
 #include "absl/strings/strip.h"
 #include "core/base/check.h"
 #include "core/base/limits.h"
+#include "core/train/estimate.h"
 #include "server/base/ids.h"
 #include "server/base/log.h"
 #include "server/jobs/job.h"
 #include "server/jobs/job_manager_impl.h"
+#include "server/jobs/preemption.h"
 #include "server/metrics/metrics.h"
 #include "server/storage/blob_store.h"
 #include "server/wire/convert.h"
@@ -26,6 +29,14 @@ namespace {
 // least).
 constexpr absl::Duration kSeriesTtl = absl::Minutes(5);
 constexpr size_t kRecentSeriesMax = 200;
+// An INTERACTIVE job waits, and nobody may yield yet.
+constexpr absl::Duration kPreemptRetry = absl::Milliseconds(200);
+constexpr absl::Duration kStorageInterval = absl::Seconds(1);
+
+// What a training takes, in operations: those of its layers, and what a step costs besides.
+double WorkOf(const v1::TrainingJob& job) {
+  return job.estimate().flops() + kStepFlops * static_cast<double>(job.progress().steps_total());
+}
 
 std::string ReasonLabel(v1::ErrorReason reason) {
   return absl::AsciiStrToLower(ErrorReasonName(static_cast<ErrorReason>(reason)));
@@ -107,7 +118,7 @@ void JobManagerImpl::Connect(WorkerSession* session) {
 }
 
 void JobManagerImpl::Dispatch() {
-  while (!draining_) {
+  while (!draining_ && !storage_full_) {
     WorkerSession* session = IdleWorker();
     if (session == nullptr) return;
     const int free_slots = static_cast<int>(workers_.size()) - slots_in_use_;
@@ -148,7 +159,7 @@ void JobManagerImpl::Start(Job& job, WorkerSession* session) {
 
   v1::TrainingJob& record = job.Mutable();
   record.set_attempt(record.attempt() + 1);
-  ResetProgress(&record);
+  if (job.checkpoints.empty()) ResetProgress(&record);
   record.mutable_receipt()->set_build(session->hello().build());
   record.mutable_receipt()->set_onednn_version(session->hello().onednn_version());
   record.mutable_receipt()->set_isa(session->hello().isa());
@@ -167,7 +178,11 @@ void JobManagerImpl::Start(Job& job, WorkerSession* session) {
   job.attempt->series.last_update = absl::Now();
   workers_[session].job = &job;
   slots_in_use_ += SlotsOf(job);
-  KillAt(job, absl::Now() + RuntimeLimit(record) + options_.runtime_grace,
+  const v1::Checkpoint from = job.checkpoints.empty() ? v1::Checkpoint() : job.checkpoints.front();
+  job.attempt->counters = AttemptCounters(from);
+  KillAt(job,
+         absl::Now() + RuntimeLimit(record) - absl::Seconds(from.busy_seconds()) +
+             options_.runtime_grace,
          v1::ERROR_REASON_RUNTIME_LIMIT);
   metrics_->JobAttempt();
   if (record.attempt() == 1)
@@ -203,6 +218,9 @@ v1::Assignment JobManagerImpl::AssignmentOf(const Job& job) const {
   assignment.set_spec_digest(record.receipt().spec_digest());
   if (record.has_analysis()) *assignment.mutable_analysis() = record.analysis();
   *assignment.mutable_models() = {job.models.begin(), job.models.end()};
+  *assignment.mutable_checkpoints() = {job.checkpoints.begin(), job.checkpoints.end()};
+  SecondsToProto(absl::ToDoubleSeconds(options_.checkpoint_interval),
+                 assignment.mutable_checkpoint_interval());
   return assignment;
 }
 
@@ -226,10 +244,11 @@ bool JobManagerImpl::FailIfTableLost(Job& job, const std::string& dataset,
   return true;
 }
 
-void JobManagerImpl::SendStop(const Job& job) {
+void JobManagerImpl::SendStop(const Job& job, bool yield) {
   v1::WorkResponse message;
   message.mutable_stop()->set_job(job.decided().name());
   message.mutable_stop()->set_attempt(job.decided().attempt());
+  message.mutable_stop()->set_yield(yield);
   job.attempt->session->Send(std::move(message));
 }
 
@@ -254,10 +273,13 @@ void JobManagerImpl::OnEvents(WorkerSession* session, const v1::EventBatch& batc
   Job* job = Assigned(session, batch.job(), batch.attempt());
   if (job == nullptr) return;
   std::unique_ptr<Commit> commit = NewCommit(*job);
+  commit->events_before = batch.event_count();
   v1::TrainingJob& record = job->Mutable();
   LiveJob& series = job->attempt->series;
+  const bool saved =
+      batch.has_checkpoint() && TakeCheckpoint(*job, batch.checkpoint(), commit.get());
   for (const v1::JobEvent& event : batch.events()) {
-    if (!IsTrainingEvent(event)) continue;
+    if (!IsTrainingEvent(event) || (event.has_checkpoint() && !saved)) continue;
     ApplyEvent(event, &record);
     UpdateSeries(event, &series);
     v1::JobEvent& produced = commit->produced.emplace_back(event);
@@ -274,11 +296,26 @@ void JobManagerImpl::OnEvents(WorkerSession* session, const v1::EventBatch& batc
   Enqueue(*job, std::move(commit));
 }
 
+bool JobManagerImpl::TakeCheckpoint(Job& job, const v1::Checkpoint& checkpoint, Commit* commit) {
+  if (!RetainBlob(checkpoint.digest())) return false;
+  commit->checkpoint = checkpoint;
+  commit->retained_digest = checkpoint.digest();
+  std::erase_if(job.checkpoints, [&checkpoint](const v1::Checkpoint& other) {
+    return other.step() >= checkpoint.step();
+  });
+  job.checkpoints.insert(job.checkpoints.begin(), checkpoint);
+  if (job.checkpoints.size() > kCheckpointsKept) job.checkpoints.resize(kCheckpointsKept);
+  job.Mutable().set_checkpoint_step(checkpoint.step());
+  metrics_->CheckpointSaved(checkpoint.size_bytes());
+  job.infra_failures = 0;  // it came further: what fails now fails somewhere else
+  return true;
+}
+
 void JobManagerImpl::OnOutcome(WorkerSession* session, const v1::JobOutcome& outcome) {
   absl::MutexLock lock(&mu_);
   Job* job = Assigned(session, outcome.job(), outcome.attempt());
   if (job == nullptr) return;
-  if (outcome.has_succeeded() && RetainResult(outcome.succeeded().bundle_digest())) {
+  if (outcome.has_succeeded() && RetainBlob(outcome.succeeded().bundle_digest())) {
     Succeed(*job, outcome.succeeded());
   } else if (outcome.has_succeeded()) {
     FailOrRetry(
@@ -294,10 +331,10 @@ void JobManagerImpl::OnOutcome(WorkerSession* session, const v1::JobOutcome& out
   Dispatch();
 }
 
-// Keeps the result, if it is there, from going with another model or analysis that has the same
+// Keeps a result or checkpoint, if it is there, from going with another one that has the same
 // bytes, until the row of the new one is durable (OnDurable). Retained first, then looked for: in
 // this order nobody removes it in between.
-bool JobManagerImpl::RetainResult(const std::string& digest) {
+bool JobManagerImpl::RetainBlob(const std::string& digest) {
   blobs_->Retain(digest);
   if (blobs_->Path(digest).ok()) return true;
   blobs_->Release(digest);
@@ -325,14 +362,20 @@ void JobManagerImpl::Succeed(Job& job, const v1::JobOutcome::Succeeded& result) 
   }
   metrics_->JobFinished();
   CountTerminal(record);
+  MeasureSpeed(job);
   Enqueue(job, std::move(commit));
   EndAttempt(job);
 }
 
 void JobManagerImpl::FailOrRetry(Job& job, const v1::JobError& error) {
   const bool infra = error.category() == v1::FAILURE_CATEGORY_INFRA;
-  const bool unwanted =
-      job.decided().state() == v1::JOB_STATE_CANCELLING || !job.attempt->pause_by.empty();
+  // It passed every check and could not be gone on from all the same: from the beginning, then.
+  if (error.reason() == v1::ERROR_REASON_CORRUPT_CHECKPOINT) {
+    job.checkpoints.clear();
+    job.drop_checkpoints = true;
+  }
+  const bool unwanted = job.decided().state() == v1::JOB_STATE_CANCELLING ||
+                        !job.attempt->pause_by.empty() || job.attempt->yields;
   if (infra && unwanted) return Stopped(job, v1::ERROR_REASON_UNSPECIFIED);
   const bool retry = infra && ++job.infra_failures < limits::kInfraFailuresMax;
   std::unique_ptr<Commit> commit = NewCommit(job);
@@ -373,9 +416,12 @@ void JobManagerImpl::Stopped(Job& job, v1::ErrorReason killed_for) {
     Fail(job, KilledError(job, killed_for), std::move(commit));
     return EndAttempt(job);
   }
-  if (!draining_) return FailOrRetry(job, LostError(job));
-  // Workers go because the server goes: nobody's failure.
-  Change(job, v1::JOB_STATE_PENDING, "the server is stopping; the next one runs it", commit.get());
+  if (!draining_ && !job.attempt->yields) return FailOrRetry(job, LostError(job));
+  // Nobody's failure.
+  Change(job, v1::JOB_STATE_PENDING,
+         draining_ ? "the server is stopping; the next one runs it"
+                   : "it yields its worker to an INTERACTIVE job that waits; queued again",
+         commit.get());
   Enqueue(job, std::move(commit));
   EndAttempt(job);
 }
@@ -436,6 +482,7 @@ void JobManagerImpl::EndAttempt(Job& job) {
   const double slot_seconds = absl::ToDoubleSeconds(ran) * SlotsOf(job);
   if (job.decided().state() == v1::JOB_STATE_PENDING) {
     // Without a checkpoint the next attempt does all of it again.
+    job.queued_since = absl::Now();
     scheduler_.PutBack(job.number, job.decided().checkpoint_step() > 0 ? slot_seconds : 0);
   } else {
     scheduler_.End(job.number, slot_seconds);
@@ -477,6 +524,93 @@ void JobManagerImpl::OnWorkerMemory(int slot, int64_t resident_bytes) {
   kill_worker_(slot);
 }
 
+void JobManagerImpl::AddDuration(v1::TrainingJob* job) const {
+  absl::MutexLock lock(&mu_);
+  if (speed_ == 0 || job->estimate().flops() == 0) return;
+  const double slots = std::max(1, job->resolved_spec().threads());
+  SecondsToProto(std::min(WorkOf(*job) / (speed_ * slots), Scheduler::kCostMax),
+                 job->mutable_estimate()->mutable_duration());
+}
+
+// The newest ones count most, and one that is ten times slower as much as one that is ten times
+// faster.
+void JobManagerImpl::MeasureSpeed(const Job& job) {
+  constexpr double kNewest = 0.2;
+  const v1::TrainingJob& record = job.decided();
+  const double slot_seconds =
+      absl::ToDoubleSeconds(absl::Now() - job.attempt->start) * SlotsOf(job);
+  const bool whole = record.attempt() == 1 && record.progress().steps_total() > 0;
+  if (!whole || record.estimate().flops() == 0 || slot_seconds <= 0) return;
+  const double done = static_cast<double>(record.progress().steps_done()) /
+                      static_cast<double>(record.progress().steps_total());
+  const double speed = std::max(1.0, done * WorkOf(record) / slot_seconds);
+  speed_ = speed_ == 0 ? speed : std::pow(speed_, 1 - kNewest) * std::pow(speed, kNewest);
+}
+
+double JobManagerImpl::RunningWork() const {
+  double work = 0;
+  for (const auto& [session, worker] : workers_) {
+    if (worker.job == nullptr) continue;
+    const v1::JobProgress& progress = worker.job->decided().progress();
+    const double seconds = static_cast<double>(progress.eta().seconds()) +
+                           1e-9 * static_cast<double>(progress.eta().nanos());
+    work += progress.has_eta() ? seconds * SlotsOf(*worker.job) : CostOf(*worker.job);
+  }
+  return work;
+}
+
+absl::Time JobManagerImpl::Preempt(absl::Time now) {
+  const std::optional<Scheduler::Entry> head = scheduler_.Head(v1::JOB_PRIORITY_INTERACTIVE);
+  if (!head.has_value() || draining_ || storage_full_) return absl::InfiniteFuture();
+  const absl::Time due = by_number_.at(head->job)->queued_since + options_.preempt_after;
+  if (now < due) return due;
+  int missing = head->slots - (static_cast<int>(workers_.size()) - slots_in_use_);
+  std::vector<RunningJob> running;
+  for (const auto& [session, worker] : workers_) {
+    if (worker.job == nullptr) continue;
+    const Job& job = *worker.job;
+    const bool stops = job.attempt->yields || !job.attempt->pause_by.empty() ||
+                       job.decided().state() == v1::JOB_STATE_CANCELLING;
+    if (stops) {
+      missing -= SlotsOf(job);
+      continue;
+    }
+    running.push_back({.job = job.number,
+                       .priority = job.decided().priority(),
+                       .slots = SlotsOf(job),
+                       .seconds_run = absl::ToDoubleSeconds(now - job.attempt->start)});
+  }
+  const double quantum = absl::ToDoubleSeconds(options_.preempt_quantum);
+  for (const int64_t number :
+       ChooseToYield({.slots_missing = missing, .quantum_seconds = quantum}, running)) {
+    AskToYield(*by_number_.at(number));
+  }
+  return now + kPreemptRetry;
+}
+
+void JobManagerImpl::AskToYield(Job& job) {
+  Log::Info("job_yields", {{"job", job.decided().name()}});
+  metrics_->JobPreempted();
+  job.attempt->yields = true;
+  KillAt(job, absl::Now() + options_.cancel_grace, v1::ERROR_REASON_CANCELLED);
+  SendStop(job, /*yield=*/true);
+}
+
+void JobManagerImpl::LookAtStorage() {
+  if (!options_.storage_full) return;
+  const bool full = options_.storage_full();
+  {
+    absl::MutexLock lock(&mu_);
+    if (full == storage_full_) return;
+    storage_full_ = full;
+    Dispatch();
+  }
+  if (full)
+    Log::Error("storage_full", {{"effect", "no job is taken or started until there is room"}});
+  if (!full) Log::Info("storage_has_room");
+  if (options_.on_storage_full) options_.on_storage_full(full);
+}
+
 absl::Time JobManagerImpl::NextKill() const {
   absl::Time next = absl::InfiniteFuture();
   for (const auto& [session, worker] : workers_) {
@@ -499,12 +633,15 @@ std::vector<int> JobManagerImpl::DueKills(absl::Time now) {
 void JobManagerImpl::RunTimers() {
   pthread_setname_np(pthread_self(), "ty-jobs");
   while (true) {
+    LookAtStorage();
     std::vector<int> slots;
     {
       absl::MutexLock lock(&mu_);
       if (stopping_) return;
-      slots = DueKills(absl::Now());
-      if (slots.empty()) timers_changed_.WaitWithDeadline(&mu_, NextKill());
+      const absl::Time now = absl::Now();
+      slots = DueKills(now);
+      const absl::Time next = std::min({NextKill(), Preempt(now), now + kStorageInterval});
+      if (slots.empty()) timers_changed_.WaitWithDeadline(&mu_, next);
     }
     for (const int slot : slots) {
       Log::Warning("worker_killed", {{"slot", slot}, {"why", "did not stop in time"}});

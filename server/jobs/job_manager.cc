@@ -11,6 +11,7 @@
 #include "core/train/train_config.h"
 #include "server/base/ids.h"
 #include "server/base/log.h"
+#include "server/base/version.h"
 #include "server/jobs/job.h"
 #include "server/jobs/job_manager_impl.h"
 #include "server/metrics/metrics.h"
@@ -78,8 +79,9 @@ JobManagerImpl::JobManagerImpl(const JobManagerOptions& options, Database* datab
       kill_worker_(std::move(kill_worker)),
       events_(database),
       // What was admitted under a higher limit is still queued.
-      scheduler_({.queue_max = std::max(options.queued_jobs_max, limits::kQueuedJobsMax)}),
-      commits_(std::make_unique<CommitQueue>(database)),
+      scheduler_({.queue_max = std::max(options.queued_jobs_max, limits::kQueuedJobsMax),
+                  .owner_running_max = options.owner_running_max}),
+      commits_(std::make_unique<CommitQueue>(database, blobs)),
       timers_([this] { RunTimers(); }) {}
 
 JobManagerImpl::~JobManagerImpl() {
@@ -142,6 +144,7 @@ absl::Status JobManagerImpl::RecoverOne(StoredJob stored, Connection& connection
   job->infra_failures = stored.infra_failures;
   job->tables = std::move(stored.tables);
   job->models = std::move(stored.models);
+  job->checkpoints = std::move(stored.checkpoints);
   job->visible = std::move(record);
   by_number_[job->number] = job.get();
   if (job->visible.state() == v1::JOB_STATE_PENDING) Queue(*job);
@@ -157,6 +160,7 @@ absl::StatusOr<v1::TrainingJob> JobManagerImpl::Submit(v1::TrainingJob job,
                       FindSubmitted(job.owner(), request_id, body_digest));
   if (before.has_value()) return *std::move(before);
   TY_ASSIGN_OR_RETURN(const JobTables tables, PrepareNew(&job));
+  AddDuration(&job);
   if (absl::Status status = Reserve(job); !status.ok()) {
     metrics_->JobRejected(ReasonLabel(status));
     return status;
@@ -197,6 +201,18 @@ absl::StatusOr<std::optional<v1::TrainingJob>> JobManagerImpl::FindSubmitted(
   return Get(*before);
 }
 
+absl::StatusOr<std::optional<v1::TrainingJob>> JobManagerImpl::FindFinished(v1::TrainingJob job) {
+  TY_RETURN_IF_ERROR(PrepareNew(&job).status());
+  job.mutable_receipt()->set_build(BuildString());
+  std::string name;
+  TY_RETURN_IF_ERROR(database_->Read([&](Connection& connection) -> absl::Status {
+    TY_ASSIGN_OR_RETURN(name, FindFinishedJob(connection, job));
+    return absl::OkStatus();
+  }));
+  if (name.empty()) return std::nullopt;
+  return Get(name);
+}
+
 absl::StatusOr<JobTables> JobManagerImpl::PrepareNew(v1::TrainingJob* job) {
   JobTables tables;
   v1::Dataset dataset;
@@ -222,6 +238,10 @@ absl::StatusOr<JobTables> JobManagerImpl::PrepareNew(v1::TrainingJob* job) {
 absl::Status JobManagerImpl::Reserve(const v1::TrainingJob& job) {
   absl::MutexLock lock(&mu_);
   if (draining_) return Draining();
+  if (storage_full_) {
+    return Full(ErrorReason::kStorageFull, "the server's disk is full, and it takes no new jobs",
+                "free-bytes-floor");
+  }
   if (unfinished_ >= options_.queued_jobs_max) {
     return Full(ErrorReason::kQueueFull,
                 absl::StrCat("the queue holds ", unfinished_, " unfinished jobs and is full"),
@@ -313,8 +333,13 @@ void JobManagerImpl::FillQueueFields(const Job& job, v1::TrainingJob* record) co
   if (place.position == 0) return;  // taken just now; not durable yet
   record->set_queue_position(place.position);
   record->set_jobs_ahead(place.jobs_ahead);
-  record->set_pending_reason(scheduler_.ReasonFor(
-      job.number, {.workers_connected = static_cast<int>(workers_.size()), .draining = draining_}));
+  record->set_pending_reason(
+      scheduler_.ReasonFor(job.number, {.workers_connected = static_cast<int>(workers_.size()),
+                                        .draining = draining_,
+                                        .storage_full = storage_full_}));
+  if (speed_ == 0 || workers_.empty()) return;
+  const double work = place.work_ahead + RunningWork();
+  SecondsToProto(work / static_cast<double>(workers_.size()), record->mutable_start_eta());
 }
 
 absl::StatusOr<v1::TrainingJob> JobManagerImpl::Await(Waiter& waiter) {
@@ -361,7 +386,7 @@ std::shared_ptr<JobManagerImpl::Waiter> JobManagerImpl::CancelLive(Job& job, abs
     Change(job, v1::JOB_STATE_CANCELLING, Worded("cancelled", by), commit.get());
     job.attempt->cancel_time = absl::Now();
     KillAt(job, absl::Now() + options_.cancel_grace, v1::ERROR_REASON_CANCELLED);
-    SendStop(job);
+    SendStop(job, /*yield=*/false);
   } else if (state != v1::JOB_STATE_CANCELLING) {
     scheduler_.Remove(job.number);
     Change(job, v1::JOB_STATE_CANCELLED, Worded("cancelled", by), commit.get());
@@ -416,7 +441,7 @@ absl::Status JobManagerImpl::StopForPause(absl::string_view name, absl::string_v
   const int32_t attempt = job->decided().attempt();
   job->attempt->pause_by = std::string(by);
   KillAt(*job, absl::Now() + options_.cancel_grace, v1::ERROR_REASON_CANCELLED);
-  SendStop(*job);
+  SendStop(*job, /*yield=*/true);
   const auto is_over = [this, name, attempt]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     const Job* now = Find(name);
     return now == nullptr || now->decided().state() != v1::JOB_STATE_RUNNING ||
@@ -456,6 +481,30 @@ absl::StatusOr<v1::TrainingJob> JobManagerImpl::Resume(absl::string_view name,
   return InvalidState(record, "resumed", "a finished job stays as it is; submit it again");
 }
 
+absl::StatusOr<v1::TrainingJob> JobManagerImpl::SetPriority(absl::string_view name,
+                                                            v1::JobPriority priority,
+                                                            absl::string_view by) {
+  std::shared_ptr<Waiter> waiter;
+  {
+    absl::MutexLock lock(&mu_);
+    Job* job = Find(name);
+    if (job != nullptr && job->decided().state() == v1::JOB_STATE_CANCELLING) {
+      return InvalidState(job->decided(), "given another priority", "it is being cancelled");
+    }
+    if (job != nullptr && !IsTerminal(job->decided().state())) {
+      Log::Info("job_priority", {{"job", name}, {"priority", priority}, {"by", by}});
+      job->Mutable().set_priority(priority);
+      scheduler_.SetPriority(job->number, priority);
+      waiter = std::make_shared<Waiter>();
+      Enqueue(*job, NewCommit(*job), waiter);
+      Dispatch();
+    }
+  }
+  if (waiter != nullptr) return Await(*waiter);
+  TY_ASSIGN_OR_RETURN(const v1::TrainingJob record, GetSettled(name));
+  return InvalidState(record, "given another priority", "a finished job stays as it is");
+}
+
 absl::Status JobManagerImpl::Delete(absl::string_view name) {
   std::string result_digest;
   TY_RETURN_IF_ERROR(database_->Write([&](Connection& connection) -> absl::Status {
@@ -489,6 +538,7 @@ void JobManagerImpl::Change(Job& job, v1::JobState to, absl::string_view message
 void JobManagerImpl::Enqueue(Job& job, std::unique_ptr<Commit> commit,
                              std::shared_ptr<Waiter> waiter) {
   commit->infra_failures = job.infra_failures;
+  commit->drop_checkpoints = std::exchange(job.drop_checkpoints, false);
   commit->record = job.decided();
   ++job.commits_waiting;
   commit->done = [this, waiter = std::move(waiter)](Commit& done, const absl::Status& status) {
@@ -512,6 +562,11 @@ void JobManagerImpl::OnDurable(Commit& commit, const absl::Status& status) {
     absl::MutexLock lock(&mu_);
     Job& job = *by_number_.at(commit.number);
     job.visible = std::move(commit.record);
+    if (commit.rewound_to.has_value()) {
+      std::erase_if(job.checkpoints, [&commit](const v1::Checkpoint& checkpoint) {
+        return checkpoint.step() > *commit.rewound_to;
+      });
+    }
     --job.commits_waiting;
     if (job.commits_waiting == 0 && job.attempt == nullptr) job.working.reset();
   }
@@ -528,6 +583,8 @@ void JobManagerImpl::OnDurable(Commit& commit, const absl::Status& status) {
 }
 
 void JobManagerImpl::Queue(Job& job) {
+  job.queued_since = absl::Now();
+  if (job.decided().priority() == v1::JOB_PRIORITY_INTERACTIVE) timers_changed_.Signal();
   TY_CHECK(scheduler_.Add({.job = job.number,
                            .ticket = job.ticket,
                            .slots = SlotsOf(job),
@@ -539,11 +596,24 @@ void JobManagerImpl::Queue(Job& job) {
 void JobManagerImpl::BeginDrain() {
   absl::MutexLock lock(&mu_);
   draining_ = true;
+  for (const auto& [session, worker] : workers_) {
+    if (worker.job != nullptr) SendStop(*worker.job, /*yield=*/true);
+  }
+}
+
+bool JobManagerImpl::AwaitIdle(absl::Time deadline) {
+  const auto is_idle = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return std::all_of(workers_.begin(), workers_.end(),
+                       [](const auto& entry) { return entry.second.job == nullptr; });
+  };
+  absl::MutexLock lock(&mu_);
+  return mu_.AwaitWithDeadline(absl::Condition(&is_idle), deadline);
 }
 
 JobCounts JobManagerImpl::Counts() const {
   absl::MutexLock lock(&mu_);
   JobCounts counts;
+  counts.storage_full = storage_full_;
   counts.pending = scheduler_.size();
   counts.workers_connected = static_cast<int>(workers_.size());
   for (const auto& [session, worker] : workers_) {

@@ -39,6 +39,16 @@ struct JobManagerOptions {
   absl::Duration job_runtime_max = absl::Hours(1);
   absl::Duration cancel_grace = absl::Seconds(10);   // then SIGKILL
   absl::Duration runtime_grace = absl::Seconds(10);  // beyond max_runtime, then SIGKILL
+  absl::Duration checkpoint_interval = absl::Seconds(30);
+  int owner_running_max = 0;  // slots of one owner's running jobs; 0: no limit
+  // How long an INTERACTIVE job waits before BATCH jobs are asked to yield, and how long one of
+  // those has run at least before it is asked.
+  absl::Duration preempt_after = absl::Seconds(2);
+  absl::Duration preempt_quantum = absl::Seconds(10);
+  // Whether the disk has too little room for new jobs; asked about every second. Empty: it has.
+  std::function<bool()> storage_full;
+  // Called when that changes.
+  std::function<void(bool full)> on_storage_full;
   // Where local workers keep prepared features, and how much of them; empty: they keep none.
   std::string prepared_directory;
   int64_t prepared_bytes_max = 0;
@@ -62,6 +72,7 @@ struct JobCounts {
   int64_t pending = 0, running = 0, cancelling = 0;
   int workers_connected = 0, workers_busy = 0;
   absl::Time oldest_pending = absl::InfiniteFuture();
+  bool storage_full = false;
 };
 // One running job, for /metrics/jobs.
 struct LiveJob {
@@ -88,12 +99,17 @@ class JobManager {
   // when its dataset is gone by now.
   virtual absl::StatusOr<std::optional<v1::TrainingJob>> FindSubmitted(
       absl::string_view owner, absl::string_view request_id, absl::string_view body_digest) = 0;
-  // `job` has owner, display_name, dataset, spec, resolved_spec, warnings, and
+  // A finished job of the same owner that gave what `job`, as Submit takes it, would give; nullopt:
+  // none.
+  virtual absl::StatusOr<std::optional<v1::TrainingJob>> FindFinished(v1::TrainingJob job) = 0;
+  // `job` has owner, display_name, dataset, spec, resolved_spec, priority, estimate, warnings, and
   // receipt.{dataset_digest, spec_digest, seed, threads} filled in; `table_digest` is what a worker
   // trains on. The rest is set here. `request_id` may be empty; `body_digest` is the sha256 of the
   // request without it.
   virtual absl::StatusOr<v1::TrainingJob> Submit(v1::TrainingJob job, absl::string_view request_id,
                                                  absl::string_view body_digest) = 0;
+  // Fills in estimate.duration, by the speed that jobs had on this server so far.
+  virtual void AddDuration(v1::TrainingJob* job) const = 0;
   virtual absl::StatusOr<v1::TrainingJob> Get(absl::string_view name) = 0;
   struct ListQuery {
     int64_t page_size = 50;
@@ -109,6 +125,9 @@ class JobManager {
   virtual absl::StatusOr<v1::TrainingJob> Cancel(absl::string_view name, absl::string_view by) = 0;
   virtual absl::StatusOr<v1::TrainingJob> Pause(absl::string_view name, absl::string_view by) = 0;
   virtual absl::StatusOr<v1::TrainingJob> Resume(absl::string_view name, absl::string_view by) = 0;
+  virtual absl::StatusOr<v1::TrainingJob> SetPriority(absl::string_view name,
+                                                      v1::JobPriority priority,
+                                                      absl::string_view by) = 0;
   virtual absl::Status Delete(absl::string_view name) = 0;
 
   virtual EventLog& events() = 0;
@@ -126,8 +145,11 @@ class JobManager {
   // killed.
   virtual void OnWorkerMemory(int slot, int64_t resident_bytes) = 0;
 
-  // No new assignments from here on; Submit answers UNAVAILABLE/DRAINING.
+  // No new assignments from here on; Submit answers UNAVAILABLE/DRAINING. Running jobs are asked to
+  // yield, and are queued again with what they have done.
   virtual void BeginDrain() = 0;
+  // Waits until no job is on a worker any more. False when that is not so at the deadline.
+  virtual bool AwaitIdle(absl::Time deadline) = 0;
 
   virtual JobCounts Counts() const = 0;
   // Running jobs, then those that ended in the last five minutes; both newest first.

@@ -47,13 +47,17 @@ class JobManagerImpl final : public JobManager {
   absl::StatusOr<std::optional<v1::TrainingJob>> FindSubmitted(
       absl::string_view owner, absl::string_view request_id,
       absl::string_view body_digest) override;
+  absl::StatusOr<std::optional<v1::TrainingJob>> FindFinished(v1::TrainingJob job) override;
   absl::StatusOr<v1::TrainingJob> Submit(v1::TrainingJob job, absl::string_view request_id,
                                          absl::string_view body_digest) override;
+  void AddDuration(v1::TrainingJob* job) const override;
   absl::StatusOr<v1::TrainingJob> Get(absl::string_view name) override;
   absl::StatusOr<JobPage> List(const ListQuery& query) override;
   absl::StatusOr<v1::TrainingJob> Cancel(absl::string_view name, absl::string_view by) override;
   absl::StatusOr<v1::TrainingJob> Pause(absl::string_view name, absl::string_view by) override;
   absl::StatusOr<v1::TrainingJob> Resume(absl::string_view name, absl::string_view by) override;
+  absl::StatusOr<v1::TrainingJob> SetPriority(absl::string_view name, v1::JobPriority priority,
+                                              absl::string_view by) override;
   absl::Status Delete(absl::string_view name) override;
   EventLog& events() override { return events_; }
 
@@ -63,6 +67,7 @@ class JobManagerImpl final : public JobManager {
   void Disconnect(WorkerSession* session, v1::ErrorReason killed_for) override;
   void OnWorkerMemory(int slot, int64_t resident_bytes) override;
   void BeginDrain() override;
+  bool AwaitIdle(absl::Time deadline) override;
   JobCounts Counts() const override;
   std::vector<LiveJob> LiveJobs() const override;
 
@@ -77,6 +82,7 @@ class JobManagerImpl final : public JobManager {
     v1::ErrorReason kill_reason = v1::ERROR_REASON_RUNTIME_LIMIT;  // at kill_at
     absl::Time cancel_time = absl::InfiniteFuture();
     std::string pause_by;  // not empty: PAUSED once the worker has stopped
+    bool yields = false;   // PENDING then, for an INTERACTIVE job
     LiveJob series;
   };
   // A job that is not terminal.
@@ -84,8 +90,11 @@ class JobManagerImpl final : public JobManager {
     int64_t number = 0;
     int64_t ticket = 0;
     int infra_failures = 0;
+    absl::Time queued_since;
     JobTables tables;
     std::vector<v1::ModelBlob> models;
+    std::vector<v1::Checkpoint> checkpoints;   // the newest first
+    bool drop_checkpoints = false;             // with the next commit
     v1::TrainingJob visible;                   // as durable
     std::unique_ptr<v1::TrainingJob> working;  // as decided; null: the same as visible
     int commits_waiting = 0;
@@ -154,12 +163,16 @@ class JobManagerImpl final : public JobManager {
   bool FailIfTableLost(Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool FailIfTableLost(Job& job, const std::string& dataset, const std::string& digest)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void SendStop(const Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Without `yield` what was done since the last checkpoint is lost.
+  void SendStop(const Job& job, bool yield) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void KillAt(Job& job, absl::Time time, v1::ErrorReason reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The job whose attempt `session` is working on; null when (name, attempt) is not it.
   Job* Assigned(WorkerSession* session, absl::string_view name, int32_t attempt)
       ABSL_SHARED_LOCKS_REQUIRED(mu_);
-  bool RetainResult(const std::string& digest);
+  bool RetainBlob(const std::string& digest);
+  // Takes the batch's checkpoint, if its blob is there.
+  bool TakeCheckpoint(Job& job, const v1::Checkpoint& checkpoint, Commit* commit)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // REQUIRES: the result is retained.
   void Succeed(Job& job, const v1::JobOutcome::Succeeded& result)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -176,7 +189,16 @@ class JobManagerImpl final : public JobManager {
   // Frees the worker and the slots; a job that is PENDING again is queued. Last, after the commit
   // was made.
   void EndAttempt(Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The speed of a job that has succeeded in one attempt.
+  void MeasureSpeed(const Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Slot-seconds that running jobs have before them.
+  double RunningWork() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  // Makes BATCH jobs yield to an INTERACTIVE one that has waited long enough. When to look again.
+  absl::Time Preempt(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void AskToYield(Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void RunTimers();
+  // On the timers' thread, without the lock.
+  void LookAtStorage() ABSL_LOCKS_EXCLUDED(mu_);
   // Marks workers whose time is up, and returns their slots.
   std::vector<int> DueKills(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Time NextKill() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
@@ -199,7 +221,9 @@ class JobManagerImpl final : public JobManager {
   int64_t next_ticket_ ABSL_GUARDED_BY(mu_) = 1;
   absl::flat_hash_map<WorkerSession*, Worker> workers_ ABSL_GUARDED_BY(mu_);
   int slots_in_use_ ABSL_GUARDED_BY(mu_) = 0;
+  double speed_ ABSL_GUARDED_BY(mu_) = 0;  // of one slot, operations a second; 0: not known yet
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
+  bool storage_full_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::deque<RecentSeries> recent_ ABSL_GUARDED_BY(mu_);
   absl::CondVar timers_changed_;

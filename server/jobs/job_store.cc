@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/error_info.h"
 #include "core/base/status_macros.h"
+#include "server/base/ids.h"
 #include "server/jobs/job.h"
 #include "server/storage/database.h"
 #include "server/storage/requests.h"
@@ -26,6 +27,15 @@ absl::StatusOr<Message> ParseRecord(const std::string& bytes, absl::string_view 
                     .in_force = absl::StrCat("record of ", bytes.size(), " bytes")});
 }
 
+// The first column of all rows.
+absl::Status CollectTexts(Statement& query, std::vector<std::string>* texts) {
+  while (true) {
+    TY_ASSIGN_OR_RETURN(const bool found, query.Step());
+    if (!found) return absl::OkStatus();
+    texts->push_back(query.Text(0));
+  }
+}
+
 // The digest of a model that does not exist is empty.
 absl::StatusOr<std::vector<v1::ModelBlob>> FindModels(Connection& connection,
                                                       const v1::TrainingJob& record) {
@@ -40,6 +50,34 @@ absl::StatusOr<std::vector<v1::ModelBlob>> FindModels(Connection& connection,
     if (found) model.set_digest(query.Text(0));
   }
   return models;
+}
+
+absl::StatusOr<std::vector<v1::Checkpoint>> FindCheckpoints(Connection& connection,
+                                                            int64_t number) {
+  TY_ASSIGN_OR_RETURN(
+      Statement query,
+      connection.Prepare("SELECT record FROM checkpoints WHERE job = ? ORDER BY step DESC"));
+  query.Bind(number);
+  std::vector<v1::Checkpoint> checkpoints;
+  while (true) {
+    TY_ASSIGN_OR_RETURN(const bool found, query.Step());
+    if (!found) return checkpoints;
+    TY_ASSIGN_OR_RETURN(v1::Checkpoint checkpoint,
+                        ParseRecord<v1::Checkpoint>(query.Text(0), "a checkpoint"));
+    checkpoints.push_back(std::move(checkpoint));
+  }
+}
+
+// The same for every training that gives the same model.
+std::string ReuseKey(const v1::JobReceipt& receipt) {
+  return Sha256Digest(absl::StrCat(receipt.spec_digest(), " ", receipt.table_digest(), " ",
+                                   receipt.test_dataset_digest(), " ", receipt.build()));
+}
+
+// Whether a repetition would give the same: a runtime limit depends on the clock.
+bool IsReusable(const v1::TrainingJob& record) {
+  return record.state() == v1::JOB_STATE_SUCCEEDED && !record.has_analysis() &&
+         record.stop_reason() != v1::STOP_REASON_RUNTIME_LIMIT;
 }
 
 JobTables TablesOf(const v1::Dataset& dataset) {
@@ -120,13 +158,30 @@ absl::Status UpdateJob(Connection& connection, int64_t number, int infra_failure
                        const v1::TrainingJob& record) {
   TY_ASSIGN_OR_RETURN(Statement update,
                       connection.Prepare("UPDATE jobs SET state = ?, infra_failures = ?, "
-                                         "result_digest = ?, record = ? WHERE number = ?"));
+                                         "result_digest = ?, reuse_key = ?, end_seconds = ?, "
+                                         "record = ? "
+                                         "WHERE number = ?"));
   update.Bind(static_cast<int64_t>(record.state())).Bind(infra_failures);
   // A model's bundle has a row of its own.
   const std::string digest = record.has_analysis() ? record.receipt().result_digest() : "";
   digest.empty() ? update.BindNull() : update.Bind(digest);
+  IsReusable(record) ? update.Bind(ReuseKey(record.receipt())) : update.BindNull();
+  record.has_end_time() ? update.Bind(record.end_time().seconds()) : update.BindNull();
   update.BindBlob(record.SerializeAsString()).Bind(number);
   return update.Step().status();
+}
+
+absl::StatusOr<std::string> FindFinishedJob(Connection& connection, const v1::TrainingJob& record) {
+  // models.job is `trainingJobs/{id}`.
+  TY_ASSIGN_OR_RETURN(
+      Statement query,
+      connection.Prepare("SELECT 'trainingJobs/' || j.id AS name FROM jobs AS j "
+                         "WHERE j.reuse_key = ? AND j.owner = ? "
+                         "AND EXISTS (SELECT 1 FROM models AS m WHERE m.job = name) "
+                         "ORDER BY j.number DESC LIMIT 1"));
+  query.Bind(ReuseKey(record.receipt())).Bind(record.owner());
+  TY_ASSIGN_OR_RETURN(const bool found, query.Step());
+  return found ? query.Text(0) : std::string();
 }
 
 absl::StatusOr<v1::TrainingJob> FindJob(Connection& connection, absl::string_view name) {
@@ -188,6 +243,7 @@ absl::StatusOr<std::vector<StoredJob>> LoadUnfinishedJobs(Connection& connection
     if (!query.IsNull(5)) job.tables.test_digest = query.Text(5);
     TY_ASSIGN_OR_RETURN(job.record, ParseRecord<v1::TrainingJob>(query.Text(3), query.Text(4)));
     TY_ASSIGN_OR_RETURN(job.models, FindModels(connection, job.record));
+    TY_ASSIGN_OR_RETURN(job.checkpoints, FindCheckpoints(connection, job.number));
     jobs.push_back(std::move(job));
   }
 }
@@ -204,6 +260,34 @@ absl::StatusOr<std::string> DeleteJob(Connection& connection, absl::string_view 
   TY_RETURN_IF_ERROR(DeleteRequests(connection, name));
   TY_RETURN_IF_ERROR(connection.Run("DELETE FROM jobs WHERE id = ?", id));
   return job.has_analysis() ? job.receipt().result_digest() : std::string();
+}
+
+absl::Status InsertCheckpoint(Connection& connection, int64_t number,
+                              const v1::Checkpoint& checkpoint,
+                              std::vector<std::string>* deleted_digests) {
+  TY_RETURN_IF_ERROR(DeleteCheckpoints(connection, number, checkpoint.step() - 1, deleted_digests));
+  TY_ASSIGN_OR_RETURN(
+      Statement insert,
+      connection.Prepare(
+          "INSERT INTO checkpoints (job, step, digest, record) VALUES (?, ?, ?, ?)"));
+  insert.Bind(number).Bind(checkpoint.step()).Bind(checkpoint.digest());
+  insert.BindBlob(checkpoint.SerializeAsString());
+  TY_RETURN_IF_ERROR(insert.Step().status());
+  TY_ASSIGN_OR_RETURN(Statement prune,
+                      connection.Prepare("DELETE FROM checkpoints WHERE job = ?1 AND step IN "
+                                         "(SELECT step FROM checkpoints WHERE job = ?1 ORDER BY "
+                                         "step DESC LIMIT -1 OFFSET ?2) RETURNING digest"));
+  prune.Bind(number).Bind(kCheckpointsKept);
+  return CollectTexts(prune, deleted_digests);
+}
+
+absl::Status DeleteCheckpoints(Connection& connection, int64_t number, int64_t after_step,
+                               std::vector<std::string>* deleted_digests) {
+  TY_ASSIGN_OR_RETURN(
+      Statement remove,
+      connection.Prepare("DELETE FROM checkpoints WHERE job = ? AND step > ? RETURNING digest"));
+  remove.Bind(number).Bind(after_step);
+  return CollectTexts(remove, deleted_digests);
 }
 
 absl::StatusOr<JobTables> FindTables(Connection& connection, const v1::TrainingJob& record,

@@ -30,11 +30,15 @@ struct JobTables {
   std::vector<std::string> missing_markers;  // of the first
 };
 
+// Kept for each job.
+inline constexpr int64_t kCheckpointsKept = 2;
+
 struct StoredJob {
   int64_t number = 0;  // jobs.number
   int infra_failures = 0;
   JobTables tables;
   std::vector<v1::ModelBlob> models;
+  std::vector<v1::Checkpoint> checkpoints;  // the newest first
   v1::TrainingJob record;
 };
 
@@ -47,6 +51,10 @@ absl::StatusOr<std::vector<v1::ModelBlob>> HoldModels(Connection& connection, in
 // Writes the searched columns and the record; last_sequence belongs to the event log.
 absl::Status UpdateJob(Connection& connection, int64_t number, int infra_failures,
                        const v1::TrainingJob& record);
+// The newest SUCCEEDED job of the record's owner that gave what the record's would give: the same
+// resolved spec, data and build, not cut off by a runtime limit, its model still there. Empty:
+// none. REQUIRES: the record's receipt says all of these.
+absl::StatusOr<std::string> FindFinishedJob(Connection& connection, const v1::TrainingJob& record);
 absl::StatusOr<v1::TrainingJob> FindJob(Connection& connection, absl::string_view name);
 absl::StatusOr<JobManager::JobPage> ListJobs(Connection& connection,
                                              const JobManager::ListQuery& query);
@@ -56,6 +64,14 @@ absl::StatusOr<std::vector<StoredJob>> LoadUnfinishedJobs(Connection& connection
 // FAILED_PRECONDITION/INVALID_STATE when it is not. Returns the digest of an analysis' result,
 // which the caller removes; else empty.
 absl::StatusOr<std::string> DeleteJob(Connection& connection, absl::string_view name);
+// Inserts the job's newest checkpoint, in place of one after as many steps, and deletes those
+// beyond kCheckpointsKept.
+absl::Status InsertCheckpoint(Connection& connection, int64_t number,
+                              const v1::Checkpoint& checkpoint,
+                              std::vector<std::string>* deleted_digests);
+// Deletes the job's checkpoints of more than `after_step` steps.
+absl::Status DeleteCheckpoints(Connection& connection, int64_t number, int64_t after_step,
+                               std::vector<std::string>* deleted_digests);
 // `dataset`, where wanted, gets the record of the job's dataset. NOT_FOUND;
 // FAILED_PRECONDITION/INVALID_STATE when a dataset is not READY.
 absl::StatusOr<JobTables> FindTables(Connection& connection, const v1::TrainingJob& record,

@@ -52,13 +52,6 @@ void ApplyTest(const v1::TestMetrics& test, v1::TrainingJob* job) {
   if (test.has_confusion()) *job->mutable_test_confusion() = test.confusion();
 }
 
-google::protobuf::Duration ToDuration(double seconds) {
-  google::protobuf::Duration duration;
-  duration.set_seconds(static_cast<int64_t>(seconds));
-  duration.set_nanos(static_cast<int32_t>((seconds - std::floor(seconds)) * 1e9));
-  return duration;
-}
-
 }  // namespace
 
 std::optional<double> FindMetric(const Metrics& metrics, absl::string_view name) {
@@ -94,6 +87,11 @@ void ApplyEvent(const v1::JobEvent& event, v1::TrainingJob* job) {
   }
 }
 
+AttemptCounters::AttemptCounters(const v1::Checkpoint& from)
+    : now_{from.step(), from.rows_done(), from.busy_seconds()},
+      window_start_(now_),
+      next_window_start_(now_) {}
+
 AttemptCounters::Increment AttemptCounters::Add(const v1::EventBatch& batch,
                                                 v1::JobProgress* progress) {
   const Sample before = now_;
@@ -110,7 +108,7 @@ AttemptCounters::Increment AttemptCounters::Add(const v1::EventBatch& batch,
     progress->set_rows_per_second(static_cast<double>(now_.rows - window_start_.rows) / seconds);
     const auto steps_left =
         static_cast<double>(std::max<int64_t>(0, progress->steps_total() - now_.steps));
-    *progress->mutable_eta() = ToDuration(steps_left * seconds / steps);
+    SecondsToProto(steps_left * seconds / steps, progress->mutable_eta());
   }
   return {now_.steps - before.steps, now_.rows - before.rows,
           now_.busy_seconds - before.busy_seconds};

@@ -30,6 +30,10 @@ void ApplyEvent(const v1::JobEvent& event, v1::TrainingJob* job);
 // The counters of one attempt, as its batches bring them.
 class AttemptCounters {
  public:
+  AttemptCounters() = default;
+  // Of an attempt that goes on from a checkpoint.
+  explicit AttemptCounters(const v1::Checkpoint& from);
+
   // What a batch added.
   struct Increment {
     int64_t steps = 0, rows = 0;

@@ -9,9 +9,10 @@
 namespace trainyard {
 namespace {
 
-bool IsTraining(const v1::JobEvent& event) {
+// Whether it comes again in a repeated attempt; EventBatch.event_count counts the same.
+bool IsRepeated(const v1::JobEvent& event) {
   return event.has_step() || event.has_epoch() || event.has_evaluation() || event.has_test() ||
-         event.has_analysis_progress();
+         event.has_analysis_progress() || (event.has_note() && !event.note().has_checkpoint_step());
 }
 
 }  // namespace
@@ -45,18 +46,25 @@ void Replay::AddStored(const v1::JobEvent& event) {
     while (!stored_.empty() && stored_.back().steps_done > to_step) stored_.pop_back();
     return;
   }
-  if (!IsTraining(event)) return;
+  if (!IsRepeated(event)) return;
   const int64_t before = stored_.empty() ? 0 : stored_.back().steps_done;
   stored_.push_back({StepsDone(event, before), Content(event)});
 }
 
+void Replay::Skip(int64_t event_count) {
+  for (; event_count > 0 && !stored_.empty(); --event_count) {
+    steps_done_ = stored_.front().steps_done;
+    stored_.pop_front();
+  }
+}
+
 void Replay::Produce(v1::JobEvent event, std::vector<v1::JobEvent>* to_append) {
   attempt_ = event.attempt();
-  if (caught_up()) {
+  if (caught_up() || event.note().has_checkpoint_step()) {
     to_append->push_back(std::move(event));
     return;
   }
-  if (!IsTraining(event)) return;
+  if (!IsRepeated(event)) return;
   if (Content(event) == stored_.front().content) {
     Match();
     return;
@@ -92,6 +100,7 @@ void Replay::Match() {
 void Replay::Rewind(int64_t to_step, absl::string_view why, int32_t attempt,
                     std::vector<v1::JobEvent>* to_append) {
   stored_.clear();
+  rewound_to_ = to_step;
   v1::JobEvent event;
   event.set_attempt(attempt);
   event.mutable_rewind()->set_to_step(to_step);

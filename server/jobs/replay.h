@@ -9,9 +9,12 @@
 //   replay.Finish(&to_append);                                         // when the attempt has come
 //   to its end
 //
-// Compared are step, epoch, evaluation, test and analysis_progress events, without sequence,
-// create_time and attempt. Notes and checkpoints of the repeated stretch are dropped: they stand in
-// the log already. Stored events that an earlier Rewind made void are not compared.
+// An attempt that goes on from a checkpoint produces only what comes after it: Skip takes what came
+// before off the stored ones.
+//
+// Compared are all events but state changes, checkpoints, rewinds and notes of one attempt, without
+// sequence, create_time and attempt. Checkpoints of the repeated stretch are dropped, and notes of
+// the attempt appended. Stored events that an earlier Rewind made void are not compared.
 //
 // Memory: the stored events' bytes; at most limits::kTrainingEventsMax of them, given back as they
 // are matched. Thread-safety: none.
@@ -20,6 +23,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,11 +36,17 @@ class Replay {
  public:
   // The next event of the log, of any kind. REQUIRES: before the first Produce.
   void AddStored(const v1::JobEvent& event);
+  // So many of the stored events that are compared came before the attempt's beginning. REQUIRES:
+  // as AddStored, and after it.
+  void Skip(int64_t event_count);
   // An event the repeated attempt produced; appends to `to_append` what has to go into the log
   // because of it.
   void Produce(v1::JobEvent event, std::vector<v1::JobEvent>* to_append);
   // The attempt reached its end: stored events that did not come again are made void.
   void Finish(std::vector<v1::JobEvent>* to_append);
+
+  // To where a Rewind went that Produce or Finish appended.
+  std::optional<int64_t> rewound_to() const { return rewound_to_; }
 
   // Whether everything stored was produced again (or replaced), so that Produce lets all events
   // pass.
@@ -60,6 +70,7 @@ class Replay {
   std::vector<Entry> last_step_;  // matched entries with the newest steps_done
   int64_t steps_done_ = 0;        // of the newest matched entry
   int32_t attempt_ = 0;           // of the newest produced event
+  std::optional<int64_t> rewound_to_;
 };
 
 }  // namespace trainyard

@@ -48,6 +48,9 @@ void CollectStorage(const Metrics::Snapshot& now, Families* families) {
   families->push_back(SingleGauge("trainyard_storage_free_bytes",
                                   "Bytes free on the disk of the data directory.",
                                   static_cast<double>(now.storage_free_bytes)));
+  families->push_back(SingleGauge("trainyard_storage_full",
+                                  "1 while the disk has too little room for new jobs, else 0.",
+                                  now.storage_full ? 1 : 0));
   families->push_back(SingleGauge("trainyard_storage_size_bytes",
                                   "Size of the disk of the data directory.",
                                   static_cast<double>(now.storage_size_bytes)));

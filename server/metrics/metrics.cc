@@ -123,6 +123,11 @@ class Metrics::Impl {
       NewCounter("trainyard_jobs_cancelled_total", "Jobs that were cancelled.", DefaultQueue());
   Counter& attempts = NewCounter("trainyard_job_attempts_total",
                                  "Times a job was given to a worker.", DefaultQueue());
+  Counter& preemptions = NewCounter(
+      "trainyard_job_preemptions_total",
+      "Times a job was asked to yield its worker to an interactive one.", DefaultQueue());
+  Counter& checkpoint_bytes =
+      NewCounter("trainyard_checkpoint_bytes_total", "Bytes of checkpoints that workers stored.");
   Counter& recovered = NewCounter("trainyard_jobs_recovered_total",
                                   "Jobs that a restart of the server found unfinished.");
   Histogram& queue_wait =
@@ -233,6 +238,10 @@ void Metrics::JobFinished() { impl_->finished.Increment(); }
 void Metrics::JobFailed(absl::string_view reason) { impl_->failed.Increment(reason); }
 void Metrics::JobCancelled() { impl_->cancelled.Increment(); }
 void Metrics::JobAttempt() { impl_->attempts.Increment(); }
+void Metrics::JobPreempted() { impl_->preemptions.Increment(); }
+void Metrics::CheckpointSaved(int64_t size_bytes) {
+  impl_->checkpoint_bytes.Increment(static_cast<double>(size_bytes));
+}
 void Metrics::JobsRecovered(int64_t count) {
   impl_->recovered.Increment(static_cast<double>(count));
 }

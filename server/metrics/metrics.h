@@ -32,6 +32,8 @@ class Metrics {
   void JobFailed(absl::string_view reason);
   void JobCancelled();
   void JobAttempt();
+  void JobPreempted();  // asked to yield to an INTERACTIVE job
+  void CheckpointSaved(int64_t size_bytes);
   void JobsRecovered(int64_t count);
   void JobQueueWait(double seconds);    // submit to first start
   void JobRunDuration(double seconds);  // start to end
@@ -75,6 +77,7 @@ class Metrics {
     int workers = 0, workers_busy = 0;
     int64_t datasets_uploading = 0, datasets_ready = 0;
     int64_t storage_free_bytes = 0, storage_size_bytes = 0, dataset_stored_bytes = 0;
+    bool storage_full = false;
   };
   void SetSnapshot(std::function<Snapshot()> snapshot);
 

@@ -39,6 +39,11 @@ absl::Status CheckTraining(const v1::CreateTrainingJobRequest& request) {
   CheckDisplayName("training_job.display_name", job.display_name(), &violations);
   CheckRequestId(request.request_id(), &violations);
   CheckDatasetName("training_job.dataset", job.dataset(), &violations);
+  if (!v1::JobPriority_IsValid(job.priority())) {
+    violations.push_back(
+        {"training_job.priority", absl::StrCat("is ", static_cast<int>(job.priority()),
+                                               "; give INTERACTIVE, NORMAL or BATCH")});
+  }
   CheckModelName("training_job.spec.initial_model", job.spec().initial_model(), &violations);
   if (!job.spec().test_dataset().empty()) {
     CheckDatasetName("training_job.spec.test_dataset", job.spec().test_dataset(), &violations);
@@ -81,7 +86,8 @@ absl::StatusOr<v1::TrainingJob> JobAdmission::CreateTraining(
   return Submit({.owner = principal.owner,
                  .request_id = request.request_id(),
                  .digest = DigestOf(request),
-                 .validate_only = request.validate_only()},
+                 .validate_only = request.validate_only(),
+                 .reuse = request.reuse()},
                 [&] { return PrepareTraining(request, principal); });
 }
 
@@ -106,7 +112,16 @@ absl::StatusOr<v1::TrainingJob> JobAdmission::Submit(const Submission& submissio
     // JobManager counts what it refuses itself.
     metrics_->JobRejected(absl::AsciiStrToLower(ErrorReasonName(ErrorInfoOf(job.status()).reason)));
   }
-  if (!job.ok() || submission.validate_only) return job;
+  if (!job.ok()) return job;
+  if (submission.validate_only) {
+    jobs_->AddDuration(&*job);
+    job->clear_progress();
+    return job;
+  }
+  if (submission.reuse) {
+    TY_ASSIGN_OR_RETURN(std::optional<v1::TrainingJob> finished, jobs_->FindFinished(*job));
+    if (finished.has_value()) return *std::move(finished);
+  }
   return jobs_->Submit(*std::move(job), submission.request_id, submission.digest);
 }
 
@@ -117,6 +132,9 @@ absl::StatusOr<v1::TrainingJob> JobAdmission::PrepareTraining(
   Violations violations;
   TY_ASSIGN_OR_RETURN(v1::TrainingJob job, NewJob(wanted.spec(), wanted.dataset(),
                                                   wanted.display_name(), principal, &violations));
+  const bool chosen = wanted.priority() != v1::JOB_PRIORITY_UNSPECIFIED;
+  job.set_priority(chosen ? wanted.priority() : v1::JOB_PRIORITY_NORMAL);
+  if (violations.empty()) CheckEstimate(job, limits_, &violations);
   if (violations.empty()) return job;
   return MakeViolationsError(ErrorReason::kInvalidSpec, std::move(violations));
 }
@@ -135,6 +153,9 @@ absl::StatusOr<v1::TrainingJob> JobAdmission::PrepareAnalysis(
   TY_ASSIGN_OR_RETURN(v1::TrainingJob job, NewJob(subject.spec, subject.dataset,
                                                   request.display_name(), principal, &violations));
   const bool spec_ok = violations.size() == before;
+  job.clear_estimate();  // it is that of a training, as are its steps
+  job.clear_progress();
+  job.set_priority(v1::JOB_PRIORITY_INTERACTIVE);
   *job.mutable_analysis() = ResolveAnalysis(request.analysis(), job.resolved_spec(), &violations);
   if (spec_ok) TY_RETURN_IF_ERROR(CheckSubject(subject, job, &violations));
   if (violations.empty()) return job;
@@ -207,6 +228,8 @@ absl::StatusOr<v1::TrainingJob> JobAdmission::NewJob(const v1::TrainingSpec& spe
   job.set_dataset(dataset.name());
   *job.mutable_spec() = spec;
   *job.mutable_resolved_spec() = std::move(resolved.resolved);
+  *job.mutable_estimate() = std::move(resolved.estimate);
+  job.mutable_progress()->set_steps_total(resolved.steps_total);
   for (std::string& warning : resolved.warnings) job.add_warnings(std::move(warning));
   v1::JobReceipt& receipt = *job.mutable_receipt();
   receipt.set_dataset_digest(dataset.digest());

@@ -42,6 +42,7 @@ class JobAdmission {
     std::string owner, request_id;
     std::string digest;  // of the request without its id
     bool validate_only = false;
+    bool reuse = false;  // a finished job does as well
   };
   using Prepare = std::function<absl::StatusOr<v1::TrainingJob>()>;
 

@@ -108,6 +108,22 @@ grpc::ServerUnaryReactor* JobService::ResumeTrainingJob(grpc::CallbackServerCont
                });
 }
 
+grpc::ServerUnaryReactor* JobService::SetTrainingJobPriority(
+    grpc::CallbackServerContext* call, const v1::SetTrainingJobPriorityRequest* request,
+    v1::TrainingJob* response) {
+  return OnJob(
+      call, "/trainyard.v1.JobService/SetTrainingJobPriority", request->name(), response,
+      [=, this](const Principal& principal) -> absl::Status {
+        const bool known = v1::JobPriority_IsValid(request->priority()) &&
+                           request->priority() != v1::JOB_PRIORITY_UNSPECIFIED;
+        if (!known) {
+          return InvalidRequest("priority", "is missing; give INTERACTIVE, NORMAL or BATCH");
+        }
+        return Store(jobs_->SetPriority(request->name(), request->priority(), principal.owner),
+                     response);
+      });
+}
+
 grpc::ServerUnaryReactor* JobService::DeleteTrainingJob(grpc::CallbackServerContext* call,
                                                         const v1::DeleteTrainingJobRequest* request,
                                                         google::protobuf::Empty* response) {

@@ -40,6 +40,9 @@ class JobService final : public v1::JobService::CallbackService {
   grpc::ServerUnaryReactor* ResumeTrainingJob(grpc::CallbackServerContext* call,
                                               const v1::ResumeTrainingJobRequest* request,
                                               v1::TrainingJob* response) override;
+  grpc::ServerUnaryReactor* SetTrainingJobPriority(grpc::CallbackServerContext* call,
+                                                   const v1::SetTrainingJobPriorityRequest* request,
+                                                   v1::TrainingJob* response) override;
   grpc::ServerUnaryReactor* DeleteTrainingJob(grpc::CallbackServerContext* call,
                                               const v1::DeleteTrainingJobRequest* request,
                                               google::protobuf::Empty* response) override;

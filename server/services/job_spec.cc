@@ -9,6 +9,7 @@
 #include "core/base/limits.h"
 #include "core/base/status_macros.h"
 #include "core/data/resolve_features.h"
+#include "core/train/estimate.h"
 #include "core/train/train_config.h"
 #include "server/wire/convert.h"
 #include "server/wire/unknown_fields.h"
@@ -141,6 +142,26 @@ void AddSpecPrefix(std::vector<FieldViolation>* violations, size_t from) {
 
 }  // namespace
 
+void CheckEstimate(const v1::TrainingJob& job, const ServiceLimits& limits,
+                   std::vector<FieldViolation>* violations) {
+  const v1::ResourceEstimate& estimate = job.estimate();
+  const int64_t memory_bytes_max = job.resolved_spec().max_memory_bytes();
+  if (memory_bytes_max > 0 && estimate.memory_bytes() > memory_bytes_max) {
+    violations->push_back(
+        {"spec.max_memory_bytes",
+         absl::StrCat("is ", memory_bytes_max, ", and training would take about ",
+                      estimate.memory_bytes(), " bytes (", estimate.parameter_count(),
+                      " parameters); use fewer or narrower layers, or a smaller batch_size")});
+  }
+  if (limits.job_flops_max > 0 && estimate.flops() > limits.job_flops_max) {
+    violations->push_back(
+        {"spec.epochs",
+         absl::StrCat("make ", estimate.flops(), " floating-point operations with ",
+                      estimate.parameter_count(), " parameters; at most ", limits.job_flops_max,
+                      " are allowed here: use fewer epochs, or a smaller network")});
+  }
+}
+
 void CheckModelFits(const v1::Model& model, const v1::TrainingSpec& resolved,
                     const std::string& field, std::vector<FieldViolation>* violations) {
   std::vector<FieldViolation> ignored;  // both were checked when they were resolved
@@ -252,7 +273,8 @@ absl::StatusOr<JobSpec> ResolveJobSpec(const v1::TrainingSpec& spec, const v1::D
   CheckThreads(spec, limits, violations);
   JobSpec job;
   const size_t own = violations->size();
-  config = ResolveTrainConfig(config, SchemaFromProto(dataset), violations, &job.warnings);
+  const Schema schema = SchemaFromProto(dataset);
+  config = ResolveTrainConfig(config, schema, violations, &job.warnings);
   AddSpecPrefix(violations, own);
   if (!spec.initial_model().empty() && spec.initial_weights_size() > 0) {
     violations->push_back(
@@ -270,6 +292,9 @@ absl::StatusOr<JobSpec> ResolveJobSpec(const v1::TrainingSpec& spec, const v1::D
   } else if (limits.job_memory_bytes_max > 0) {
     job.resolved.set_max_memory_bytes(limits.job_memory_bytes_max);
   }
+  if (violations->size() > before) return job;
+  job.estimate = EstimateToProto(EstimateResources(config, schema));
+  job.steps_total = StepsTotal(config, schema);
   return job;
 }
 

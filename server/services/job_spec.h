@@ -22,6 +22,8 @@ namespace trainyard {
 struct JobSpec {
   v1::TrainingSpec resolved;
   std::vector<std::string> warnings;  // things worth knowing that are no fault
+  v1::ResourceEstimate estimate;      // of a training; empty while the spec has faults
+  int64_t steps_total = 0;            // the same
 };
 
 // Errors: INVALID_ARGUMENT/INVALID_SPEC with every fault at once, paths from "spec.";
@@ -36,6 +38,10 @@ absl::StatusOr<JobSpec> ResolveJobSpec(const v1::TrainingSpec& spec, const v1::D
 absl::StatusOr<JobSpec> ResolveJobSpec(const v1::TrainingSpec& spec, const v1::Dataset& dataset,
                                        const ServiceLimits& limits, const v1::Model* initial_model,
                                        std::vector<FieldViolation>* violations);
+
+// What a training is estimated to take against what it may take here: a violation each.
+void CheckEstimate(const v1::TrainingJob& job, const ServiceLimits& limits,
+                   std::vector<FieldViolation>* violations);
 
 // Whether the weights of `model` can be those of a resolved spec's network: every difference in
 // task, features, labels and layers is a violation of `field`. Names of classes are known to the

@@ -15,6 +15,7 @@ struct ServiceLimits {
   int64_t owner_jobs_max = 0;                       // the same of one owner
   absl::Duration job_runtime_max = absl::Hours(1);  // longest max_runtime, and its default
   int64_t job_memory_bytes_max = 0;  // largest max_memory_bytes, and its default; 0: no limit
+  double job_flops_max = 0;          // floating-point operations of a training; 0: no limit
   int job_threads_max = 1;           // worker slots
 };
 

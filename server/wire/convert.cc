@@ -92,6 +92,14 @@ v1::JobEvent TestToProto(const SeedsResult& result, const std::vector<std::strin
   return event;
 }
 
+v1::ResourceEstimate EstimateToProto(const ResourceEstimate& estimate) {
+  v1::ResourceEstimate proto;
+  proto.set_parameter_count(estimate.parameter_count);
+  proto.set_flops(estimate.flops);
+  proto.set_memory_bytes(estimate.memory_bytes);
+  return proto;
+}
+
 v1::JobEvent NoteToProto(const std::string& message) {
   v1::JobEvent event;
   event.mutable_note()->set_message(message);

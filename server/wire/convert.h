@@ -14,6 +14,7 @@
 #include "core/data/table_warnings.h"
 #include "core/model/predictor.h"
 #include "core/nn/meter.h"
+#include "core/train/estimate.h"
 #include "core/train/observer.h"
 #include "core/train/seed_runs.h"
 #include "core/train/train_config.h"
@@ -51,6 +52,10 @@ v1::JobEvent EvaluationToProto(const EvaluationRecord& evaluation);
 // The test of the best seed, with its confusion matrix and what the seeds came to.
 v1::JobEvent TestToProto(const SeedsResult& result, const std::vector<std::string>& classes);
 v1::JobEvent NoteToProto(const std::string& message);
+// Without its duration, which is the server's to know.
+v1::ResourceEstimate EstimateToProto(const ResourceEstimate& estimate);
+// To the nanosecond.
+void SecondsToProto(double seconds, google::protobuf::Duration* duration);
 v1::JobEvent AnalysisProgressToProto(int64_t points_done, int64_t points_total);
 // Whether the result has a confusion matrix of these classes.
 bool HasConfusion(const EvalResult& result, const std::vector<std::string>& classes);

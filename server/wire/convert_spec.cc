@@ -305,14 +305,14 @@ void NonZeroToProto(const TrainConfig& config, v1::TrainingSpec* spec) {
   if (config.step_event_interval > INT32_MAX) spec->set_step_event_interval(INT32_MAX);
 }
 
+}  // namespace
+
 void SecondsToProto(double seconds, google::protobuf::Duration* duration) {
   constexpr int64_t kNanosPerSecond = 1'000'000'000;
   const int64_t nanos = std::llround(seconds * static_cast<double>(kNanosPerSecond));
   duration->set_seconds(nanos / kNanosPerSecond);
   duration->set_nanos(static_cast<int32_t>(nanos % kNanosPerSecond));
 }
-
-}  // namespace
 
 TrainConfig TrainConfigFromProto(const v1::TrainingSpec& spec, Violations* violations) {
   AddUnknowns(spec, "spec", violations);

@@ -20,6 +20,7 @@
 #include "server/wire/convert.h"
 #include "server/wire/enum_cast.h"
 #include "server/worker/analysis_runner.h"
+#include "server/worker/checkpoint_writer.h"
 #include "server/worker/model_fit.h"
 
 namespace trainyard {
@@ -49,6 +50,26 @@ absl::Duration MaxRuntime(const v1::TrainingSpec& spec) {
   if (!spec.has_max_runtime()) return absl::Seconds(limits::kRuntimeSecondsMax);
   return absl::Seconds(spec.max_runtime().seconds()) +
          absl::Nanoseconds(spec.max_runtime().nanos());
+}
+
+absl::Duration CheckpointInterval(const v1::Assignment& assignment) {
+  if (!assignment.has_checkpoint_interval()) return absl::InfiniteDuration();
+  return absl::Seconds(assignment.checkpoint_interval().seconds()) +
+         absl::Nanoseconds(assignment.checkpoint_interval().nanos());
+}
+
+// By the server, and not for the job's runtime limit.
+bool IsAskedFor(StopCause cause) {
+  return cause == StopCause::kCancelled || cause == StopCause::kYield;
+}
+
+// A checkpoint that cannot be gone on from.
+v1::JobEvent PassedOver(const v1::Checkpoint& checkpoint, const absl::Status& why) {
+  v1::JobEvent event = NoteToProto(absl::StrCat(
+      "the checkpoint after step ", checkpoint.step(),
+      " could not be gone on from, and an earlier one or the beginning is: ", why.message()));
+  event.mutable_note()->set_checkpoint_step(checkpoint.step());
+  return event;
 }
 
 absl::Status OutOfMemory(const v1::TrainingSpec& spec) {
@@ -145,15 +166,18 @@ void JobRunner::WarmUp() {
 
 v1::JobOutcome JobRunner::Run(const v1::Assignment& assignment, StopFlag* stop, EventSink* sink) {
   const v1::TrainingSpec& spec = assignment.resolved_spec();
+  Start start = FindStart(assignment);
   Reporter reporter({.job = assignment.job(),
                      .attempt = assignment.attempt(),
-                     .stop_at = absl::Now() + MaxRuntime(spec)},
+                     .max_runtime = MaxRuntime(spec),
+                     .from = start.checkpoint},
                     sink, stop);
+  for (v1::JobEvent& note : start.notes) reporter.Add(std::move(note));
   absl::StatusOr<v1::JobOutcome::Succeeded> result;
   // The one place where an exception is expected: the standard library's, from deep inside, when
   // memory is short.
   try {
-    result = Work(assignment, *stop, &reporter);
+    result = Work(assignment, start, *stop, &reporter);
   } catch (const std::bad_alloc&) {
     result = OutOfMemory(spec);
   }
@@ -164,7 +188,7 @@ v1::JobOutcome JobRunner::Run(const v1::Assignment& assignment, StopFlag* stop, 
   outcome.set_attempt(assignment.attempt());
   if (result.ok()) {
     *outcome.mutable_succeeded() = *std::move(result);
-  } else if (absl::IsCancelled(result.status()) && stop->cause() == StopCause::kCancelled) {
+  } else if (absl::IsCancelled(result.status()) && IsAskedFor(stop->cause())) {
     outcome.mutable_stopped();
   } else if (absl::IsCancelled(result.status()) && stop->cause() == StopCause::kRuntimeLimit) {
     *outcome.mutable_failed() = JobErrorFromStatus(OutOfTime(spec));
@@ -174,19 +198,45 @@ v1::JobOutcome JobRunner::Run(const v1::Assignment& assignment, StopFlag* stop, 
   return outcome;
 }
 
+JobRunner::Start JobRunner::FindStart(const v1::Assignment& assignment) {
+  Start start;
+  const std::string identity = CheckpointIdentity(assignment, engine_);
+  for (const v1::Checkpoint& checkpoint : assignment.checkpoints()) {
+    absl::StatusOr<std::string> bytes = blobs_->ReadBlob(checkpoint.digest());
+    const absl::StatusOr<absl::string_view> state =
+        bytes.ok() ? DecodeCheckpoint(*bytes, identity) : bytes.status();
+    if (!state.ok()) {
+      Log::Warning("checkpoint_passed_over",
+                   {{"step", checkpoint.step()}, {"why", state.status().ToString()}});
+      start.notes.push_back(PassedOver(checkpoint, state.status()));
+      continue;
+    }
+    start.checkpoint = checkpoint;
+    start.state = std::string(*state);
+    return start;
+  }
+  return start;
+}
+
 absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Work(const v1::Assignment& assignment,
-                                                          const StopFlag& stop,
+                                                          const Start& start, const StopFlag& stop,
                                                           Reporter* reporter) {
   prepared_.Use(assignment.prepared_directory(), assignment.prepared_bytes_max());
-  TY_ASSIGN_OR_RETURN(Job job, Load(assignment, reporter));
+  // What is worth telling of the data was told before the checkpoint.
+  TY_ASSIGN_OR_RETURN(Job job, Load(assignment, start.state.empty() ? reporter : nullptr));
   if (assignment.has_analysis()) return Analyze(assignment, job, stop, reporter);
-  return Train(assignment, std::move(job), stop, reporter);
+  return Train(assignment, std::move(job), start, stop, reporter);
 }
 
 absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Train(const v1::Assignment& assignment,
-                                                           Job job, const StopFlag& stop,
+                                                           Job job, const Start& start,
+                                                           const StopFlag& stop,
                                                            Reporter* reporter) {
   ReportingObserver observer(reporter);
+  CheckpointWriter checkpoints({.identity = CheckpointIdentity(assignment, engine_),
+                                .interval = CheckpointInterval(assignment)},
+                               blobs_, reporter);
+  const Checkpointing checkpointing{.sink = &checkpoints, .state = start.state};
   const MlpWeights* const initial = job.network.empty() ? nullptr : &job.network;
   SeedsResult result;
   if (job.config.data.split.fold_count > 0) {
@@ -196,11 +246,13 @@ absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Train(const v1::Assignment&
       if (fold == 0 && std::exchange(has_loaded, false)) return std::move(job.dataset);
       return Prepare(assignment, job, fold, nullptr);
     };
-    TY_ASSIGN_OR_RETURN(FoldsResult folds, TrainFolds(job.config, build, initial, observer, stop));
+    TY_ASSIGN_OR_RETURN(FoldsResult folds,
+                        TrainFolds(job.config, build, initial, observer, stop, checkpointing));
     result = std::move(folds.runs);
     job.dataset = std::move(folds.dataset);
   } else {
-    TY_ASSIGN_OR_RETURN(result, TrainSeeds(job.config, job.dataset, initial, observer, stop));
+    TY_ASSIGN_OR_RETURN(
+        result, TrainSeeds(job.config, job.dataset, initial, observer, stop, checkpointing));
   }
   TY_RETURN_IF_ERROR(prepared_.CheckUsed());
   if (result.best.test.rows > 0) reporter->Add(TestToProto(result, job.dataset.classes));

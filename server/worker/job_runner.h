@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -54,13 +55,25 @@ class JobRunner {
     std::string initial_digest;  // of that model's bundle
   };
 
+  // Where an attempt goes on from.
+  struct Start {
+    v1::Checkpoint checkpoint;        // default: from the beginning
+    std::string state;                // as the checkpoint has it; empty: from the beginning
+    std::vector<v1::JobEvent> notes;  // of checkpoints that were passed over
+  };
+
+  // The newest checkpoint of the assignment that can be read.
+  Start FindStart(const v1::Assignment& assignment);
   absl::StatusOr<v1::JobOutcome::Succeeded> Work(const v1::Assignment& assignment,
-                                                 const StopFlag& stop, Reporter* reporter);
+                                                 const Start& start, const StopFlag& stop,
+                                                 Reporter* reporter);
   absl::StatusOr<v1::JobOutcome::Succeeded> Train(const v1::Assignment& assignment, Job job,
-                                                  const StopFlag& stop, Reporter* reporter);
+                                                  const Start& start, const StopFlag& stop,
+                                                  Reporter* reporter);
   absl::StatusOr<v1::JobOutcome::Succeeded> Analyze(const v1::Assignment& assignment,
                                                     const Job& job, const StopFlag& stop,
                                                     Reporter* reporter);
+  // `reporter` may be null, as in Prepare.
   absl::StatusOr<Job> Load(const v1::Assignment& assignment, Reporter* reporter);
   // The data of a job, where it can from the files that workers share. What is worth telling of it goes to `reporter`, unless that is null.
   absl::StatusOr<Dataset> Prepare(const v1::Assignment& assignment, const Job& job, int64_t fold,

@@ -5,12 +5,24 @@
 #include <utility>
 
 namespace trainyard {
+namespace {
+
+// Whether EventBatch.event_count counts it.
+bool IsCounted(const v1::JobEvent& event) {
+  return !event.has_checkpoint() && !event.note().has_checkpoint_step();
+}
+
+}  // namespace
 
 Reporter::Reporter(ReporterOptions options, EventSink* sink, StopFlag* stop)
     : options_(std::move(options)),
       sink_(sink),
       stop_(stop),
-      started_(absl::Now()),
+      started_(absl::Now() - absl::Seconds(options_.from.busy_seconds())),
+      steps_done_(options_.from.step()),
+      rows_done_(options_.from.rows_done()),
+      added_count_(options_.from.event_count()),
+      sent_count_(options_.from.event_count()),
       thread_([this] { Run(); }) {}
 
 Reporter::~Reporter() { Finish(); }
@@ -21,7 +33,25 @@ void Reporter::Add(v1::JobEvent event) {
   };
   absl::MutexLock lock(&mu_);
   mu_.Await(absl::Condition(&has_room));
-  buffer_.push_back(std::move(event));
+  if (IsCounted(event)) ++added_count_;
+  buffer_.push_back({.event = std::move(event)});
+}
+
+v1::Checkpoint Reporter::CheckpointNow() {
+  v1::Checkpoint checkpoint;
+  checkpoint.set_rows_done(rows_done_.load(std::memory_order_relaxed));
+  checkpoint.set_busy_seconds(absl::ToDoubleSeconds(absl::Now() - started_));
+  absl::MutexLock lock(&mu_);
+  checkpoint.set_event_count(added_count_);
+  return checkpoint;
+}
+
+void Reporter::AddCheckpoint(v1::Checkpoint checkpoint) {
+  v1::JobEvent event;
+  event.mutable_checkpoint()->set_step(checkpoint.step());
+  event.mutable_checkpoint()->set_size_bytes(checkpoint.size_bytes());
+  absl::MutexLock lock(&mu_);
+  buffer_.push_back({.event = std::move(event), .checkpoint = std::move(checkpoint)});
 }
 
 void Reporter::Finish() {
@@ -41,7 +71,7 @@ void Reporter::Run() {
       absl::MutexLock lock(&mu_);
       const bool due = mu_.AwaitWithTimeout(absl::Condition(&is_due), kBatchInterval);
       const absl::Time now = absl::Now();
-      if (now >= options_.stop_at) stop_->Request(StopCause::kRuntimeLimit);
+      if (now - started_ >= options_.max_runtime) stop_->Request(StopCause::kRuntimeLimit);
       if (!due && buffer_.empty() && now - last_sent_ < kProgressInterval) continue;
       // The last message goes out even without events: it has the final counters.
       if (finished_ && last_sent_ == absl::InfiniteFuture()) return;
@@ -62,9 +92,15 @@ v1::WorkRequest Reporter::TakeBatch() {
   v1::EventBatch& batch = *request.mutable_events();
   batch.set_job(options_.job);
   batch.set_attempt(options_.attempt);
+  batch.set_event_count(sent_count_);
   while (!buffer_.empty() && batch.events_size() < static_cast<int>(kBatchEventsMax)) {
-    *batch.add_events() = std::move(buffer_.front());
+    Item item = std::move(buffer_.front());
     buffer_.pop_front();
+    if (IsCounted(item.event)) ++sent_count_;
+    *batch.add_events() = std::move(item.event);
+    if (!item.checkpoint.has_value()) continue;
+    *batch.mutable_checkpoint() = *std::move(item.checkpoint);
+    break;  // a batch has room for one
   }
   batch.set_steps_done(steps_done_.load(std::memory_order_relaxed));
   batch.set_rows_done(rows_done_.load(std::memory_order_relaxed));

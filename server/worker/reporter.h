@@ -5,11 +5,11 @@
 // The first event leaves at once, then a batch at most every kBatchInterval or kBatchEventsMax
 // events, and counters at least every kProgressInterval.
 //
-//   Reporter reporter({.job = name, .attempt = 1, .stop_at = deadline}, &sink, &stop);
+//   Reporter reporter({.job = name, .attempt = 1, .max_runtime = absl::Hours(1)}, &sink, &stop);
 //   ... reporter.Add(event); reporter.SetProgress(steps, rows); ...
 //   reporter.Finish();                     // everything has been handed to the sink
 //
-// Thread-safety: Add, SetProgress and Finish from one thread. Owns one thread "ty-report".
+// Thread-safety: all methods but AddCheckpoint from one thread. Owns one thread "ty-report".
 // Lifetime: `sink` and `stop` must outlive it.
 #ifndef TRAINYARD_SERVER_WORKER_REPORTER_H_
 #define TRAINYARD_SERVER_WORKER_REPORTER_H_
@@ -17,6 +17,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -32,7 +33,9 @@ namespace trainyard {
 struct ReporterOptions {
   std::string job;
   int32_t attempt = 0;
-  absl::Time stop_at = absl::InfiniteFuture();  // StopCause::kRuntimeLimit then
+  absl::Duration max_runtime = absl::InfiniteDuration();  // StopCause::kRuntimeLimit then
+  // Where the attempt goes on from; default: from the beginning.
+  v1::Checkpoint from;
 };
 
 class Reporter {
@@ -47,6 +50,10 @@ class Reporter {
   ~Reporter();  // Finish()
 
   void Add(v1::JobEvent event);
+  // How far the job is, as a checkpoint says it: but for step, size and digest.
+  v1::Checkpoint CheckpointNow();
+  // A checkpoint that is stored; its event goes with it. From any thread.
+  void AddCheckpoint(v1::Checkpoint checkpoint);
   void SetProgress(int64_t steps_done, int64_t rows_done) {
     steps_done_.store(steps_done, std::memory_order_relaxed);
     rows_done_.store(rows_done, std::memory_order_relaxed);
@@ -62,12 +69,19 @@ class Reporter {
   const ReporterOptions options_;
   EventSink* const sink_;
   StopFlag* const stop_;
-  const absl::Time started_;
-  std::atomic<int64_t> steps_done_{0};
-  std::atomic<int64_t> rows_done_{0};
+  const absl::Time started_;  // earlier by what the attempts before took
+  std::atomic<int64_t> steps_done_;
+  std::atomic<int64_t> rows_done_;
 
   absl::Mutex mu_;
-  std::deque<v1::JobEvent> buffer_ ABSL_GUARDED_BY(mu_);
+  // An event, and the checkpoint that it tells of.
+  struct Item {
+    v1::JobEvent event;
+    std::optional<v1::Checkpoint> checkpoint;
+  };
+  std::deque<Item> buffer_ ABSL_GUARDED_BY(mu_);
+  int64_t added_count_ ABSL_GUARDED_BY(mu_);  // as EventBatch.event_count counts
+  int64_t sent_count_ ABSL_GUARDED_BY(mu_);
   absl::Time last_sent_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
   std::thread thread_;

@@ -128,7 +128,7 @@ class WorkClient::Impl : public EventSink, public BlobClient {
     }
     const v1::StopJob& stop = response.stop();
     if (stop.job() != job_ || stop.attempt() != attempt_) return;  // it has ended meanwhile
-    stop_->Request(StopCause::kCancelled);
+    stop_->Request(stop.yield() ? StopCause::kYield : StopCause::kCancelled);
   }
 
   void TrainLoop() {

@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/synchronization/mutex.h"
@@ -22,6 +23,8 @@ class FakeWorkerSession : public WorkerSession {
     hello_.set_onednn_version("2.6.3");
     hello_.set_isa("fake_isa");
   }
+  // Before it is connected.
+  void set_build(const std::string& build) { hello_.set_build(build); }
   int slot() const override { return slot_; }
   const v1::Hello& hello() const override { return hello_; }
   void Send(v1::WorkResponse message) override {

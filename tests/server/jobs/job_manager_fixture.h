@@ -72,6 +72,9 @@ class JobManagerTest : public testing::Test {
     v1::Dataset dataset;
     dataset.set_name("datasets/" + id);
     dataset.set_row_count(100);
+    dataset.set_digest(digest);
+    dataset.set_table_digest(digest);
+    *dataset.mutable_create_time() = ToTimestamp(absl::Now());
     dataset.mutable_csv()->add_missing_markers(id);
     v1::Column& part = *dataset.add_columns();
     part.set_name("part");
@@ -123,21 +126,27 @@ class JobManagerTest : public testing::Test {
     TY_CHECK(message->has_assignment());
     return message->assignment();
   }
-  void Train(FakeWorkerSession& session, const v1::Assignment& assignment,
-             const std::vector<double>& losses) {
+  // Steps of these losses, the first of them after `steps_before`.
+  static v1::EventBatch BatchOf(const v1::Assignment& assignment, const std::vector<double>& losses,
+                                int64_t steps_before = 0) {
     v1::EventBatch batch;
     batch.set_job(assignment.job());
     batch.set_attempt(assignment.attempt());
-    for (size_t i = 0; i < losses.size(); ++i) {
+    batch.set_event_count(steps_before);
+    for (const double loss : losses) {
       v1::StepMetrics& step = *batch.add_events()->mutable_step();
-      step.set_step(static_cast<int64_t>(i));
-      step.set_loss(losses[i]);
+      step.set_step(steps_before++);
+      step.set_loss(loss);
       step.set_learning_rate(0.5);
     }
-    batch.set_steps_done(static_cast<int64_t>(losses.size()));
-    batch.set_rows_done(10 * static_cast<int64_t>(losses.size()));
+    batch.set_steps_done(steps_before);
+    batch.set_rows_done(10 * steps_before);
     batch.set_busy_seconds(0.5);
-    manager_->OnEvents(&session, batch);
+    return batch;
+  }
+  void Train(FakeWorkerSession& session, const v1::Assignment& assignment,
+             const std::vector<double>& losses, int64_t steps_before = 0) {
+    manager_->OnEvents(&session, BatchOf(assignment, losses, steps_before));
   }
   static v1::JobOutcome OutcomeOf(const v1::Assignment& assignment) {
     v1::JobOutcome outcome;
@@ -203,6 +212,7 @@ class JobManagerTest : public testing::Test {
         absl::StrAppend(&text, JobStateName(event->state_change().to()));
       if (event->has_step())
         absl::StrAppend(&text, "step", event->step().step(), "=", event->step().loss());
+      if (event->has_checkpoint()) absl::StrAppend(&text, "saved", event->checkpoint().step());
       if (event->has_rewind()) absl::StrAppend(&text, "rewind", event->rewind().to_step());
     }
     return text;

@@ -122,13 +122,64 @@ TEST(ReplayTest, ADifferentTestRewindsTheLastStep) {
             "rewind 0, step 0=0.7, epoch 0=0.7, test 0.8");
 }
 
-TEST(ReplayTest, OtherKindsInTheLogAreNotCompared) {
-  v1::JobEvent change, note;
+TEST(ReplayTest, StateChangesAndCheckpointsAreNotCompared) {
+  v1::JobEvent change, saved;
   change.mutable_state_change()->set_to(v1::JOB_STATE_PENDING);
-  note.mutable_note()->set_message("hello");
-  EXPECT_EQ(LogAfter({change, Step(0, 0.7), change, note, Step(1, 0.6)},
-                     {note, Step(0, 0.7), note, Step(1, 0.6), note}),
-            "note");
+  saved.mutable_checkpoint()->set_step(1);
+  EXPECT_EQ(LogAfter({change, Step(0, 0.7), change, saved, Step(1, 0.6)},
+                     {Step(0, 0.7), Step(1, 0.6), Step(2, 0.5)}),
+            "step 2=0.5");
+  EXPECT_EQ(LogAfter({Step(0, 0.7)}, {saved, Step(0, 0.7)}), "");
+}
+
+v1::JobEvent NoteOf(const std::string& message) {
+  v1::JobEvent event;
+  event.mutable_note()->set_message(message);
+  return event;
+}
+
+// What is worth telling of the data is told by each attempt, and stands in the log once.
+TEST(ReplayTest, NotesAreRepeatedLikeSteps) {
+  EXPECT_EQ(LogAfter({NoteOf("a")}, {NoteOf("a"), NoteOf("b"), Step(0, 0.7)}), "note, step 0=0.7");
+  EXPECT_EQ(LogAfter({NoteOf("a"), Step(0, 0.7)}, {NoteOf("a"), Step(0, 0.7)}), "");
+}
+
+TEST(ReplayTest, ANoteAboutACheckpointIsOfItsAttempt) {
+  v1::JobEvent note = NoteOf("it cannot be read");
+  note.mutable_note()->set_checkpoint_step(1);
+  EXPECT_EQ(LogAfter({note, Step(0, 0.7)}, {note, Step(0, 0.7), Step(1, 0.6)}), "note, step 1=0.6");
+}
+
+// From a checkpoint after `skipped` events.
+std::string LogFrom(int64_t skipped, const Events& stored, const Events& produced) {
+  Replay replay;
+  for (const v1::JobEvent& event : stored) replay.AddStored(event);
+  replay.Skip(skipped);
+  Events to_append;
+  for (const v1::JobEvent& event : produced) replay.Produce(event, &to_append);
+  return Text(to_append);
+}
+
+TEST(ReplayTest, WhatCameBeforeTheCheckpointIsSkipped) {
+  const Events stored = {NoteOf("a"), Step(0, 0.7), Step(1, 0.6), Epoch(0, 2, 0.65), Step(2, 0.5)};
+  EXPECT_EQ(LogFrom(4, stored, {Step(2, 0.5), Step(3, 0.4)}), "step 3=0.4");
+  EXPECT_EQ(LogFrom(3, stored, {Epoch(0, 2, 0.65), Step(2, 0.5), Step(3, 0.4)}), "step 3=0.4");
+  EXPECT_EQ(LogFrom(5, stored, {Step(3, 0.4)}), "step 3=0.4");
+  EXPECT_EQ(LogFrom(99, stored, {Step(3, 0.4)}), "step 3=0.4");
+}
+
+TEST(ReplayTest, ADifferenceAfterACheckpointRewindsToTheStepBeforeIt) {
+  EXPECT_EQ(LogFrom(2, {Step(0, 0.7), Step(1, 0.6), Step(2, 0.5), Step(3, 0.4)},
+                    {Step(2, 0.5), Step(3, 0.41)}),
+            "rewind 3, step 3=0.41");
+  EXPECT_EQ(LogFrom(2, {Step(0, 0.7), Step(1, 0.6), Step(2, 0.5)}, {Step(2, 0.51)}),
+            "rewind 2, step 2=0.51");
+}
+
+TEST(ReplayTest, OnlyWhatStandsAfterARewindIsCounted) {
+  EXPECT_EQ(LogFrom(2, {Step(0, 0.7), Step(1, 0.6), RewindTo(1), Step(1, 0.61), Step(2, 0.5)},
+                    {Step(2, 0.5), Step(3, 0.4)}),
+            "step 3=0.4");
 }
 
 TEST(ReplayTest, WhatAnEarlierRewindVoidedIsNotCompared) {

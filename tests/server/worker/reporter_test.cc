@@ -55,12 +55,47 @@ TEST(ReporterTest, CountersComeWithoutEvents) {
 TEST(ReporterTest, AsksToStopAtTheRuntimeLimitAndNotBefore) {
   RecordingSink sink;
   StopFlag stop, other;
-  Reporter patient({.stop_at = absl::Now() + absl::Hours(1)}, &sink, &other);
-  Reporter reporter({.stop_at = absl::Now() + absl::Milliseconds(30)}, &sink, &stop);
+  Reporter patient({.max_runtime = absl::Hours(1)}, &sink, &other);
+  Reporter reporter({.max_runtime = absl::Milliseconds(30)}, &sink, &stop);
   const absl::Time deadline = absl::Now() + absl::Seconds(10);
   while (!stop.requested() && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(1));
   EXPECT_EQ(stop.cause(), StopCause::kRuntimeLimit);
   EXPECT_FALSE(other.requested());
+}
+
+TEST(ReporterTest, GoesOnCountingWhereTheCheckpointWas) {
+  RecordingSink sink;
+  StopFlag stop;
+  v1::Checkpoint from;
+  from.set_step(40);
+  from.set_rows_done(400);
+  from.set_event_count(7);
+  from.set_busy_seconds(3600);
+  // All of its time went before it began.
+  Reporter reporter({.max_runtime = absl::Minutes(59), .from = from}, &sink, &stop);
+  v1::JobEvent step, note;
+  step.mutable_step()->set_step(40);
+  note.mutable_note()->set_checkpoint_step(50);
+  reporter.Add(note);
+  reporter.Add(step);
+  EXPECT_EQ(reporter.CheckpointNow().event_count(), 8);
+  EXPECT_EQ(reporter.CheckpointNow().rows_done(), 400);
+  reporter.AddCheckpoint(reporter.CheckpointNow());
+  reporter.Add(step);
+  reporter.Finish();
+  EXPECT_EQ(stop.cause(), StopCause::kRuntimeLimit);
+  int64_t count = 7;
+  for (const v1::WorkRequest& request : sink.requests()) {
+    const v1::EventBatch& batch = request.events();
+    EXPECT_EQ(batch.event_count(), count);
+    EXPECT_EQ(batch.steps_done(), 40);
+    EXPECT_GE(batch.busy_seconds(), 3600);
+    for (const v1::JobEvent& event : batch.events()) count += event.has_step() ? 1 : 0;
+    if (!batch.has_checkpoint()) continue;
+    EXPECT_EQ(count, 8);  // and nothing that came after it
+    EXPECT_TRUE(batch.events(batch.events_size() - 1).has_checkpoint());
+  }
+  EXPECT_EQ(count, 9);
 }
 
 }  // namespace
