@@ -17,6 +17,7 @@
 #include "client/exit_code.h"
 #include "client/remote.h"
 #include "client/screen.h"
+#include "trainyard/v1/job.pb.h"
 
 namespace trainyard {
 
@@ -59,6 +60,8 @@ struct ListOptions {
   std::string filter;
 };
 void AddLimit(CLI::App* command, ListOptions* options);
+// Who goes first, as a word: interactive, normal or batch. An option, or an argument by its `name`.
+CLI::Option* AddPriority(CLI::App* command, const char* name, v1::JobPriority* priority);
 
 // `datasets/abc` for `abc` as well as for `datasets/abc`.
 std::string FullName(absl::string_view collection, absl::string_view name);

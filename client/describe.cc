@@ -266,8 +266,30 @@ std::string WarningLines(const v1::TrainingJob& job) {
 
 std::string QueueText(const v1::TrainingJob& job) {
   if (job.state() != v1::JOB_STATE_PENDING) return "";
-  return absl::StrCat("position ", job.queue_position(), ", ", job.jobs_ahead(), " jobs ahead (",
-                      EnumWord(*v1::PendingReason_descriptor(), job.pending_reason()), ")");
+  std::string text =
+      absl::StrCat("position ", job.queue_position(), ", ", job.jobs_ahead(), " jobs ahead (",
+                   EnumWord(*v1::PendingReason_descriptor(), job.pending_reason()), ")");
+  if (job.has_start_eta()) {
+    absl::StrAppend(&text, ", starts in about ", DurationText(ToDuration(job.start_eta())));
+  }
+  return text;
+}
+
+std::string PriorityText(const v1::TrainingJob& job) {
+  const bool usual =
+      job.priority() == v1::JOB_PRIORITY_UNSPECIFIED || job.priority() == v1::JOB_PRIORITY_NORMAL;
+  return usual ? "" : EnumWord(*v1::JobPriority_descriptor(), job.priority());
+}
+
+std::string EstimateText(const v1::ResourceEstimate& estimate) {
+  if (estimate.parameter_count() == 0) return "";
+  std::string text = absl::StrCat(FormatCount(estimate.parameter_count()), " parameters, ",
+                                  FormatShort(estimate.flops()), " FLOP, ",
+                                  FormatBytes(estimate.memory_bytes()), " of memory");
+  if (estimate.has_duration()) {
+    absl::StrAppend(&text, ", about ", DurationText(ToDuration(estimate.duration())));
+  }
+  return text;
 }
 
 std::string ProgressText(const v1::JobProgress& progress) {
@@ -518,7 +540,9 @@ std::string DescribeJob(const v1::TrainingJob& job) {
                                   {"analysis", AnalysisText(job.analysis())},
                                   {"dataset", job.dataset()},
                                   {"model", job.model()},
+                                  {"priority", PriorityText(job)},
                                   {"queue", QueueText(job)},
+                                  {"estimate", EstimateText(job.estimate())},
                                   {"progress", ProgressText(job.progress())},
                                   {"latest", MetricsOrNothing(job.latest_metrics())},
                                   {"best", MetricsOrNothing(job.best_metrics())},
@@ -567,7 +591,8 @@ std::string DescribeOutcome(const v1::TrainingJob& job) {
 
 std::string DescribeValidated(const v1::TrainingJob& job) {
   return absl::StrCat("the spec is valid; nothing was queued\n",
-                      KeyValueLines({{"analysis", AnalysisText(job.analysis())}}),
+                      KeyValueLines({{"analysis", AnalysisText(job.analysis())},
+                                     {"estimate", EstimateText(job.estimate())}}),
                       SpecText(job.resolved_spec()), WarningLines(job));
 }
 

@@ -136,6 +136,22 @@ ExitOr RunEvents(Session& session, const EventsOptions& options) {
   return ExitCode::kOk;
 }
 
+struct PriorityOptions {
+  std::string name;
+  v1::JobPriority priority = v1::JOB_PRIORITY_UNSPECIFIED;
+};
+
+ExitOr RunPriority(Session& session, const PriorityOptions& options) {
+  v1::SetTrainingJobPriorityRequest request;
+  request.set_name(FullName(kCollection, options.name));
+  request.set_priority(options.priority);
+  TY_ASSIGN_OR_RETURN(
+      const v1::TrainingJob job,
+      session.remote.Call(session.remote.jobs(), &Stub::SetTrainingJobPriority, request));
+  session.screen.Show(job, DescribeJob(job));
+  return ExitCode::kOk;
+}
+
 void AddNameCommands(CLI::App* group, Command* chosen) {
   struct NameCommand {
     const char* name;
@@ -165,6 +181,11 @@ void AddNameCommands(CLI::App* group, Command* chosen) {
 void AddJobCommands(CLI::App* app, Command* chosen) {
   CLI::App* group = AddGroup(app, "job", "Training jobs");
   AddNameCommands(group, chosen);
+  auto priority = std::make_shared<PriorityOptions>();
+  CLI::App* const setter =
+      AddCommand(group, "priority", "Change who goes first", priority, &RunPriority, chosen);
+  setter->add_option("JOB", priority->name, "trainingJobs/ID or ID")->required();
+  AddPriority(setter, "PRIORITY", &priority->priority)->required();
   auto list = std::make_shared<ListOptions>();
   CLI::App* lister = AddCommand(group, "list", "List jobs", list, &RunList, chosen);
   AddLimit(lister, list.get());

@@ -15,7 +15,9 @@ struct TrainOptions {
   SpecFlags flags;
   std::string display_name;
   std::string request_id;
+  v1::JobPriority priority = v1::JOB_PRIORITY_UNSPECIFIED;
   bool validate_only = false;
+  bool reuse = false;
   bool follow = false;
 };
 
@@ -27,6 +29,8 @@ absl::StatusOr<v1::TrainingJob> Submit(Session& session, const TrainOptions& opt
   *request.mutable_training_job()->mutable_spec() = spec;
   request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
   request.set_validate_only(options.validate_only);
+  request.set_reuse(options.reuse);
+  request.mutable_training_job()->set_priority(options.priority);
   absl::StatusOr<v1::TrainingJob> job =
       session.remote.Call(session.remote.jobs(), &v1::JobService::Stub::CreateTrainingJob, request);
   const bool unsure = !job.ok() && ExitCodeOf(job.status()) == ExitCode::kUnreachable &&
@@ -44,7 +48,8 @@ absl::StatusOr<v1::TrainingJob> Submit(Session& session, const TrainOptions& opt
 void ShowSubmitted(Session& session, const v1::TrainingJob& job) {
   const std::string name =
       job.display_name().empty() ? "" : absl::StrCat(" (", job.display_name(), ")");
-  session.screen.Show(job, absl::StrCat("queued ", job.name(), name,
+  const bool queued = job.state() != v1::JOB_STATE_SUCCEEDED;  // else a finished one is reused
+  session.screen.Show(job, absl::StrCat(queued ? "queued " : "finished before: ", job.name(), name,
                                         "\nnext:\n  trainyard job watch ", job.name(), "\n"));
 }
 
@@ -88,6 +93,10 @@ void AddTrainCommand(CLI::App* app, Command* chosen) {
   command->add_option("--name", options->display_name, "Name for people");
   command->add_option("--request-id", options->request_id,
                       "UUID: the same job given twice is queued once");
+  AddPriority(command, "--priority", &options->priority);
+  command->add_flag(
+      "--reuse", options->reuse,
+      "Take a finished job of the same spec, data and build instead of training again");
   command->add_flag("--validate-only", options->validate_only, "Check everything, queue nothing");
   command->add_flag("--follow", options->follow, "Watch the job to its end");
   AddSpecFlags(*command, &options->flags);

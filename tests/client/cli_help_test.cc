@@ -1,8 +1,11 @@
 // The help texts as golden files: what a user reads changes on purpose or not at all.
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "client/cli.h"
 #include "gtest/gtest.h"
 
@@ -15,6 +18,18 @@ struct Case {
   const char* name;  // of tests/golden/cli/{name}.txt
   Words command;
 };
+
+// CLI11 lists what an option excludes in the order of addresses: the words of such a line, sorted.
+std::string InOneOrder(const std::string& help) {
+  std::string text;
+  for (const absl::string_view line : absl::StrSplit(help, '\n')) {
+    Words words = absl::StrSplit(line, ' ');
+    const auto excluded = std::find(words.begin(), words.end(), "Excludes:");
+    if (excluded != words.end()) std::sort(excluded + 1, words.end());
+    absl::StrAppend(&text, absl::StrJoin(words, " "), "\n");
+  }
+  return text;
+}
 
 class CliHelpTest : public testing::TestWithParam<Case> {};
 
@@ -29,7 +44,7 @@ TEST_P(CliHelpTest, EqualsTheGoldenFile) {
   std::ifstream file(path);
   std::stringstream golden;
   golden << file.rdbuf();
-  EXPECT_EQ(out.str(), golden.str())
+  EXPECT_EQ(InOneOrder(out.str()), InOneOrder(golden.str()))
       << "if this change is meant: trainyard " << absl::StrJoin(arguments, " ") << " > " << path;
 }
 
