@@ -162,10 +162,12 @@ absl::StatusOr<std::unique_ptr<LiveService>> LiveService::Start(const ServiceOpt
   std::filesystem::remove(address_file);
   std::unique_ptr<LiveService> service(new LiveService);
   const absl::Time started = absl::Now();
-  service->process_ = std::make_unique<ChildProcess>(std::vector<std::string>{
+  std::vector<std::string> arguments = {
       options.bin + "/trainyard-server", "--listen", "127.0.0.1:0", "--metrics-listen",
       "127.0.0.1:0", "--data-dir", options.data_dir, "--workers", absl::StrCat(options.workers),
-      "--print-address", address_file, "--log-level", "warning"});
+      "--print-address", address_file, "--log-level", "warning"};
+  arguments.insert(arguments.end(), options.flags.begin(), options.flags.end());
+  service->process_ = std::make_unique<ChildProcess>(std::move(arguments));
   TY_RETURN_IF_ERROR(service->Connect(address_file, started));
   return service;
 }

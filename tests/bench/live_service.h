@@ -81,6 +81,7 @@ struct ServiceOptions {
   std::string bin;       // folder of trainyard-server
   std::string data_dir;  // created if absent
   int workers = 1;
+  std::vector<std::string> flags;  // more of the server's
 };
 
 class LiveService {
