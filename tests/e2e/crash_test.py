@@ -12,7 +12,7 @@ import grpc
 
 from support import contract as c
 from support.case import Case, WDBC, eventually, training_of
-from support.client import CHUNK_BYTES, Client, crc32c, diagnosis_spec
+from support.client import CHUNK_BYTES, Client, crc32c, diagnosis_spec, error_of
 from support.server import Server
 
 # Seconds of training, with thousands of events: room to kill in.
@@ -181,9 +181,19 @@ class CrashTest(Case):
         self.assertEqual(job.stop_reason, c.job.STOP_REASON_RUNTIME_LIMIT)
         self.assertTrue(job.model)
 
-    def test_a_job_beyond_its_memory_ends_alone(self):
+    def test_a_job_that_cannot_fit_is_refused_with_the_numbers(self):
         client = self.connect()
         spec = diagnosis_spec(layers=[c.spec.LayerSpec(units=8192)] * 3, epochs=50, max_memory_bytes=256 << 20)
+        with self.assertRaises(grpc.RpcError) as caught:
+            client.submit(client.upload(WDBC).name, spec)
+        reason, _, violations = error_of(caught.exception)
+        self.assertEqual((reason, [v.field for v in violations]), ("INVALID_SPEC", ["spec.max_memory_bytes"]))
+        self.assertIn("134496257 parameters", violations[0].description)
+
+    def test_a_job_beyond_its_memory_ends_alone(self):
+        client = self.connect()
+        # By its estimate it fits, just; the process around it is what is too much.
+        spec = diagnosis_spec(layers=[c.spec.LayerSpec(units=4040)] * 2, epochs=50, max_memory_bytes=256 << 20)
         job = client.wait(client.submit(client.upload(WDBC).name, spec).name)
         self.assertEqual((job.state, job.error.reason, job.error.category),
                          (c.job.JOB_STATE_FAILED, c.common.ERROR_REASON_OUT_OF_MEMORY, c.common.FAILURE_CATEGORY_USER))
