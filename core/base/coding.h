@@ -40,6 +40,8 @@ class ByteWriter {
   void Raw(const void* data, size_t size_bytes) {
     bytes_.append(static_cast<const char*>(data), size_bytes);
   }
+  // Room for so much in all, so that it is allocated once.
+  void Reserve(size_t size_bytes) { bytes_.reserve(size_bytes); }
   size_t size_bytes() const { return bytes_.size(); }
   const std::string& bytes() const { return bytes_; }
   std::string Take() && { return std::move(bytes_); }

@@ -33,6 +33,8 @@ class StateArchive {
  public:
   explicit StateArchive(ByteWriter* writer) : writer_(writer) {}
   explicit StateArchive(ByteReader* reader) : reader_(reader) {}
+  // Only adds up what saving would take.
+  explicit StateArchive(size_t* size_bytes) : size_bytes_(size_bytes) {}
 
   bool loading() const { return reader_ != nullptr; }
   // Loading: everything so far was there and fitted. Once false it stays so, and nothing more is
@@ -75,8 +77,13 @@ class StateArchive {
     *value = present ? std::optional<Number>(number) : std::nullopt;
   }
   void Text(std::string* text, size_t size_max) {
-    if (!loading()) return writer_->String(*text);
-    ok_ = ok_ && reader_->String(text, size_max);
+    if (loading()) {
+      ok_ = ok_ && reader_->String(text, size_max);
+      return;
+    }
+    auto size = static_cast<uint32_t>(text->size());
+    Bytes(&size, sizeof size);
+    Bytes(text->data(), text->size());
   }
 
   // Exactly so many numbers, which the object has room for.
@@ -107,12 +114,14 @@ class StateArchive {
   static constexpr int64_t kCountEnd = int64_t{1} << 50;
 
   void Bytes(void* data, size_t size_bytes) {
-    if (!loading()) return writer_->Raw(data, size_bytes);
-    ok_ = ok_ && reader_->Raw(data, size_bytes);
+    if (size_bytes_ != nullptr) *size_bytes_ += size_bytes;
+    if (writer_ != nullptr) writer_->Raw(data, size_bytes);
+    if (reader_ != nullptr) ok_ = ok_ && reader_->Raw(data, size_bytes);
   }
 
-  ByteWriter* writer_ = nullptr;  // one of the two
+  ByteWriter* writer_ = nullptr;  // one of the three
   ByteReader* reader_ = nullptr;
+  size_t* size_bytes_ = nullptr;
   bool ok_ = true;
 };
 

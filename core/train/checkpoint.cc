@@ -13,6 +13,8 @@ namespace {
 constexpr absl::string_view kMagic = "TYCHKPT1";
 constexpr uint32_t kVersion = 1;
 constexpr size_t kIdentityBytesMax = 4096;
+// Everything but identity and state.
+constexpr size_t kHeaderBytesMax = 64;
 
 }  // namespace
 
@@ -25,7 +27,12 @@ absl::Status UnusableCheckpoint(absl::string_view why) {
 
 std::string EncodeCheckpoint(absl::string_view identity, int64_t steps_done,
                              const StateTransfer& transfer) {
+  // A string that grows would be copied, and touch new memory, several times over.
+  size_t size = kHeaderBytesMax + identity.size();
+  StateArchive sizing(&size);
+  transfer(&sizing);
   ByteWriter file;
+  file.Reserve(size);
   file.Raw(kMagic.data(), kMagic.size());
   file.U32(kVersion);
   file.String(identity);
