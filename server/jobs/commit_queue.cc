@@ -62,7 +62,7 @@ absl::Status InsertNew(Connection& connection, Commit& commit) {
   TY_RETURN_IF_ERROR(InsertRequest(connection, owner, commit.request_id, kCreateJobMethod,
                                    commit.body_digest, commit.record.name()));
   // The dataset and the models may have been deleted since the spec was checked against them.
-  TY_RETURN_IF_ERROR(FindTables(connection, commit.record).status());
+  TY_RETURN_IF_ERROR(CheckTables(connection, commit.record));
   TY_ASSIGN_OR_RETURN(commit.number, InsertJob(connection, commit.record));
   TY_ASSIGN_OR_RETURN(commit.models, HoldModels(connection, commit.number, commit.record));
   return absl::OkStatus();

@@ -86,19 +86,31 @@ JobTables TablesOf(const v1::Dataset& dataset) {
                               dataset.csv().missing_markers().end()}};
 }
 
+// `query` is for one dataset, and its first column is table_digest.
+absl::Status StepToReady(Statement& query, absl::string_view dataset) {
+  TY_ASSIGN_OR_RETURN(const bool found, query.Step());
+  if (!found) return NotFound(dataset);
+  if (!query.IsNull(0)) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kFailedPrecondition, absl::StrCat(dataset, " is not READY"),
+                   {.reason = ErrorReason::kInvalidState,
+                    .hint = "finalize the dataset first",
+                    .in_force = "state UPLOADING"});
+}
+
+absl::Status CheckReady(Connection& connection, absl::string_view dataset) {
+  TY_ASSIGN_OR_RETURN(const std::string id, ParseName(kDatasets, dataset));
+  TY_ASSIGN_OR_RETURN(Statement query,
+                      connection.Prepare("SELECT table_digest FROM datasets WHERE id = ?"));
+  query.Bind(id);
+  return StepToReady(query, dataset);
+}
+
 absl::StatusOr<v1::Dataset> FindReady(Connection& connection, absl::string_view dataset) {
   TY_ASSIGN_OR_RETURN(const std::string id, ParseName(kDatasets, dataset));
   TY_ASSIGN_OR_RETURN(Statement query,
                       connection.Prepare("SELECT table_digest, record FROM datasets WHERE id = ?"));
   query.Bind(id);
-  TY_ASSIGN_OR_RETURN(const bool found, query.Step());
-  if (!found) return NotFound(dataset);
-  if (query.IsNull(0)) {
-    return MakeError(absl::StatusCode::kFailedPrecondition, absl::StrCat(dataset, " is not READY"),
-                     {.reason = ErrorReason::kInvalidState,
-                      .hint = "finalize the dataset first",
-                      .in_force = "state UPLOADING"});
-  }
+  TY_RETURN_IF_ERROR(StepToReady(query, dataset));
   TY_ASSIGN_OR_RETURN(v1::Dataset record, ParseRecord<v1::Dataset>(query.Text(1), dataset));
   record.set_table_digest(query.Text(0));
   return record;
@@ -288,6 +300,12 @@ absl::Status DeleteCheckpoints(Connection& connection, int64_t number, int64_t a
       connection.Prepare("DELETE FROM checkpoints WHERE job = ? AND step > ? RETURNING digest"));
   remove.Bind(number).Bind(after_step);
   return CollectTexts(remove, deleted_digests);
+}
+
+absl::Status CheckTables(Connection& connection, const v1::TrainingJob& record) {
+  TY_RETURN_IF_ERROR(CheckReady(connection, record.dataset()));
+  const std::string& test_dataset = record.resolved_spec().test_dataset();
+  return test_dataset.empty() ? absl::OkStatus() : CheckReady(connection, test_dataset);
 }
 
 absl::StatusOr<JobTables> FindTables(Connection& connection, const v1::TrainingJob& record,

@@ -64,6 +64,8 @@ absl::StatusOr<std::vector<StoredJob>> LoadUnfinishedJobs(Connection& connection
 // FAILED_PRECONDITION/INVALID_STATE when it is not. Returns the digest of an analysis' result,
 // which the caller removes; else empty.
 absl::StatusOr<std::string> DeleteJob(Connection& connection, absl::string_view name);
+// Whether FindTables would find them, without reading records.
+absl::Status CheckTables(Connection& connection, const v1::TrainingJob& record);
 // Inserts the job's newest checkpoint, in place of one after as many steps, and deletes those
 // beyond kCheckpointsKept.
 absl::Status InsertCheckpoint(Connection& connection, int64_t number,
