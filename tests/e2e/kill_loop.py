@@ -28,7 +28,8 @@ from support.server import Server
 UNFINISHED_MIN = 6  # jobs that are kept waiting or running
 PAUSE_SECONDS_MAX = 0.5  # between a server that serves and the next kill
 WAIT_SECONDS = 600  # for the jobs that are left when the killing ends
-OPTIONS = ("--checkpoint-interval", "50ms", "--log-level", "error")
+# Checkpoints come so often because a job of which three attempts in a row are lost without one is given up, as it should be.
+OPTIONS = ("--checkpoint-interval", "10ms", "--log-level", "error")
 WIDE = [c.spec.LayerSpec(units=128, dropout=0.1), c.spec.LayerSpec(units=128)]
 
 
@@ -178,7 +179,8 @@ class Loop:
             return self.tell(counts, "lost", name, error.code())
         counts["attempts"] += job.attempt
         if job.state != c.job.JOB_STATE_SUCCEEDED:
-            return self.tell(counts, "lost", name, job)
+            return self.tell(counts, "lost", name, f"{c.job.JobState.Name(job.state)} in attempt {job.attempt}: "
+                                                   f"{job.error.message}")
         events = client.events(name)
         counts["checkpoints"] += sum(event.WhichOneof("kind") == "checkpoint" for event in events)
         if [event.sequence for event in events] != list(range(1, len(events) + 1)):
