@@ -38,8 +38,7 @@ absl::StatusOr<Cost> TrainOnce(const std::string& bin, const std::string& interv
   TY_RETURN_IF_ERROR(service->WaitForSuccess(name));
   TY_ASSIGN_OR_RETURN(const v1::TrainingJob job, service->Job(name));
   Cost cost;
-  cost.seconds = static_cast<double>(job.end_time().seconds() - job.start_time().seconds()) +
-                 1e-9 * (job.end_time().nanos() - job.start_time().nanos());
+  cost.seconds = absl::ToDoubleSeconds(TimeOf(job.end_time()) - TimeOf(job.start_time()));
   grpc::ClientContext context;
   v1::ListJobEventsRequest request;
   request.set_name(name);

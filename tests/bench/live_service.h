@@ -32,6 +32,8 @@ namespace trainyard::bench {
 
 inline constexpr int64_t kChunkBytes = 1 << 20;
 
+// By the server's clock, which is ours.
+absl::Time TimeOf(const google::protobuf::Timestamp& time);
 absl::Status FromGrpc(const grpc::Status& status);
 
 // The value below which `ratio` of `values` lie (nearest rank); 0 for no values.

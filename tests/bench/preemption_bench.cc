@@ -39,10 +39,6 @@ absl::StatusOr<std::string> SubmitAs(LiveService& service, const std::string& da
   return job.name();
 }
 
-double SecondsOf(const google::protobuf::Timestamp& time) {
-  return static_cast<double>(time.seconds()) + 1e-9 * time.nanos();
-}
-
 // Seconds that each interactive job waited.
 absl::StatusOr<std::vector<double>> Waits(const std::string& bin, const std::string& preempt_after,
                                           int jobs) {
@@ -67,7 +63,7 @@ absl::StatusOr<std::vector<double>> Waits(const std::string& bin, const std::str
                                                          v1::JOB_PRIORITY_INTERACTIVE));
     TY_RETURN_IF_ERROR(service->WaitForSuccess(name));
     TY_ASSIGN_OR_RETURN(const v1::TrainingJob job, service->Job(name));
-    waits.push_back(SecondsOf(job.start_time()) - SecondsOf(job.create_time()));
+    waits.push_back(absl::ToDoubleSeconds(TimeOf(job.start_time()) - TimeOf(job.create_time())));
   }
   return waits;
 }

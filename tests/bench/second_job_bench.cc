@@ -30,11 +30,6 @@ v1::TrainingSpec Spec(int units) {
   return spec;
 }
 
-// The server's clock is ours.
-absl::Time FromTimestamp(const google::protobuf::Timestamp& time) {
-  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
-}
-
 // Milliseconds from the assignments of jobs to their first steps.
 struct Latencies {
   std::vector<double> logged;  // the event comes to the log
@@ -48,9 +43,8 @@ absl::Status Measure(LiveService& service, const std::string& dataset, int units
   const absl::Time seen = absl::Now();
   TY_RETURN_IF_ERROR(service.WaitForSuccess(name));
   TY_ASSIGN_OR_RETURN(const v1::TrainingJob job, service.Job(name));
-  const absl::Time assigned = FromTimestamp(job.start_time());
-  latencies->logged.push_back(
-      absl::ToDoubleMilliseconds(FromTimestamp(step.create_time()) - assigned));
+  const absl::Time assigned = TimeOf(job.start_time());
+  latencies->logged.push_back(absl::ToDoubleMilliseconds(TimeOf(step.create_time()) - assigned));
   latencies->seen.push_back(absl::ToDoubleMilliseconds(seen - assigned));
   return absl::OkStatus();
 }

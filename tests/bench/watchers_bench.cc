@@ -59,8 +59,7 @@ class Watcher final : public grpc::ClientReadReactor<v1::WatchTrainingJobRespons
     ++next_sequence_;
     ended_ = event.state_change().to() == v1::JOB_STATE_SUCCEEDED;
     if (!event.has_step()) return;
-    const absl::Time durable = absl::FromUnixSeconds(event.create_time().seconds()) +
-                               absl::Nanoseconds(event.create_time().nanos());
+    const absl::Time durable = TimeOf(event.create_time());
     lateness_ms_.push_back(absl::ToDoubleMilliseconds(absl::Now() - durable));
   }
 
