@@ -35,9 +35,8 @@ constexpr int64_t kBlock = 1024;
 constexpr uint64_t kHashFactor = 0x9E3779B97F4A7C15u;  // 2^64 by the golden ratio
 constexpr uint64_t kEmpty = ~uint64_t{0};              // the bits of a NaN
 
-[[gnu::always_inline]] inline uint64_t BitsOf(double x) {
-  return std::bit_cast<uint64_t>(x + 0.0);
-}  // -0 + 0 is 0
+// -0 + 0 is 0.
+[[gnu::always_inline]] inline uint64_t BitsOf(double x) { return std::bit_cast<uint64_t>(x + 0.0); }
 
 // Where a number's bucket is: a linear map of the number, or of its bits, cut off at both ends.
 // Either keeps the order.

@@ -71,7 +71,7 @@ ResourceEstimate EstimateResources(const TrainConfig& config, const Schema& sche
   estimate.parameter_count = ParameterCount(shape);
   estimate.flops = rows.train * static_cast<double>(TrainFlopsPerRow(shape)) +
                    rows.forward * static_cast<double>(ForwardFlopsPerRow(shape));
-  estimate.steps = static_cast<double>(StepsTotal(config, schema));
+  estimate.steps = StepsTotal(config, schema);
   const int64_t table = (counts.train + counts.validation + counts.test) * features;
   const int64_t batch = std::min(config.batch_size, counts.train);
   const int64_t floats =

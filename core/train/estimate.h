@@ -20,7 +20,7 @@ struct ResourceEstimate {
   // additions of the layers: 2 · in · out a row forward, and twice that backward. Early stopping
   // makes them fewer, a line search of L-BFGS more.
   double flops = 0;
-  double steps = 0;
+  int64_t steps = 0;
   // Memory that the process needs of its own for it: features (beyond limits of memory they are in
   // a file, see feature_options.h), parameters, gradients, what the optimizer keeps, weights kept
   // aside, and activations of one batch. Without the process itself, about 30 MiB.
