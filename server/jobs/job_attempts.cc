@@ -83,9 +83,9 @@ void CopyToSeries(const v1::TrainingJob& job, LiveJob* series) {
       static_cast<double>(progress.steps_done()) / static_cast<double>(progress.steps_total());
 }
 
+// What a worker may send.
 bool IsTrainingEvent(const v1::JobEvent& event) {
-  return event.has_step() || event.has_epoch() || event.has_evaluation() || event.has_test() ||
-         event.has_analysis_progress() || event.has_checkpoint() || event.has_note();
+  return IsRepeated(event) || event.has_checkpoint() || event.has_note();
 }
 
 v1::Model MakeModel(const v1::TrainingJob& job, const v1::JobOutcome::Succeeded& result) {
@@ -146,8 +146,7 @@ int JobManagerImpl::SlotsOf(const Job& job) const {
 double JobManagerImpl::CostOf(const Job& job) const {
   const v1::ResourceEstimate& estimate = job.decided().estimate();
   if (!estimate.has_duration()) return 1;
-  const double seconds = static_cast<double>(estimate.duration().seconds()) +
-                         1e-9 * static_cast<double>(estimate.duration().nanos());
+  const double seconds = absl::ToDoubleSeconds(DurationFromProto(estimate.duration()));
   return std::max(Scheduler::kCostMin, seconds * SlotsOf(job));
 }
 
@@ -250,6 +249,16 @@ void JobManagerImpl::SendStop(const Job& job, bool yield) {
   message.mutable_stop()->set_attempt(job.decided().attempt());
   message.mutable_stop()->set_yield(yield);
   job.attempt->session->Send(std::move(message));
+}
+
+void JobManagerImpl::Stop(Job& job, bool yield) {
+  KillAt(job, absl::Now() + options_.cancel_grace, v1::ERROR_REASON_CANCELLED);
+  SendStop(job, yield);
+}
+
+bool JobManagerImpl::IsStopping(const Job& job) const {
+  return job.decided().state() == v1::JOB_STATE_CANCELLING || !job.attempt->pause_by.empty() ||
+         job.attempt->yields;
 }
 
 void JobManagerImpl::KillAt(Job& job, absl::Time time, v1::ErrorReason reason) {
@@ -374,9 +383,7 @@ void JobManagerImpl::FailOrRetry(Job& job, const v1::JobError& error) {
     job.checkpoints.clear();
     job.drop_checkpoints = true;
   }
-  const bool unwanted = job.decided().state() == v1::JOB_STATE_CANCELLING ||
-                        !job.attempt->pause_by.empty() || job.attempt->yields;
-  if (infra && unwanted) return Stopped(job, v1::ERROR_REASON_UNSPECIFIED);
+  if (infra && IsStopping(job)) return Stopped(job, v1::ERROR_REASON_UNSPECIFIED);
   const bool retry = infra && ++job.infra_failures < limits::kInfraFailuresMax;
   std::unique_ptr<Commit> commit = NewCommit(job);
   if (!retry) {
@@ -471,8 +478,7 @@ int64_t JobManagerImpl::MemoryLimit(const v1::TrainingJob& job) const {
 absl::Duration JobManagerImpl::RuntimeLimit(const v1::TrainingJob& job) const {
   const v1::TrainingSpec& spec = job.resolved_spec();
   if (!spec.has_max_runtime()) return options_.job_runtime_max;
-  return absl::Seconds(spec.max_runtime().seconds()) +
-         absl::Nanoseconds(spec.max_runtime().nanos());
+  return DurationFromProto(spec.max_runtime());
 }
 
 void JobManagerImpl::EndAttempt(Job& job) {
@@ -552,8 +558,7 @@ double JobManagerImpl::RunningWork() const {
   for (const auto& [session, worker] : workers_) {
     if (worker.job == nullptr) continue;
     const v1::JobProgress& progress = worker.job->decided().progress();
-    const double seconds = static_cast<double>(progress.eta().seconds()) +
-                           1e-9 * static_cast<double>(progress.eta().nanos());
+    const double seconds = absl::ToDoubleSeconds(DurationFromProto(progress.eta()));
     work += progress.has_eta() ? seconds * SlotsOf(*worker.job) : CostOf(*worker.job);
   }
   return work;
@@ -569,9 +574,7 @@ absl::Time JobManagerImpl::Preempt(absl::Time now) {
   for (const auto& [session, worker] : workers_) {
     if (worker.job == nullptr) continue;
     const Job& job = *worker.job;
-    const bool stops = job.attempt->yields || !job.attempt->pause_by.empty() ||
-                       job.decided().state() == v1::JOB_STATE_CANCELLING;
-    if (stops) {
+    if (IsStopping(job)) {
       missing -= SlotsOf(job);
       continue;
     }
@@ -592,8 +595,7 @@ void JobManagerImpl::AskToYield(Job& job) {
   Log::Info("job_yields", {{"job", job.decided().name()}});
   metrics_->JobPreempted();
   job.attempt->yields = true;
-  KillAt(job, absl::Now() + options_.cancel_grace, v1::ERROR_REASON_CANCELLED);
-  SendStop(job, /*yield=*/true);
+  Stop(job, /*yield=*/true);
 }
 
 void JobManagerImpl::LookAtStorage() {

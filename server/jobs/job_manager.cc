@@ -202,10 +202,11 @@ absl::StatusOr<std::optional<v1::TrainingJob>> JobManagerImpl::FindSubmitted(
 }
 
 absl::StatusOr<std::optional<v1::TrainingJob>> JobManagerImpl::FindFinished(v1::TrainingJob job) {
-  TY_RETURN_IF_ERROR(PrepareNew(&job).status());
-  job.mutable_receipt()->set_build(BuildString());
   std::string name;
   TY_RETURN_IF_ERROR(database_->Read([&](Connection& connection) -> absl::Status {
+    TY_ASSIGN_OR_RETURN(const JobTables tables, FindTables(connection, job));
+    job.mutable_receipt()->set_table_digest(tables.digest);
+    job.mutable_receipt()->set_build(BuildString());
     TY_ASSIGN_OR_RETURN(name, FindFinishedJob(connection, job));
     return absl::OkStatus();
   }));
@@ -385,8 +386,7 @@ std::shared_ptr<JobManagerImpl::Waiter> JobManagerImpl::CancelLive(Job& job, abs
   if (state == v1::JOB_STATE_RUNNING) {
     Change(job, v1::JOB_STATE_CANCELLING, Worded("cancelled", by), commit.get());
     job.attempt->cancel_time = absl::Now();
-    KillAt(job, absl::Now() + options_.cancel_grace, v1::ERROR_REASON_CANCELLED);
-    SendStop(job, /*yield=*/false);
+    Stop(job, /*yield=*/false);
   } else if (state != v1::JOB_STATE_CANCELLING) {
     scheduler_.Remove(job.number);
     Change(job, v1::JOB_STATE_CANCELLED, Worded("cancelled", by), commit.get());
@@ -440,8 +440,7 @@ absl::Status JobManagerImpl::StopForPause(absl::string_view name, absl::string_v
   if (job == nullptr || job->decided().state() != v1::JOB_STATE_RUNNING) return absl::OkStatus();
   const int32_t attempt = job->decided().attempt();
   job->attempt->pause_by = std::string(by);
-  KillAt(*job, absl::Now() + options_.cancel_grace, v1::ERROR_REASON_CANCELLED);
-  SendStop(*job, /*yield=*/true);
+  Stop(*job, /*yield=*/true);
   const auto is_over = [this, name, attempt]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     const Job* now = Find(name);
     return now == nullptr || now->decided().state() != v1::JOB_STATE_RUNNING ||
@@ -458,51 +457,47 @@ absl::Status JobManagerImpl::StopForPause(absl::string_view name, absl::string_v
 
 absl::StatusOr<v1::TrainingJob> JobManagerImpl::Resume(absl::string_view name,
                                                        absl::string_view by) {
+  const auto resume = [&](Job& job, Commit* commit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (job.decided().state() != v1::JOB_STATE_PAUSED) return;
+    Change(job, v1::JOB_STATE_PENDING, Worded("resumed", by), commit);
+    job.ticket = next_ticket_++;
+    Queue(job);
+  };
+  return ChangeWanted(name, "resumed", "; submit it again", resume);
+}
+
+absl::StatusOr<v1::TrainingJob> JobManagerImpl::ChangeWanted(
+    absl::string_view name, absl::string_view verb, absl::string_view remedy,
+    absl::FunctionRef<void(Job&, Commit*)> change) {
   std::shared_ptr<Waiter> waiter;
   {
     absl::MutexLock lock(&mu_);
     Job* job = Find(name);
     if (job != nullptr && job->decided().state() == v1::JOB_STATE_CANCELLING) {
-      return InvalidState(job->decided(), "resumed", "it is being cancelled; submit it again");
+      return InvalidState(job->decided(), verb, absl::StrCat("it is being cancelled", remedy));
     }
     if (job != nullptr && !IsTerminal(job->decided().state())) {
       waiter = std::make_shared<Waiter>();
       std::unique_ptr<Commit> commit = NewCommit(*job);
-      const bool paused = job->decided().state() == v1::JOB_STATE_PAUSED;
-      if (paused) Change(*job, v1::JOB_STATE_PENDING, Worded("resumed", by), commit.get());
-      if (paused) job->ticket = next_ticket_++;
-      if (paused) Queue(*job);
+      change(*job, commit.get());
       Enqueue(*job, std::move(commit), waiter);
       Dispatch();
     }
   }
   if (waiter != nullptr) return Await(*waiter);
   TY_ASSIGN_OR_RETURN(const v1::TrainingJob record, GetSettled(name));
-  return InvalidState(record, "resumed", "a finished job stays as it is; submit it again");
+  return InvalidState(record, verb, absl::StrCat("a finished job stays as it is", remedy));
 }
 
 absl::StatusOr<v1::TrainingJob> JobManagerImpl::SetPriority(absl::string_view name,
                                                             v1::JobPriority priority,
                                                             absl::string_view by) {
-  std::shared_ptr<Waiter> waiter;
-  {
-    absl::MutexLock lock(&mu_);
-    Job* job = Find(name);
-    if (job != nullptr && job->decided().state() == v1::JOB_STATE_CANCELLING) {
-      return InvalidState(job->decided(), "given another priority", "it is being cancelled");
-    }
-    if (job != nullptr && !IsTerminal(job->decided().state())) {
-      Log::Info("job_priority", {{"job", name}, {"priority", priority}, {"by", by}});
-      job->Mutable().set_priority(priority);
-      scheduler_.SetPriority(job->number, priority);
-      waiter = std::make_shared<Waiter>();
-      Enqueue(*job, NewCommit(*job), waiter);
-      Dispatch();
-    }
-  }
-  if (waiter != nullptr) return Await(*waiter);
-  TY_ASSIGN_OR_RETURN(const v1::TrainingJob record, GetSettled(name));
-  return InvalidState(record, "given another priority", "a finished job stays as it is");
+  const auto set = [&](Job& job, Commit*) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    Log::Info("job_priority", {{"job", name}, {"priority", priority}, {"by", by}});
+    job.Mutable().set_priority(priority);
+    scheduler_.SetPriority(job.number, priority);
+  };
+  return ChangeWanted(name, "given another priority", "", set);
 }
 
 absl::Status JobManagerImpl::Delete(absl::string_view name) {

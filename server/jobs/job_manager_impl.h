@@ -23,6 +23,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "server/jobs/commit_queue.h"
@@ -136,6 +137,13 @@ class JobManagerImpl final : public JobManager {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<std::shared_ptr<Waiter>> PauseQueued(Job& job, absl::string_view by)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Changes an unfinished job as a user wants it and waits until that is durable.
+  // FAILED_PRECONDITION for one that is being cancelled or finished: it cannot be `verb`, and
+  // `remedy` ends the hint.
+  absl::StatusOr<v1::TrainingJob> ChangeWanted(absl::string_view name, absl::string_view verb,
+                                               absl::string_view remedy,
+                                               absl::FunctionRef<void(Job&, Commit*)> change)
+      ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status StopForPause(absl::string_view name, absl::string_view by) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Deciding and committing, both files.
@@ -165,6 +173,10 @@ class JobManagerImpl final : public JobManager {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Without `yield` what was done since the last checkpoint is lost.
   void SendStop(const Job& job, bool yield) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The same, with SIGKILL after the grace period.
+  void Stop(Job& job, bool yield) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whether the job's attempt was asked to stop by Stop.
+  bool IsStopping(const Job& job) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
   void KillAt(Job& job, absl::Time time, v1::ErrorReason reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The job whose attempt `session` is working on; null when (name, attempt) is not it.
   Job* Assigned(WorkerSession* session, absl::string_view name, int32_t attempt)

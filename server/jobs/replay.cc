@@ -5,17 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
+#include "server/wire/convert.h"
 
 namespace trainyard {
-namespace {
-
-// Whether it comes again in a repeated attempt; EventBatch.event_count counts the same.
-bool IsRepeated(const v1::JobEvent& event) {
-  return event.has_step() || event.has_epoch() || event.has_evaluation() || event.has_test() ||
-         event.has_analysis_progress() || (event.has_note() && !event.note().has_checkpoint_step());
-}
-
-}  // namespace
 
 int64_t Replay::StepsDone(const v1::JobEvent& event, int64_t before) {
   if (event.has_step()) return event.step().step() + 1;

@@ -38,8 +38,7 @@ absl::Status CheckSize(const v1::TrainingSpec& spec) {
 absl::Duration CheckRuntime(const v1::TrainingSpec& spec, const ServiceLimits& limits,
                             std::vector<FieldViolation>* violations) {
   if (!spec.has_max_runtime()) return limits.job_runtime_max;
-  const absl::Duration runtime =
-      absl::Seconds(spec.max_runtime().seconds()) + absl::Nanoseconds(spec.max_runtime().nanos());
+  const absl::Duration runtime = DurationFromProto(spec.max_runtime());
   if (runtime >= kRuntimeMin && runtime <= limits.job_runtime_max) return runtime;
   violations->push_back(
       {"spec.max_runtime", absl::StrCat("is ", absl::FormatDuration(runtime), "; give ",
@@ -293,8 +292,9 @@ absl::StatusOr<JobSpec> ResolveJobSpec(const v1::TrainingSpec& spec, const v1::D
     job.resolved.set_max_memory_bytes(limits.job_memory_bytes_max);
   }
   if (violations->size() > before) return job;
-  job.estimate = EstimateToProto(EstimateResources(config, schema));
-  job.steps_total = StepsTotal(config, schema);
+  const ResourceEstimate estimate = EstimateResources(config, schema);
+  job.estimate = EstimateToProto(estimate);
+  job.steps_total = estimate.steps;
   return job;
 }
 

@@ -9,6 +9,7 @@
 #include "server/jobs/job.h"
 #include "server/rpc/serve.h"
 #include "server/services/request_checks.h"
+#include "server/wire/convert.h"
 #include "server/wire/names.h"
 
 namespace trainyard {
@@ -20,7 +21,7 @@ constexpr absl::Duration kTimeoutMax = absl::Hours(1);
 
 absl::Duration Timeout(const v1::WaitTrainingJobRequest& request) {
   if (!request.has_timeout()) return kTimeoutDefault;
-  return absl::Seconds(request.timeout().seconds()) + absl::Nanoseconds(request.timeout().nanos());
+  return DurationFromProto(request.timeout());
 }
 
 absl::Status CheckRequest(const v1::WaitTrainingJobRequest& request) {

@@ -11,6 +11,7 @@
 #include "server/jobs/job.h"
 #include "server/rpc/serve.h"
 #include "server/services/request_checks.h"
+#include "server/wire/convert.h"
 #include "server/wire/names.h"
 
 namespace trainyard {
@@ -20,8 +21,7 @@ constexpr char kMethod[] = "/trainyard.v1.JobService/WatchTrainingJob";
 constexpr absl::Duration kMinIntervalMax = absl::Seconds(60);
 
 absl::Duration MinInterval(const v1::WatchTrainingJobRequest& request) {
-  return absl::Seconds(request.min_interval().seconds()) +
-         absl::Nanoseconds(request.min_interval().nanos());
+  return DurationFromProto(request.min_interval());
 }
 
 std::set<int> Kinds(const v1::WatchTrainingJobRequest& request) {

@@ -100,6 +100,11 @@ v1::ResourceEstimate EstimateToProto(const ResourceEstimate& estimate) {
   return proto;
 }
 
+bool IsRepeated(const v1::JobEvent& event) {
+  return event.has_step() || event.has_epoch() || event.has_evaluation() || event.has_test() ||
+         event.has_analysis_progress() || (event.has_note() && !event.note().has_checkpoint_step());
+}
+
 v1::JobEvent NoteToProto(const std::string& message) {
   v1::JobEvent event;
   event.mutable_note()->set_message(message);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "core/base/error_info.h"
 #include "core/data/ingest.h"
 #include "core/data/table_warnings.h"
@@ -51,9 +52,13 @@ v1::JobEvent EpochToProto(const EpochRecord& epoch);
 v1::JobEvent EvaluationToProto(const EvaluationRecord& evaluation);
 // The test of the best seed, with its confusion matrix and what the seeds came to.
 v1::JobEvent TestToProto(const SeedsResult& result, const std::vector<std::string>& classes);
+// Whether a repeated attempt produces the event again: what EventBatch.event_count counts, and what
+// replay compares. Not: state changes, checkpoints, rewinds, and notes that are about a checkpoint.
+bool IsRepeated(const v1::JobEvent& event);
 v1::JobEvent NoteToProto(const std::string& message);
 // Without its duration, which is the server's to know.
 v1::ResourceEstimate EstimateToProto(const ResourceEstimate& estimate);
+absl::Duration DurationFromProto(const google::protobuf::Duration& duration);
 // To the nanosecond.
 void SecondsToProto(double seconds, google::protobuf::Duration* duration);
 v1::JobEvent AnalysisProgressToProto(int64_t points_done, int64_t points_total);

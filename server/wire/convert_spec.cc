@@ -307,6 +307,10 @@ void NonZeroToProto(const TrainConfig& config, v1::TrainingSpec* spec) {
 
 }  // namespace
 
+absl::Duration DurationFromProto(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
+}
+
 void SecondsToProto(double seconds, google::protobuf::Duration* duration) {
   constexpr int64_t kNanosPerSecond = 1'000'000'000;
   const int64_t nanos = std::llround(seconds * static_cast<double>(kNanosPerSecond));

@@ -48,14 +48,12 @@ class ReportingObserver : public TrainObserver {
 
 absl::Duration MaxRuntime(const v1::TrainingSpec& spec) {
   if (!spec.has_max_runtime()) return absl::Seconds(limits::kRuntimeSecondsMax);
-  return absl::Seconds(spec.max_runtime().seconds()) +
-         absl::Nanoseconds(spec.max_runtime().nanos());
+  return DurationFromProto(spec.max_runtime());
 }
 
 absl::Duration CheckpointInterval(const v1::Assignment& assignment) {
   if (!assignment.has_checkpoint_interval()) return absl::InfiniteDuration();
-  return absl::Seconds(assignment.checkpoint_interval().seconds()) +
-         absl::Nanoseconds(assignment.checkpoint_interval().nanos());
+  return DurationFromProto(assignment.checkpoint_interval());
 }
 
 // By the server, and not for the job's runtime limit.

@@ -4,15 +4,9 @@
 
 #include <utility>
 
+#include "server/wire/convert.h"
+
 namespace trainyard {
-namespace {
-
-// Whether EventBatch.event_count counts it.
-bool IsCounted(const v1::JobEvent& event) {
-  return !event.has_checkpoint() && !event.note().has_checkpoint_step();
-}
-
-}  // namespace
 
 Reporter::Reporter(ReporterOptions options, EventSink* sink, StopFlag* stop)
     : options_(std::move(options)),
@@ -33,7 +27,7 @@ void Reporter::Add(v1::JobEvent event) {
   };
   absl::MutexLock lock(&mu_);
   mu_.Await(absl::Condition(&has_room));
-  if (IsCounted(event)) ++added_count_;
+  if (IsRepeated(event)) ++added_count_;
   buffer_.push_back({.event = std::move(event)});
 }
 
@@ -96,7 +90,7 @@ v1::WorkRequest Reporter::TakeBatch() {
   while (!buffer_.empty() && batch.events_size() < static_cast<int>(kBatchEventsMax)) {
     Item item = std::move(buffer_.front());
     buffer_.pop_front();
-    if (IsCounted(item.event)) ++sent_count_;
+    if (IsRepeated(item.event)) ++sent_count_;
     *batch.add_events() = std::move(item.event);
     if (!item.checkpoint.has_value()) continue;
     *batch.mutable_checkpoint() = *std::move(item.checkpoint);
