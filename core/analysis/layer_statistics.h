@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "core/analysis/analysis_input.h"
 #include "core/base/error_info.h"
+#include "core/nn/number_summary.h"
 
 namespace trainyard {
 
@@ -20,15 +21,6 @@ inline constexpr int64_t kHistogramBinsMax = 200;
 // Ranges and defaults: trainyard.v1.LayerStatisticsSpec.
 struct LayerStatisticsOptions {
   int64_t bins = 30;
-};
-
-struct NumberSummary {
-  double mean = 0;
-  double standard_deviation = 0;
-  double min = 0;
-  double max = 0;
-  double zero_fraction = 0;
-  std::vector<int64_t> histogram;  // equal bins from min to max
 };
 
 struct LayerStatistics {
