@@ -57,6 +57,7 @@ class RunObserver : public TrainObserver {
     numbered.run = run_;
     observer_.OnEvaluation(numbered);
   }
+  void OnWarning(const TrainingWarning& warning) override { observer_.OnWarning(warning); }
   void OnProgress(int64_t steps_done, int64_t rows_seen) override {
     now_.steps = before_.steps + steps_done;
     now_.rows = before_.rows + rows_seen;

@@ -18,6 +18,7 @@
 #include "core/tensor/vector_ops.h"
 #include "core/train/config_checks.h"
 #include "core/train/evaluate.h"
+#include "core/train/layer_monitor.h"
 
 namespace trainyard {
 namespace {
@@ -114,6 +115,8 @@ BatchSizes BatchSizesOf(const TrainConfig& config, const Dataset& dataset) {
   for (const Part* part : {&dataset.validation, &dataset.test}) {
     for (const int64_t size : EvalBatchSizes(part->rows())) sizes.forward.push_back(size);
   }
+  const int64_t watched = LayerMonitor::RowCount(config, rows);
+  if (watched > 0) sizes.forward.push_back(watched);
   return sizes;
 }
 

@@ -52,6 +52,9 @@ TargetScaling TargetScalingOf(const TrainConfig& config) {
 void FillDefaults(TrainConfig* config, Violations* violations) {
   for (LayerConfig& layer : config->layers) layer = WithDefaults(layer);
   config->init = WithDefaults(config->init);
+  if (config->layer_records == LayerRecords::kUnspecified) {
+    config->layer_records = LayerRecords::kNone;
+  }
   if (config->precision == Precision::kUnspecified) config->precision = Precision::kFp32;
   if (config->loss.kind == LossKind::kUnspecified) config->loss.kind = LossOf(config->data.task);
   if (config->data.target_scaling == TargetScaling::kUnspecified) {

@@ -47,6 +47,9 @@ struct ClassWeights {
   bool balanced = false;
 };
 
+// What EpochRecord::layers has. Numbers equal trainyard.v1.LayerRecords.
+enum class LayerRecords : uint8_t { kUnspecified = 0, kNone = 1, kSummary = 2, kHistograms = 3 };
+
 struct TrainConfig {
   DataConfig data;
   std::vector<LayerConfig> layers;                  // hidden layers, input to output
@@ -70,6 +73,7 @@ struct TrainConfig {
   int64_t seed_count = 1;           // seeds seed, seed + 1, …; the split is that of `seed`
   Precision precision = Precision::kFp32;
   int64_t step_event_interval = 0;  // steps between OnStep calls; 0: chosen by ResolveTrainConfig
+  LayerRecords layer_records = LayerRecords::kNone;
   double runtime_seconds_max = limits::kRuntimeSecondsMax;  // enforced by whoever sets the StopFlag
 };
 

@@ -56,6 +56,8 @@ Trainer::Trainer(const TrainConfig& config, const Dataset& dataset,
       keeps_best_(config.early_stopping.enabled && config.early_stopping.restore_best),
       warmup_epochs_(WarmupEpochs(schedule_, StepsPerEpoch(config, dataset.train.rows()))),
       stepper_(std::move(stepper)),
+      monitor_(config, dataset.train),
+      diagnosis_(config, dataset.train.rows()),
       stopper_(config.early_stopping),
       plateau_(schedule_, *config.optimizer.learning_rate,
                HigherIsBetter(PlateauMetric(schedule_))) {
@@ -88,6 +90,7 @@ absl::Status Trainer::RunEpoch(TrainObserver& observer, const StopFlag& stop,
   while (epoch_.steps < steps) {
     if (stop.requested() || IsOver()) return absl::OkStatus();
     if (checkpoints != nullptr && checkpoints->IsDue(epoch_.steps == 0)) Save(checkpoints);
+    if (epoch_.steps + 1 == steps) monitor_.BeforeLastStep(stepper_->network());
     TY_ASSIGN_OR_RETURN(const StepRecord step, Step());
     ++epoch_.steps;
     epoch_.loss_sum += step.loss * last_step_.weight;
@@ -118,6 +121,7 @@ void Trainer::TransferState(StateArchive* archive) {
   last_step_.TransferState(archive);
   previous_step_.TransferState(archive);
   validation_.TransferState(archive);
+  diagnosis_.TransferState(archive);
   stopper_.TransferState(archive);
   plateau_.TransferState(archive);
   stepper_->TransferState(archive);
@@ -159,6 +163,7 @@ absl::StatusOr<StepRecord> Trainer::Step() {
   last_step_ = step;
   converged_ = !step.moved;
   rows_seen_ += step.rows;
+  diagnosis_.AddStep(step.loss, step.gradient_norm);
   return StepRecord{.step = steps_done_++,
                     .epoch = epochs_done_,
                     .loss = step.loss,
@@ -186,15 +191,26 @@ void Trainer::Report(const StepRecord& step, TrainObserver& observer) {
 
 absl::Status Trainer::EndEpoch(TrainObserver& observer) {
   TY_ASSIGN_OR_RETURN(EvalResult validation, Validate());
-  observer.OnEpoch({.epoch = epochs_done_,
-                    .steps_done = steps_done_,
-                    .train_loss = epoch_.train_loss(),
-                    .validation = std::move(validation),
-                    .learning_rate = epoch_.learning_rate,
-                    .rows_seen = rows_seen_});
+  EpochRecord record = {.epoch = epochs_done_,
+                        .steps_done = steps_done_,
+                        .train_loss = epoch_.train_loss(),
+                        .validation = std::move(validation),
+                        .learning_rate = epoch_.learning_rate,
+                        .rows_seen = rows_seen_};
+  TY_ASSIGN_OR_RETURN(std::vector<LayerRecord> layers, LookAtLayers());
+  const std::vector<TrainingWarning> warnings = diagnosis_.EndEpoch(record, layers);
+  if (monitor_.records()) record.layers = std::move(layers);
+  observer.OnEpoch(record);
+  for (const TrainingWarning& warning : warnings) observer.OnWarning(warning);
   ++epochs_done_;
   epoch_ = Epoch();
   return absl::OkStatus();
+}
+
+// None when it is not the time to look.
+absl::StatusOr<std::vector<LayerRecord>> Trainer::LookAtLayers() {
+  if (!monitor_.IsDue(epochs_done_)) return std::vector<LayerRecord>();
+  return monitor_.Look(stepper_->network());
 }
 
 absl::Status Trainer::EvaluateBetween(TrainObserver& observer) {

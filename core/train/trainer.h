@@ -26,7 +26,9 @@
 #include "core/nn/mlp.h"
 #include "core/optim/schedule.h"
 #include "core/train/checkpoint.h"
+#include "core/train/diagnosis.h"
 #include "core/train/early_stopping.h"
+#include "core/train/layer_monitor.h"
 #include "core/train/observer.h"
 #include "core/train/stepper.h"
 #include "core/train/train_config.h"
@@ -116,6 +118,7 @@ class Trainer {
   double LearningRate(int64_t step) const;
   void Report(const StepRecord& step, TrainObserver& observer);
   absl::Status EndEpoch(TrainObserver& observer);
+  absl::StatusOr<std::vector<LayerRecord>> LookAtLayers();
   absl::Status EvaluateBetween(TrainObserver& observer);
   absl::StatusOr<TrainResult> Finish(TrainObserver& observer, const StopFlag& stop);
   absl::Status Cancelled(absl::string_view how) const;
@@ -149,6 +152,8 @@ class Trainer {
   const int64_t warmup_epochs_;
 
   const std::unique_ptr<Stepper> stepper_;
+  LayerMonitor monitor_;
+  Diagnosis diagnosis_;
   EarlyStopper stopper_;
   PlateauTracker plateau_;
   Best best_;

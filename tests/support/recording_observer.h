@@ -16,6 +16,7 @@ class RecordingObserver : public TrainObserver {
   void OnEvaluation(const EvaluationRecord& evaluation) override {
     evaluations.push_back(evaluation);
   }
+  void OnWarning(const TrainingWarning& warning) override { warnings.push_back(warning); }
   void OnProgress(int64_t steps_done, int64_t /*rows_seen*/) override {
     progress.push_back(steps_done);
   }
@@ -23,6 +24,7 @@ class RecordingObserver : public TrainObserver {
   std::vector<StepRecord> steps;
   std::vector<EpochRecord> epochs;
   std::vector<EvaluationRecord> evaluations;
+  std::vector<TrainingWarning> warnings;
   std::vector<int64_t> progress;  // steps_done of each call
 };
 

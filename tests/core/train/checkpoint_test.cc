@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/base/rng.h"
 #include "core/base/status_macros.h"
 #include "core/train/seed_runs.h"
@@ -34,6 +35,17 @@ std::string BitsOf(const EvalResult& result) {
   std::string bits = absl::StrCat(result.rows, " ");
   for (const auto& [name, value] : result.metrics) absl::StrAppend(&bits, name, BitsOf(value));
   return bits;
+}
+
+std::string BitsOf(const LayerRecord& layer) {
+  std::string bits = layer.name;
+  for (const double number : {layer.weight_norm, layer.gradient_norm, layer.update_ratio,
+                              layer.dead_unit_fraction, layer.saturated_fraction}) {
+    absl::StrAppend(&bits, BitsOf(number));
+  }
+  if (!layer.weights.has_value()) return bits;
+  return absl::StrCat(bits, absl::StrJoin(layer.weights->histogram, " "), "; ",
+                      absl::StrJoin(layer.gradients->histogram, " "));
 }
 
 std::string BitsOf(const MlpWeights& weights) {
@@ -67,6 +79,10 @@ class Trace : public TrainObserver {
     lines.push_back(absl::StrCat("epoch ", epoch.epoch, " ", epoch.steps_done, " ", epoch.run, " ",
                                  epoch.rows_seen, BitsOf(epoch.train_loss),
                                  BitsOf(epoch.learning_rate), BitsOf(epoch.validation)));
+    for (const LayerRecord& layer : epoch.layers) lines.push_back(BitsOf(layer));
+  }
+  void OnWarning(const TrainingWarning& warning) override {
+    lines.push_back(absl::StrCat(warning.message, " ", warning.remedy));
   }
   void OnEvaluation(const EvaluationRecord& evaluation) override {
     lines.push_back(absl::StrCat("evaluation ", evaluation.epoch, " ", evaluation.steps_done, " ",
@@ -189,6 +205,18 @@ TEST(CheckpointTest, GoesOnWithDropoutAndRunningMeans) {
                    {.units = 6, .normalization = Normalization::kLayer, .residual = true}};
   config.evaluation_interval = 3;
   ExpectGoesOnTheSame(config, Data(Task::kMulticlass));
+}
+
+TEST(CheckpointTest, GoesOnWithRecordsOfLayersAndWarnings) {
+  TrainConfig config = Network(Task::kBinary, {.learning_rate = 1e-9});
+  config.layer_records = LayerRecords::kHistograms;
+  config.batch_size = 4;
+  config.epochs = 6;  // the loss does not move
+  const Dataset dataset = Data(Task::kBinary);
+  ExpectGoesOnTheSame(config, dataset);
+  RecordingObserver observer;
+  ASSERT_THAT(TrainSeeds(config, dataset, nullptr, observer, StopFlag()), IsOk());
+  EXPECT_EQ(observer.warnings.size(), 1u);
 }
 
 TEST(CheckpointTest, GoesOnInsideAnAccumulation) {
