@@ -1,5 +1,6 @@
 #include "server/wire/convert.h"
 
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -32,6 +33,28 @@ double MetadataNumber(const ErrorInfo& info, absl::string_view key) {
     if (name == key && absl::SimpleAtod(value, &number)) return number;
   }
   return 0;
+}
+
+void HistogramToProto(const NumberSummary& summary, v1::LayerRecord::Histogram* proto) {
+  const std::vector<int64_t>& counts = summary.histogram;
+  const auto count = static_cast<double>(std::accumulate(counts.begin(), counts.end(), int64_t{0}));
+  proto->set_min(summary.min);
+  proto->set_max(summary.max);
+  proto->mutable_counts()->Assign(counts.begin(), counts.end());
+  proto->set_sum(count * summary.mean);
+  const double deviation = summary.standard_deviation;
+  proto->set_sum_of_squares(count * (deviation * deviation + summary.mean * summary.mean));
+}
+
+void LayerToProto(const LayerRecord& layer, v1::LayerRecord* proto) {
+  proto->set_name(layer.name);
+  proto->set_weight_norm(layer.weight_norm);
+  proto->set_gradient_norm(layer.gradient_norm);
+  proto->set_update_ratio(layer.update_ratio);
+  proto->set_dead_unit_fraction(layer.dead_unit_fraction);
+  proto->set_saturated_fraction(layer.saturated_fraction);
+  if (layer.weights.has_value()) HistogramToProto(*layer.weights, proto->mutable_weights());
+  if (layer.gradients.has_value()) HistogramToProto(*layer.gradients, proto->mutable_gradients());
 }
 
 }  // namespace
@@ -68,6 +91,14 @@ v1::JobEvent EpochToProto(const EpochRecord& epoch) {
   proto->set_learning_rate(epoch.learning_rate);
   proto->set_rows_seen(epoch.rows_seen);
   proto->set_run(static_cast<int32_t>(epoch.run));
+  for (const LayerRecord& layer : epoch.layers) LayerToProto(layer, proto->add_layers());
+  return event;
+}
+
+v1::JobEvent WarningToProto(const TrainingWarning& warning) {
+  v1::JobEvent event = NoteToProto(warning.message);
+  event.mutable_note()->set_warning(EnumCast<v1::TrainingWarning>(warning.kind));
+  event.mutable_note()->set_remedy(warning.remedy);
   return event;
 }
 

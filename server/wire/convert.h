@@ -49,6 +49,7 @@ void MetricsToProto(const EvalResult& result, google::protobuf::RepeatedPtrField
 // Kind only: sequence, time and attempt are set by the server.
 v1::JobEvent StepToProto(const StepRecord& step);
 v1::JobEvent EpochToProto(const EpochRecord& epoch);
+v1::JobEvent WarningToProto(const TrainingWarning& warning);  // a note
 v1::JobEvent EvaluationToProto(const EvaluationRecord& evaluation);
 // The test of the best seed, with its confusion matrix and what the seeds came to.
 v1::JobEvent TestToProto(const SeedsResult& result, const std::vector<std::string>& classes);

@@ -334,6 +334,8 @@ TrainConfig TrainConfigFromProto(const v1::TrainingSpec& spec, Violations* viola
   ReadFields<TrainConfig>(spec, kCountFields, &config);
   NonZeroFromProto(spec, &config, violations);
   Replace(EnumCast<Precision>(spec.precision()), v1::PRECISION_UNSPECIFIED, &config.precision);
+  Replace(EnumCast<LayerRecords>(spec.layer_records()), v1::LAYER_RECORDS_UNSPECIFIED,
+          &config.layer_records);
   if (spec.has_max_runtime()) {
     config.runtime_seconds_max = static_cast<double>(spec.max_runtime().seconds()) +
                                  static_cast<double>(spec.max_runtime().nanos()) / 1e9;
@@ -357,6 +359,7 @@ v1::TrainingSpec TrainConfigToProto(const TrainConfig& config) {
   WriteFields<TrainConfig>(config, kCountFields, &spec);
   NonZeroToProto(config, &spec);
   spec.set_precision(EnumCast<v1::Precision>(config.precision));
+  spec.set_layer_records(EnumCast<v1::LayerRecords>(config.layer_records));
   SecondsToProto(config.runtime_seconds_max, spec.mutable_max_runtime());
   return spec;
 }

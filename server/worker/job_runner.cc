@@ -35,6 +35,9 @@ class ReportingObserver : public TrainObserver {
   explicit ReportingObserver(Reporter* reporter) : reporter_(reporter) {}
   void OnStep(const StepRecord& step) override { reporter_->Add(StepToProto(step)); }
   void OnEpoch(const EpochRecord& epoch) override { reporter_->Add(EpochToProto(epoch)); }
+  void OnWarning(const TrainingWarning& warning) override {
+    reporter_->Add(WarningToProto(warning));
+  }
   void OnEvaluation(const EvaluationRecord& evaluation) override {
     reporter_->Add(EvaluationToProto(evaluation));
   }

@@ -201,6 +201,41 @@ TEST(ConvertTest, EnumNumbersOfCoreAndProtoAreTheSame) {
   using R = StopReason;
   ExpectNumbers<R>(v1::StopReason_descriptor(),
                    {R::kCompleted, R::kRuntimeLimit, R::kEarlyStopped, R::kMaxSteps});
+  using M = LayerRecords;
+  ExpectNumbers<M>(v1::LayerRecords_descriptor(), {M::kNone, M::kSummary, M::kHistograms});
+  using W = WarningKind;
+  ExpectNumbers<W>(v1::TrainingWarning_descriptor(),
+                   {W::kVanishingGradients, W::kExplodingGradients, W::kDeadUnits,
+                    W::kSaturatedUnits, W::kOverfitting, W::kStuckLoss});
+}
+
+TEST(ConvertTest, AnEpochSaysOfItsLayersWhatWasSeen) {
+  EpochRecord epoch;
+  // Of -1, 0, 0 and 3.
+  const std::vector<double> numbers = {-1, 0, 0, 3};
+  epoch.layers = {{.name = "layers[0]",
+                   .weight_norm = 2,
+                   .gradient_norm = 0.5,
+                   .update_ratio = 0.001,
+                   .dead_unit_fraction = 0.25,
+                   .saturated_fraction = 0.125,
+                   .weights = Summarize(numbers.data(), 4, 2)},
+                  {.name = "output"}};
+  const v1::JobEvent event = EpochToProto(epoch);
+  EXPECT_THAT(event.epoch().layers(0).ShortDebugString(),
+              "name: \"layers[0]\" weight_norm: 2 gradient_norm: 0.5 update_ratio: 0.001 "
+              "dead_unit_fraction: 0.25 saturated_fraction: 0.125 weights { min: -1 max: 3 counts: "
+              "3 counts: 1 sum: 2 sum_of_squares: 10 }");
+  EXPECT_EQ(event.epoch().layers(1).ShortDebugString(), "name: \"output\"");
+}
+
+TEST(ConvertTest, AWarningIsANoteThatComesAgain) {
+  const v1::JobEvent event =
+      WarningToProto({WarningKind::kDeadUnits, "half of them are dead", "use ELU"});
+  EXPECT_EQ(event.note().ShortDebugString(),
+            "message: \"half of them are dead\" warning: TRAINING_WARNING_DEAD_UNITS remedy: "
+            "\"use ELU\"");
+  EXPECT_TRUE(IsRepeated(event));
 }
 
 TEST(ConvertTest, EnumNumbersOfDataAreTheSame) {
