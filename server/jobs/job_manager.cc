@@ -8,7 +8,6 @@
 #include "core/base/check.h"
 #include "core/base/error_info.h"
 #include "core/base/status_macros.h"
-#include "core/train/train_config.h"
 #include "server/base/ids.h"
 #include "server/base/log.h"
 #include "server/base/version.h"
@@ -202,11 +201,11 @@ absl::StatusOr<std::optional<v1::TrainingJob>> JobManagerImpl::FindSubmitted(
 }
 
 absl::StatusOr<std::optional<v1::TrainingJob>> JobManagerImpl::FindFinished(v1::TrainingJob job) {
+  TY_ASSIGN_OR_RETURN(const JobTables tables, TablesFor(job));
+  job.mutable_receipt()->set_table_digest(tables.digest);
+  job.mutable_receipt()->set_build(BuildString());
   std::string name;
   TY_RETURN_IF_ERROR(database_->Read([&](Connection& connection) -> absl::Status {
-    TY_ASSIGN_OR_RETURN(const JobTables tables, FindTables(connection, job));
-    job.mutable_receipt()->set_table_digest(tables.digest);
-    job.mutable_receipt()->set_build(BuildString());
     TY_ASSIGN_OR_RETURN(name, FindFinishedJob(connection, job));
     return absl::OkStatus();
   }));
@@ -214,25 +213,30 @@ absl::StatusOr<std::optional<v1::TrainingJob>> JobManagerImpl::FindFinished(v1::
   return Get(name);
 }
 
-absl::StatusOr<JobTables> JobManagerImpl::PrepareNew(v1::TrainingJob* job) {
+absl::StatusOr<JobTables> JobManagerImpl::TablesFor(const v1::TrainingJob& job) {
+  const std::pair key(job.dataset(), job.resolved_spec().test_dataset());
+  {
+    absl::MutexLock lock(&mu_);
+    const auto found = tables_.find(key);
+    if (found != tables_.end()) return found->second;
+  }
   JobTables tables;
-  v1::Dataset dataset;
   TY_RETURN_IF_ERROR(database_->Read([&](Connection& connection) -> absl::Status {
-    TY_ASSIGN_OR_RETURN(tables, FindTables(connection, *job, &dataset));
+    TY_ASSIGN_OR_RETURN(tables, FindTables(connection, job));
     return absl::OkStatus();
   }));
-  std::vector<FieldViolation> violations;
-  const TrainConfig config = TrainConfigFromProto(job->resolved_spec(), &violations);
-  if (!violations.empty())
-    return MakeViolationsError(ErrorReason::kInvalidSpec, std::move(violations));
+  absl::MutexLock lock(&mu_);
+  if (tables_.size() >= kTablesKnownMax) tables_.clear();
+  tables_[key] = tables;
+  return tables;
+}
+
+absl::StatusOr<JobTables> JobManagerImpl::PrepareNew(v1::TrainingJob* job) {
+  TY_ASSIGN_OR_RETURN(JobTables tables, TablesFor(*job));
   job->set_name(MakeName(kTrainingJobs, NewId()));
   job->set_state(v1::JOB_STATE_UNSPECIFIED);
   *job->mutable_create_time() = ToTimestamp(absl::Now());
   job->mutable_receipt()->set_table_digest(tables.digest);
-  if (job->has_analysis()) return tables;  // its first event says how many points it has
-  job->mutable_progress()->set_epochs_total(
-      static_cast<int32_t>(config.epochs * RunCountOf(config)));
-  job->mutable_progress()->set_steps_total(StepsTotal(config, SchemaFromProto(dataset)));
   return tables;
 }
 

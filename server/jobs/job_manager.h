@@ -102,10 +102,10 @@ class JobManager {
   // A finished job of the same owner that gave what `job`, as Submit takes it, would give; nullopt:
   // none.
   virtual absl::StatusOr<std::optional<v1::TrainingJob>> FindFinished(v1::TrainingJob job) = 0;
-  // `job` has owner, display_name, dataset, spec, resolved_spec, priority, estimate, warnings, and
-  // receipt.{dataset_digest, spec_digest, seed, threads} filled in; `table_digest` is what a worker
-  // trains on. The rest is set here. `request_id` may be empty; `body_digest` is the sha256 of the
-  // request without it.
+  // `job` has owner, display_name, dataset, spec, resolved_spec, priority, estimate, warnings,
+  // progress.{epochs_total, steps_total} unless it is an analysis, and receipt.{dataset_digest,
+  // spec_digest, seed, threads} filled in; `table_digest` is what a worker trains on. The rest is
+  // set here. `request_id` may be empty; `body_digest` is the sha256 of the request without it.
   virtual absl::StatusOr<v1::TrainingJob> Submit(v1::TrainingJob job, absl::string_view request_id,
                                                  absl::string_view body_digest) = 0;
   // Fills in estimate.duration, by the speed that jobs had on this server so far.

@@ -115,6 +115,7 @@ class JobManagerImpl final : public JobManager {
     v1::TrainingJob record;
     std::string duplicate_of;
   };
+  static constexpr size_t kTablesKnownMax = 1024;
   struct RecentSeries {
     LiveJob series;
     absl::Time expires;
@@ -122,6 +123,9 @@ class JobManagerImpl final : public JobManager {
 
   // job_manager.cc: recovery, users.
   absl::Status RecoverOne(StoredJob stored, Connection& connection, int64_t* running_count);
+  // From memory, where a job had them before: those of a READY dataset do not change. That they are
+  // still there is checked when the job is inserted. Errors: FindTables'.
+  absl::StatusOr<JobTables> TablesFor(const v1::TrainingJob& job);
   // Returns the tables that the job works on.
   absl::StatusOr<JobTables> PrepareNew(v1::TrainingJob* job);
   absl::Status Reserve(const v1::TrainingJob& job);
@@ -227,6 +231,8 @@ class JobManagerImpl final : public JobManager {
   absl::flat_hash_map<std::string, std::unique_ptr<Job>> jobs_ ABSL_GUARDED_BY(mu_);  // by name
   absl::flat_hash_map<int64_t, Job*> by_number_ ABSL_GUARDED_BY(mu_);
   // Jobs that are not terminal, those being submitted included.
+  // By dataset and test_dataset.
+  absl::flat_hash_map<std::pair<std::string, std::string>, JobTables> tables_ ABSL_GUARDED_BY(mu_);
   int64_t unfinished_ ABSL_GUARDED_BY(mu_) = 0;
   absl::flat_hash_map<std::string, int64_t> owner_unfinished_ ABSL_GUARDED_BY(mu_);
   Scheduler scheduler_ ABSL_GUARDED_BY(mu_);

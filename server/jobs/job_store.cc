@@ -308,11 +308,9 @@ absl::Status CheckTables(Connection& connection, const v1::TrainingJob& record) 
   return test_dataset.empty() ? absl::OkStatus() : CheckReady(connection, test_dataset);
 }
 
-absl::StatusOr<JobTables> FindTables(Connection& connection, const v1::TrainingJob& record,
-                                     v1::Dataset* dataset) {
-  TY_ASSIGN_OR_RETURN(v1::Dataset found, FindReady(connection, record.dataset()));
-  JobTables tables = TablesOf(found);
-  if (dataset != nullptr) *dataset = std::move(found);
+absl::StatusOr<JobTables> FindTables(Connection& connection, const v1::TrainingJob& record) {
+  TY_ASSIGN_OR_RETURN(const v1::Dataset dataset, FindReady(connection, record.dataset()));
+  JobTables tables = TablesOf(dataset);
   const std::string& test_dataset = record.resolved_spec().test_dataset();
   if (test_dataset.empty()) return tables;
   TY_ASSIGN_OR_RETURN(const v1::Dataset test, FindReady(connection, test_dataset));

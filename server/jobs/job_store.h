@@ -74,10 +74,8 @@ absl::Status InsertCheckpoint(Connection& connection, int64_t number,
 // Deletes the job's checkpoints of more than `after_step` steps.
 absl::Status DeleteCheckpoints(Connection& connection, int64_t number, int64_t after_step,
                                std::vector<std::string>* deleted_digests);
-// `dataset`, where wanted, gets the record of the job's dataset. NOT_FOUND;
-// FAILED_PRECONDITION/INVALID_STATE when a dataset is not READY.
-absl::StatusOr<JobTables> FindTables(Connection& connection, const v1::TrainingJob& record,
-                                     v1::Dataset* dataset = nullptr);
+// NOT_FOUND; FAILED_PRECONDITION/INVALID_STATE when a dataset is not READY.
+absl::StatusOr<JobTables> FindTables(Connection& connection, const v1::TrainingJob& record);
 
 }  // namespace trainyard
 

@@ -230,6 +230,7 @@ absl::StatusOr<v1::TrainingJob> JobAdmission::NewJob(const v1::TrainingSpec& spe
   *job.mutable_resolved_spec() = std::move(resolved.resolved);
   *job.mutable_estimate() = std::move(resolved.estimate);
   job.mutable_progress()->set_steps_total(resolved.steps_total);
+  job.mutable_progress()->set_epochs_total(static_cast<int32_t>(resolved.epochs_total));
   for (std::string& warning : resolved.warnings) job.add_warnings(std::move(warning));
   v1::JobReceipt& receipt = *job.mutable_receipt();
   receipt.set_dataset_digest(dataset.digest());

@@ -295,6 +295,7 @@ absl::StatusOr<JobSpec> ResolveJobSpec(const v1::TrainingSpec& spec, const v1::D
   const ResourceEstimate estimate = EstimateResources(config, schema);
   job.estimate = EstimateToProto(estimate);
   job.steps_total = estimate.steps;
+  job.epochs_total = config.epochs * RunCountOf(config);
   return job;
 }
 

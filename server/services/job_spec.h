@@ -23,7 +23,8 @@ struct JobSpec {
   v1::TrainingSpec resolved;
   std::vector<std::string> warnings;  // things worth knowing that are no fault
   v1::ResourceEstimate estimate;      // of a training; empty while the spec has faults
-  int64_t steps_total = 0;            // the same
+  int64_t steps_total = 0;            // the same, of all seeds or folds
+  int64_t epochs_total = 0;           // the same
 };
 
 // Errors: INVALID_ARGUMENT/INVALID_SPEC with every fault at once, paths from "spec.";

@@ -494,6 +494,7 @@ TEST_F(JobManagerTest, AnAnalysisLeavesAResultForAsLongAsItsJobAndNoModel) {
   manager_->Connect(&worker);
   v1::TrainingJob job = NewJob();
   job.mutable_analysis()->mutable_linear_collapse();
+  job.clear_progress();
   ASSERT_OK_AND_ASSIGN(const v1::TrainingJob submitted, manager_->Submit(job, "", ""));
   EXPECT_EQ(submitted.progress().steps_total(), 0);
   const v1::Assignment assignment = Assigned(worker);
@@ -589,26 +590,6 @@ TEST_F(JobManagerTest, AModelThatWentAwayMeanwhileRefusesTheJob) {
   job.mutable_resolved_spec()->set_initial_model("models/gone");
   EXPECT_THAT(manager_->Submit(job, "", ""), HasReason(ErrorReason::kNotFound));
   EXPECT_EQ(manager_->List({})->jobs.size(), 0u);
-}
-
-TEST_F(JobManagerTest, SeveralSeedsCountAllTheirEpochs) {
-  v1::TrainingJob job = NewJob();
-  job.mutable_resolved_spec()->set_seed_count(3);
-  EXPECT_EQ(manager_->Submit(job, "", "")->progress().epochs_total(), 6);
-}
-
-TEST_F(JobManagerTest, FoldsCountAllTheirEpochsAndSteps) {
-  v1::TrainingJob job = NewJob();
-  job.mutable_resolved_spec()->mutable_split()->set_fold_count(4);
-  const v1::TrainingJob submitted = manager_->Submit(job, "", "").value();
-  EXPECT_EQ(submitted.progress().epochs_total(), 8);
-  EXPECT_EQ(submitted.progress().steps_total(), 64);  // 75 of the 100 rows train, 10 in a step
-}
-
-TEST_F(JobManagerTest, StepsAreThoseOfTheRowsThatTheTableLetsTrain) {
-  v1::TrainingJob job = NewJob();
-  job.mutable_resolved_spec()->mutable_split()->set_part_column("part");
-  EXPECT_EQ(manager_->Submit(job, "", "")->progress().steps_total(), 14);  // 70 rows
 }
 
 }  // namespace

@@ -65,6 +65,40 @@ TEST(JobSpecTest, AResolvedSpecResolvesToItself) {
   EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(once.resolved, twice.resolved));
 }
 
+TEST(JobSpecTest, SeedsAndFoldsCountAllTheirEpochsAndSteps) {
+  v1::TrainingSpec spec = SmallSpec();
+  spec.set_epochs(2);
+  spec.set_batch_size(10);
+  spec.set_seed_count(3);
+  ASSERT_OK_AND_ASSIGN(const JobSpec seeds, ResolveJobSpec(spec, SmallDataset(), kLimits));
+  EXPECT_EQ(seeds.epochs_total, 6);
+  EXPECT_EQ(seeds.steps_total, 18);  // 28 of the 40 rows train
+  spec.clear_seed_count();
+  spec.mutable_split()->set_fold_count(4);
+  ASSERT_OK_AND_ASSIGN(const JobSpec folds, ResolveJobSpec(spec, SmallDataset(), kLimits));
+  EXPECT_EQ(folds.epochs_total, 8);
+  EXPECT_EQ(folds.steps_total, 24);  // 30 rows train
+}
+
+TEST(JobSpecTest, StepsAreThoseOfTheRowsThatTheTableLetsTrain) {
+  v1::TrainingSpec spec = SmallSpec();
+  spec.set_epochs(2);
+  spec.set_batch_size(10);
+  spec.mutable_split()->set_part_column("part");
+  v1::Dataset dataset = SmallDataset();
+  v1::Column& part = *dataset.add_columns();
+  part.set_name("part");
+  part.set_type(v1::COLUMN_TYPE_TEXT);
+  part.set_distinct_count(2);
+  for (const auto& [value, count] : {std::pair("train", 25), std::pair("test", 15)}) {
+    v1::ValueCount& added = *part.add_top_values();
+    added.set_value(value);
+    added.set_count(count);
+  }
+  ASSERT_OK_AND_ASSIGN(const JobSpec job, ResolveJobSpec(spec, dataset, kLimits));
+  EXPECT_EQ(job.steps_total, 6);
+}
+
 TEST(JobSpecTest, FaultsOfContractDataAndServerComeTogether) {
   v1::TrainingSpec spec = SmallSpec();
   spec.set_target_column("z");
