@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -150,10 +151,14 @@ void CommitQueue::Run() {
 bool CommitQueue::PutBack(Batch failed) {
   absl::MutexLock lock(&mu_);
   in_work_ = 0;
-  if (failed.empty()) return true;
+  if (failed.empty()) {
+    retry_delay_ = kRetryDelayMin;
+    return true;
+  }
   waiting_.insert(waiting_.begin(), std::make_move_iterator(failed.begin()),
                   std::make_move_iterator(failed.end()));
-  mu_.AwaitWithTimeout(absl::Condition(&stopping_), kRetryDelay);
+  mu_.AwaitWithTimeout(absl::Condition(&stopping_), retry_delay_);
+  retry_delay_ = std::min(2 * retry_delay_, kRetryDelayMax);
   return !stopping_;
 }
 

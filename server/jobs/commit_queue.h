@@ -84,7 +84,9 @@ class CommitQueue {
  public:
   // Commits waiting at which WaitForRoom starts to block.
   static constexpr size_t kWaitingMax = 4096;
-  static constexpr absl::Duration kRetryDelay = absl::Seconds(1);
+  // From a write that failed to its next trial; doubles while they fail.
+  static constexpr absl::Duration kRetryDelayMin = absl::Milliseconds(50);
+  static constexpr absl::Duration kRetryDelayMax = absl::Seconds(1);
 
   // REQUIRES: `database` and `blobs` outlive the queue.
   CommitQueue(Database* database, BlobStore* blobs);
@@ -113,6 +115,7 @@ class CommitQueue {
   Batch waiting_ ABSL_GUARDED_BY(mu_);
   size_t in_work_ ABSL_GUARDED_BY(mu_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Duration retry_delay_ = kRetryDelayMin;  // the commit thread's
   std::thread thread_;
 };
 

@@ -11,25 +11,6 @@ using testing::ElementsAre;
 
 class JobCheckpointsTest : public JobManagerTest {
  protected:
-  // One after `step` steps, stored as the worker does it, and the event that goes with it.
-  void AddCheckpoint(int64_t step, const std::string& bytes, v1::EventBatch* batch) {
-    v1::Checkpoint& checkpoint = *batch->mutable_checkpoint();
-    checkpoint.set_digest(blobs_->Put(bytes).value());
-    checkpoint.set_size_bytes(static_cast<int64_t>(bytes.size()));
-    checkpoint.set_step(step);
-    checkpoint.set_event_count(step);
-    checkpoint.set_rows_done(10 * step);
-    checkpoint.set_busy_seconds(0.5);
-    batch->add_events()->mutable_checkpoint()->set_step(step);
-  }
-  // Steps of these losses and a checkpoint after them.
-  void TrainAndSave(FakeWorkerSession& session, const v1::Assignment& assignment,
-                    const std::vector<double>& losses, const std::string& bytes,
-                    int64_t steps_before = 0) {
-    v1::EventBatch batch = BatchOf(assignment, losses, steps_before);
-    AddCheckpoint(batch.steps_done(), bytes, &batch);
-    manager_->OnEvents(&session, batch);
-  }
   static std::vector<int64_t> StepsOf(const v1::Assignment& assignment) {
     std::vector<int64_t> steps;
     for (const v1::Checkpoint& checkpoint : assignment.checkpoints()) {
@@ -198,7 +179,7 @@ TEST_F(JobCheckpointsTest, OneWhoseBlobIsNotThereIsNoCheckpoint) {
   manager_->Connect(&worker);
   const v1::Assignment assignment = Assigned(worker);
   v1::EventBatch batch = BatchOf(assignment, {0.7});
-  AddCheckpoint(1, "one", &batch);
+  AddCheckpoint("one", &batch);
   ASSERT_THAT(blobs_->Remove(Sha256Digest("one")), IsOk());
   manager_->OnEvents(&worker, batch);
   Stop(worker, assignment);
@@ -229,7 +210,7 @@ TEST_F(JobCheckpointsTest, TheRuntimeOfEarlierAttemptsCounts) {
   FakeWorkerSession first, second;
   manager_->Connect(&first);
   v1::EventBatch batch = BatchOf(Assigned(first), {0.7});
-  AddCheckpoint(1, "one", &batch);
+  AddCheckpoint("one", &batch);
   batch.mutable_checkpoint()->set_busy_seconds(3610);  // the limit and the grace, both
   manager_->OnEvents(&first, batch);
   manager_->Disconnect(&first, v1::ERROR_REASON_UNSPECIFIED);

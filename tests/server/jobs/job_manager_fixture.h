@@ -28,13 +28,14 @@ namespace trainyard {
 
 class JobManagerTest : public testing::Test {
  protected:
-  JobManagerTest()
-      : directory_(std::filesystem::temp_directory_path() /
-                   absl::StrCat("ty-jobs-", NewId()).c_str()) {
+  JobManagerTest() : JobManagerTest(NewDirectory()) {
+    table_digest_ = InsertDataset("d1", "a table");
+  }
+  // On what is in `directory`, which goes with the test.
+  explicit JobManagerTest(std::filesystem::path directory) : directory_(std::move(directory)) {
     std::filesystem::create_directories(directory_);
     options_.worker_slots = 2;
     Open();
-    table_digest_ = InsertDataset("d1", "a table");
   }
   ~JobManagerTest() override {
     manager_.reset();
@@ -42,6 +43,13 @@ class JobManagerTest : public testing::Test {
     std::filesystem::remove_all(directory_);
   }
 
+  // In memory, where there is some: no test here waits for a disk to learn something of it.
+  static std::filesystem::path NewDirectory() {
+    const std::filesystem::path memory = "/dev/shm";
+    const std::filesystem::path base =
+        std::filesystem::is_directory(memory) ? memory : std::filesystem::temp_directory_path();
+    return base / absl::StrCat("ty-jobs-", NewId()).c_str();
+  }
   void Open() {
     auto database = Database::Open((directory_ / "db").string());
     TY_CHECK(database.ok());
@@ -111,6 +119,8 @@ class JobManagerTest : public testing::Test {
     spec.set_epochs(2);
     spec.set_batch_size(10);
     spec.set_threads(threads);
+    job.mutable_progress()->set_epochs_total(2);
+    job.mutable_progress()->set_steps_total(14);
     return job;
   }
   std::string Submit(int threads = 1) {
@@ -143,6 +153,27 @@ class JobManagerTest : public testing::Test {
     batch.set_rows_done(10 * steps_before);
     batch.set_busy_seconds(0.5);
     return batch;
+  }
+  // A checkpoint after the batch's steps, stored as the worker does it, and the event that goes
+  // with it.
+  void AddCheckpoint(const std::string& bytes, v1::EventBatch* batch) {
+    const int64_t step = batch->steps_done();
+    v1::Checkpoint& checkpoint = *batch->mutable_checkpoint();
+    checkpoint.set_digest(blobs_->Put(bytes).value());
+    checkpoint.set_size_bytes(static_cast<int64_t>(bytes.size()));
+    checkpoint.set_step(step);
+    checkpoint.set_event_count(step);
+    checkpoint.set_rows_done(10 * step);
+    checkpoint.set_busy_seconds(0.5);
+    batch->add_events()->mutable_checkpoint()->set_step(step);
+  }
+  // Steps of these losses and a checkpoint after them.
+  void TrainAndSave(FakeWorkerSession& session, const v1::Assignment& assignment,
+                    const std::vector<double>& losses, const std::string& bytes,
+                    int64_t steps_before = 0) {
+    v1::EventBatch batch = BatchOf(assignment, losses, steps_before);
+    AddCheckpoint(bytes, &batch);
+    manager_->OnEvents(&session, batch);
   }
   void Train(FakeWorkerSession& session, const v1::Assignment& assignment,
              const std::vector<double>& losses, int64_t steps_before = 0) {
