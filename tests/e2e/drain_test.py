@@ -11,6 +11,7 @@ from support import contract as c
 from support.case import Case, WDBC, eventually
 from support.client import Client, diagnosis_spec, error_of
 from support.server import BIN, Server
+from support.watcher import Watcher
 
 LONG = dict(layers=[c.spec.LayerSpec(units=256), c.spec.LayerSpec(units=256)], epochs=400, step_event_interval=5)
 
@@ -61,6 +62,34 @@ class DrainTest(Case):
         sequences = [int(d["event"]["sequence"]) for d in documents if "event" in d]
         self.assertEqual(sequences, list(range(1, len(sequences) + 1)))
         self.assertTrue(err, "it should say that it reconnected")
+
+    def test_a_rolling_restart_under_load_loses_no_event_at_any_watcher(self):
+        with Client(self.server.address) as client:
+            dataset = client.upload(WDBC).name
+            short = [client.submit(dataset, diagnosis_spec(epochs=150, seed=1)).name for _ in range(24)]
+            names = [client.submit(dataset, diagnosis_spec(**LONG)).name for _ in range(2)] + short
+        watchers = [Watcher(self.server, name) for name in names]
+        for watcher in watchers:
+            watcher.start()
+        for restart in range(3):
+            eventually(self.running, "a job runs")
+            ended = sum(not watcher.is_alive() for watcher in watchers)
+            eventually(lambda: sum(len(watcher.events) for watcher in watchers) > 100 * (restart + 1), "events come")
+            self.assertLess(ended, len(names), "there is load")
+            self.server.stop()
+            self.server.start()
+        for watcher in watchers:
+            watcher.join(timeout=120)
+        with Client(self.server.address) as client:
+            for watcher in watchers:
+                self.assertEqual(watcher.events, client.events(watcher.name))
+                self.assert_dense(watcher.events)
+                self.assert_succeeded(client.job(watcher.name))
+            # The same job, whether it was interrupted or not.
+            self.assertEqual(len({client.job(name).receipt.result_digest for name in short}), 1)
+        ends = [end.code() for watcher in watchers for end in watcher.ends]
+        self.assertGreaterEqual(len(ends), 24)
+        self.assertEqual(set(ends), {grpc.StatusCode.UNAVAILABLE})
 
     def test_an_idle_server_stops_quickly(self):
         started = time.monotonic()

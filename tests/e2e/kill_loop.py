@@ -24,6 +24,7 @@ from support import contract as c
 from support.case import WDBC, eventually, training_of
 from support.client import Client, diagnosis_spec
 from support.server import Server
+from support.watcher import Watcher
 
 UNFINISHED_MIN = 6  # jobs that are kept waiting or running
 PAUSE_SECONDS_MAX = 0.5  # between a server that serves and the next kill
@@ -63,25 +64,6 @@ class Reference:
                 self.trainings[kind] = training_of(client.events(name))
 
 
-class Watcher(threading.Thread):
-    """Follows one job to its end across every crash, from the last sequence it saw."""
-
-    def __init__(self, loop, name):
-        super().__init__(daemon=True)
-        self.loop, self.name, self.events, self.done = loop, name, [], False
-
-    def run(self):
-        while not self.done:
-            try:
-                with Client(self.loop.server.address) as client:
-                    for message in client.watch(self.name, len(self.events) + 1):
-                        if message.HasField("event"):
-                            self.events.append(message.event)
-                    self.done = True
-            except grpc.RpcError:
-                time.sleep(0.05)
-
-
 class Loop:
     def __init__(self, folder, seed):
         self.random = random.Random(seed)
@@ -108,7 +90,7 @@ class Loop:
         name = self.again(lambda client: client.submit(self.dataset, kinds()[kind], request_id).name)
         self.submitted[name] = kind
         if len(self.watchers) < 20:
-            self.watchers.append(Watcher(self, name))
+            self.watchers.append(Watcher(self.server, name))
             self.watchers[-1].start()
 
     def info(self):
