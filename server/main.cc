@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "core/base/error_info.h"
 #include "server/base/log.h"
+#include "server/base/steady_clock.h"
 #include "server/options.h"
 #include "server/server.h"
 #include "server/storage/backup.h"
@@ -98,6 +99,6 @@ int main(int argc, char** argv) {
   sigwait(&signals, &received);
   // A second signal ends the process at once: what was acknowledged is durable already.
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-  (*server)->Shutdown(absl::Now() + (*options)->drain_timeout);
+  (*server)->Shutdown(trainyard::SteadyNow() + (*options)->drain_timeout);
   return 0;
 }

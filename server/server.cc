@@ -18,6 +18,7 @@
 #include "core/tensor/engine_info.h"
 #include "server/base/ids.h"
 #include "server/base/log.h"
+#include "server/base/steady_clock.h"
 #include "server/base/version.h"
 #include "server/metrics/store_observers.h"
 #include "server/storage/blob_references.h"
@@ -329,10 +330,12 @@ void Server::Shutdown(absl::Time deadline) {
   health_ = nullptr;
   if (jobs_ != nullptr) jobs_->BeginDrain();
   drain_.Begin();
-  if (client_server_ != nullptr) client_server_->Shutdown(absl::ToChronoTime(deadline));
+  if (client_server_ != nullptr) {
+    client_server_->Shutdown(absl::ToChronoTime(absl::Now() + (deadline - SteadyNow())));
+  }
   const bool idle = jobs_ == nullptr || jobs_->AwaitIdle(deadline);
   if (!idle) Log::Warning("jobs_did_not_yield", {{"why", "the deadline came first"}});
-  if (pool_ != nullptr) pool_->Stop(std::max(deadline, absl::Now() + absl::Seconds(1)));
+  if (pool_ != nullptr) pool_->Stop(std::max(deadline, SteadyNow() + absl::Seconds(1)));
   if (worker_server_ != nullptr) worker_server_->Shutdown(absl::ToChronoTime(absl::Now()));
   client_server_.reset();
   worker_server_.reset();
@@ -347,6 +350,6 @@ void Server::Shutdown(absl::Time deadline) {
   Log::Flush();
 }
 
-Server::~Server() { Shutdown(absl::Now()); }
+Server::~Server() { Shutdown(SteadyNow()); }
 
 }  // namespace trainyard

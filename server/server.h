@@ -2,7 +2,7 @@
 // reverse.
 //
 //   TY_ASSIGN_OR_RETURN(std::unique_ptr<Server> server, Server::Create(options));   // now it
-//   serves … wait for a signal … server->Shutdown(absl::Now() + options.drain_timeout);
+//   serves … wait for a signal … server->Shutdown(SteadyNow() + options.drain_timeout);
 //
 // Shutdown, in this order: (1) health says NOT_SERVING and new calls are refused, (2) watches and
 // waits end with UNAVAILABLE/DRAINING, other calls have until the deadline, then they are cancelled

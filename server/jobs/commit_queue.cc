@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "core/base/status_macros.h"
 #include "server/base/log.h"
+#include "server/base/steady_clock.h"
 #include "server/jobs/job.h"
 #include "server/jobs/job_store.h"
 #include "server/jobs/sqlite_event_log.h"
@@ -157,7 +158,7 @@ bool CommitQueue::PutBack(Batch failed) {
   }
   waiting_.insert(waiting_.begin(), std::make_move_iterator(failed.begin()),
                   std::make_move_iterator(failed.end()));
-  mu_.AwaitWithTimeout(absl::Condition(&stopping_), retry_delay_);
+  AwaitFor(mu_, absl::Condition(&stopping_), retry_delay_);
   retry_delay_ = std::min(2 * retry_delay_, kRetryDelayMax);
   return !stopping_;
 }

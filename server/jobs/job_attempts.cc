@@ -14,6 +14,7 @@
 #include "core/train/estimate.h"
 #include "server/base/ids.h"
 #include "server/base/log.h"
+#include "server/base/steady_clock.h"
 #include "server/jobs/job.h"
 #include "server/jobs/job_manager_impl.h"
 #include "server/jobs/preemption.h"
@@ -168,7 +169,7 @@ void JobManagerImpl::Start(Job& job, WorkerSession* session) {
          commit.get());
   job.attempt = std::make_unique<Attempt>();
   job.attempt->session = session;
-  job.attempt->start = absl::Now();
+  job.attempt->start = SteadyNow();
   if (record.attempt() > 1) job.attempt->replay = std::make_shared<AttemptReplay>();
   job.attempt->series.job_id =
       std::string(absl::StripPrefix(record.name(), absl::StrCat(kTrainingJobs, "/")));
@@ -180,7 +181,7 @@ void JobManagerImpl::Start(Job& job, WorkerSession* session) {
   const v1::Checkpoint from = job.checkpoints.empty() ? v1::Checkpoint() : job.checkpoints.front();
   job.attempt->counters = AttemptCounters(from);
   KillAt(job,
-         absl::Now() + RuntimeLimit(record) - absl::Seconds(from.busy_seconds()) +
+         SteadyNow() + RuntimeLimit(record) - absl::Seconds(from.busy_seconds()) +
              options_.runtime_grace,
          v1::ERROR_REASON_RUNTIME_LIMIT);
   metrics_->JobAttempt();
@@ -252,7 +253,7 @@ void JobManagerImpl::SendStop(const Job& job, bool yield) {
 }
 
 void JobManagerImpl::Stop(Job& job, bool yield) {
-  KillAt(job, absl::Now() + options_.cancel_grace, v1::ERROR_REASON_CANCELLED);
+  KillAt(job, SteadyNow() + options_.cancel_grace, v1::ERROR_REASON_CANCELLED);
   SendStop(job, yield);
 }
 
@@ -265,7 +266,7 @@ void JobManagerImpl::KillAt(Job& job, absl::Time time, v1::ErrorReason reason) {
   if (time >= job.attempt->kill_at) return;
   job.attempt->kill_at = time;
   job.attempt->kill_reason = reason;
-  timers_changed_.Signal();
+  timers_changed_ = true;
 }
 
 JobManagerImpl::Job* JobManagerImpl::Assigned(WorkerSession* session, absl::string_view name,
@@ -406,7 +407,7 @@ void JobManagerImpl::Stopped(Job& job, v1::ErrorReason killed_for) {
   std::unique_ptr<Commit> commit = NewCommit(job);
   if (job.decided().state() == v1::JOB_STATE_CANCELLING) {
     Change(job, v1::JOB_STATE_CANCELLED, "the worker has stopped", commit.get());
-    metrics_->JobCancelLatency(absl::ToDoubleSeconds(absl::Now() - job.attempt->cancel_time));
+    metrics_->JobCancelLatency(absl::ToDoubleSeconds(SteadyNow() - job.attempt->cancel_time));
     CountTerminal(job.decided());
     Enqueue(job, std::move(commit));
     return EndAttempt(job);
@@ -484,17 +485,17 @@ absl::Duration JobManagerImpl::RuntimeLimit(const v1::TrainingJob& job) const {
 void JobManagerImpl::EndAttempt(Job& job) {
   workers_[job.attempt->session].job = nullptr;
   slots_in_use_ -= SlotsOf(job);
-  const absl::Duration ran = std::max(absl::ZeroDuration(), absl::Now() - job.attempt->start);
+  const absl::Duration ran = std::max(absl::ZeroDuration(), SteadyNow() - job.attempt->start);
   const double slot_seconds = absl::ToDoubleSeconds(ran) * SlotsOf(job);
   if (job.decided().state() == v1::JOB_STATE_PENDING) {
     // Without a checkpoint the next attempt does all of it again.
-    job.queued_since = absl::Now();
+    job.queued_since = SteadyNow();
     scheduler_.PutBack(job.number, job.decided().checkpoint_step() > 0 ? slot_seconds : 0);
   } else {
     scheduler_.End(job.number, slot_seconds);
   }
   if (IsTerminal(job.decided().state())) {
-    recent_.push_back({std::move(job.attempt->series), absl::Now() + kSeriesTtl});
+    recent_.push_back({std::move(job.attempt->series), SteadyNow() + kSeriesTtl});
     if (recent_.size() > kRecentSeriesMax) recent_.pop_front();
   }
   job.attempt.reset();
@@ -544,7 +545,7 @@ void JobManagerImpl::MeasureSpeed(const Job& job) {
   constexpr double kNewest = 0.2;
   const v1::TrainingJob& record = job.decided();
   const double slot_seconds =
-      absl::ToDoubleSeconds(absl::Now() - job.attempt->start) * SlotsOf(job);
+      absl::ToDoubleSeconds(SteadyNow() - job.attempt->start) * SlotsOf(job);
   const bool whole = record.attempt() == 1 && record.progress().steps_total() > 0;
   if (!whole || record.estimate().flops() == 0 || slot_seconds <= 0) return;
   const double done = static_cast<double>(record.progress().steps_done()) /
@@ -640,10 +641,13 @@ void JobManagerImpl::RunTimers() {
     {
       absl::MutexLock lock(&mu_);
       if (stopping_) return;
-      const absl::Time now = absl::Now();
+      const absl::Time now = SteadyNow();
+      timers_changed_ = false;
       slots = DueKills(now);
       const absl::Time next = std::min({NextKill(), Preempt(now), now + kStorageInterval});
-      if (slots.empty()) timers_changed_.WaitWithDeadline(&mu_, next);
+      if (slots.empty()) {
+        AwaitFor(mu_, absl::Condition(&timers_changed_), next - now);
+      }
     }
     for (const int slot : slots) {
       Log::Warning("worker_killed", {{"slot", slot}, {"why", "did not stop in time"}});
@@ -654,7 +658,7 @@ void JobManagerImpl::RunTimers() {
 
 std::vector<LiveJob> JobManagerImpl::LiveJobs() const {
   absl::MutexLock lock(&mu_);
-  const absl::Time now = absl::Now();
+  const absl::Time now = SteadyNow();
   std::vector<const Job*> running;
   for (const auto& [session, worker] : workers_) {
     if (worker.job != nullptr) running.push_back(worker.job);

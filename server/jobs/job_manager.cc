@@ -10,6 +10,7 @@
 #include "core/base/status_macros.h"
 #include "server/base/ids.h"
 #include "server/base/log.h"
+#include "server/base/steady_clock.h"
 #include "server/base/version.h"
 #include "server/jobs/job.h"
 #include "server/jobs/job_manager_impl.h"
@@ -87,7 +88,7 @@ JobManagerImpl::~JobManagerImpl() {
   {
     absl::MutexLock lock(&mu_);
     stopping_ = true;
-    timers_changed_.SignalAll();
+    timers_changed_ = true;
   }
   timers_.join();
   commits_.reset();
@@ -389,7 +390,7 @@ std::shared_ptr<JobManagerImpl::Waiter> JobManagerImpl::CancelLive(Job& job, abs
   const v1::JobState state = job.decided().state();
   if (state == v1::JOB_STATE_RUNNING) {
     Change(job, v1::JOB_STATE_CANCELLING, Worded("cancelled", by), commit.get());
-    job.attempt->cancel_time = absl::Now();
+    job.attempt->cancel_time = SteadyNow();
     Stop(job, /*yield=*/false);
   } else if (state != v1::JOB_STATE_CANCELLING) {
     scheduler_.Remove(job.number);
@@ -450,7 +451,7 @@ absl::Status JobManagerImpl::StopForPause(absl::string_view name, absl::string_v
     return now == nullptr || now->decided().state() != v1::JOB_STATE_RUNNING ||
            now->decided().attempt() != attempt;
   };
-  if (mu_.AwaitWithTimeout(absl::Condition(&is_over), options_.cancel_grace + kPauseSlack))
+  if (AwaitFor(mu_, absl::Condition(&is_over), options_.cancel_grace + kPauseSlack))
     return absl::OkStatus();
   return MakeError(
       absl::StatusCode::kDeadlineExceeded, absl::StrCat(name, " did not stop in time"),
@@ -582,8 +583,8 @@ void JobManagerImpl::OnDurable(Commit& commit, const absl::Status& status) {
 }
 
 void JobManagerImpl::Queue(Job& job) {
-  job.queued_since = absl::Now();
-  if (job.decided().priority() == v1::JOB_PRIORITY_INTERACTIVE) timers_changed_.Signal();
+  job.queued_since = SteadyNow();
+  if (job.decided().priority() == v1::JOB_PRIORITY_INTERACTIVE) timers_changed_ = true;
   TY_CHECK(scheduler_.Add({.job = job.number,
                            .ticket = job.ticket,
                            .slots = SlotsOf(job),
@@ -606,7 +607,7 @@ bool JobManagerImpl::AwaitIdle(absl::Time deadline) {
                        [](const auto& entry) { return entry.second.job == nullptr; });
   };
   absl::MutexLock lock(&mu_);
-  return mu_.AwaitWithDeadline(absl::Condition(&is_idle), deadline);
+  return AwaitFor(mu_, absl::Condition(&is_idle), deadline - SteadyNow());
 }
 
 JobCounts JobManagerImpl::Counts() const {

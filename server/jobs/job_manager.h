@@ -148,7 +148,8 @@ class JobManager {
   // No new assignments from here on; Submit answers UNAVAILABLE/DRAINING. Running jobs are asked to
   // yield, and are queued again with what they have done.
   virtual void BeginDrain() = 0;
-  // Waits until no job is on a worker any more. False when that is not so at the deadline.
+  // Waits until no job is on a worker any more. False when that is not so at the deadline, a time
+  // of SteadyNow.
   virtual bool AwaitIdle(absl::Time deadline) = 0;
 
   virtual JobCounts Counts() const = 0;

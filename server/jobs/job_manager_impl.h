@@ -244,7 +244,7 @@ class JobManagerImpl final : public JobManager {
   bool storage_full_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::deque<RecentSeries> recent_ ABSL_GUARDED_BY(mu_);
-  absl::CondVar timers_changed_;
+  bool timers_changed_ ABSL_GUARDED_BY(mu_) = false;
 
   std::unique_ptr<CommitQueue> commits_;  // its thread calls OnDurable
   std::thread timers_;

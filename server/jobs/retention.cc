@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "server/base/log.h"
+#include "server/base/steady_clock.h"
 #include "server/jobs/job.h"
 #include "server/jobs/job_manager.h"
 #include "server/storage/database.h"
@@ -144,7 +145,7 @@ void Retention::Run() {
       Log::Info("retention", {{"jobs", done->jobs.size()}, {"datasets", done->datasets.size()}});
     }
     absl::MutexLock lock(&mu_);
-    if (mu_.AwaitWithTimeout(absl::Condition(&stopping_), options_.interval)) return;
+    if (AwaitFor(mu_, absl::Condition(&stopping_), options_.interval)) return;
   }
 }
 

@@ -22,6 +22,7 @@
 #include "absl/synchronization/mutex.h"
 #include "core/base/error_info.h"
 #include "server/base/log.h"
+#include "server/base/steady_clock.h"
 
 namespace trainyard {
 namespace {
@@ -139,7 +140,7 @@ class WorkerPool::Impl {
       if (!stopping_) SignalAll(SIGTERM);
       stopping_ = true;
       stop_deadline_ = std::min(stop_deadline_, deadline);
-      stop_asked_.Signal();
+      stop_asked_ = true;
     }
     if (thread_.joinable()) thread_.join();
   }
@@ -167,14 +168,15 @@ class WorkerPool::Impl {
   // so all are spawned here, on the thread that outlives them.
   void Run() {
     pthread_setname_np(pthread_self(), "ty-pool");
-    absl::Time memory_due = absl::Now();
+    absl::Time memory_due = SteadyNow();
     while (!Tick()) {
-      if (absl::Now() >= memory_due) {
+      if (SteadyNow() >= memory_due) {
         ReportMemory();
-        memory_due = absl::Now() + options_.memory_poll_interval;
+        memory_due = SteadyNow() + options_.memory_poll_interval;
       }
       absl::MutexLock lock(&mu_);
-      stop_asked_.WaitWithTimeout(&mu_, kTick);
+      AwaitFor(mu_, absl::Condition(&stop_asked_), kTick);
+      stop_asked_ = false;
     }
   }
 
@@ -184,11 +186,11 @@ class WorkerPool::Impl {
     bool any = false;
     for (size_t i = 0; i < slots_.size(); ++i) {
       Reap(static_cast<int>(i), slots_[i]);
-      if (slots_[i].pid == 0 && !stopping_ && absl::Now() >= slots_[i].respawn_at)
+      if (slots_[i].pid == 0 && !stopping_ && SteadyNow() >= slots_[i].respawn_at)
         Spawn(static_cast<int>(i), slots_[i]);
       any = any || slots_[i].pid != 0;
     }
-    if (stopping_ && any && absl::Now() >= stop_deadline_) SignalAll(SIGKILL);
+    if (stopping_ && any && SteadyNow() >= stop_deadline_) SignalAll(SIGKILL);
     return stopping_ && !any;
   }
 
@@ -202,7 +204,7 @@ class WorkerPool::Impl {
   }
 
   void BackOff(Slot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    const absl::Time now = absl::Now();
+    const absl::Time now = SteadyNow();
     if (now - slot.spawned >= kHealthyAge) slot.delay = absl::ZeroDuration();
     slot.delay = std::clamp(slot.delay * 2, options_.respawn_delay_min, options_.respawn_delay_max);
     slot.respawn_at = now + slot.delay;
@@ -216,7 +218,7 @@ class WorkerPool::Impl {
     std::vector<std::string> environment = ChildEnvironment(options_.token);
     const SpawnAttributes attributes;
     pid_t pid = 0;
-    slot.spawned = absl::Now();
+    slot.spawned = SteadyNow();
     const int error =
         posix_spawn(&pid, options_.binary.c_str(), attributes.actions(), attributes.attributes(),
                     Pointers(arguments).data(), Pointers(environment).data());
@@ -259,7 +261,7 @@ class WorkerPool::Impl {
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   absl::Time stop_deadline_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   int64_t respawns_ ABSL_GUARDED_BY(mu_) = 0;
-  absl::CondVar stop_asked_;
+  bool stop_asked_ ABSL_GUARDED_BY(mu_) = false;
   std::thread thread_;
 };
 
@@ -267,7 +269,7 @@ WorkerPool::WorkerPool(WorkerPoolOptions options,
                        std::function<void(int slot, int64_t resident_bytes)> on_memory)
     : impl_(std::make_unique<Impl>(std::move(options), std::move(on_memory))) {}
 
-WorkerPool::~WorkerPool() { Stop(absl::Now()); }
+WorkerPool::~WorkerPool() { Stop(SteadyNow()); }
 
 absl::Status WorkerPool::Start() { return impl_->Start(); }
 void WorkerPool::Kill(int slot) { impl_->Kill(slot); }

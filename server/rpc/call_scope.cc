@@ -2,9 +2,9 @@
 
 #include <chrono>
 
-#include "absl/time/clock.h"
 #include "core/base/error_info.h"
 #include "server/base/log.h"
+#include "server/base/steady_clock.h"
 #include "server/rpc/rpc_status.h"
 #include "server/wire/error_detail.h"
 
@@ -55,7 +55,7 @@ void LogFailure(const char* method, const absl::Status& status, double seconds) 
 
 CallScope::CallScope(const RpcContext& rpc, grpc::CallbackServerContext* call, const char* method,
                      RpcType type)
-    : rpc_(rpc), call_(call), method_(method), type_(type), start_(absl::Now()) {
+    : rpc_(rpc), call_(call), method_(method), type_(type), start_(SteadyNow()) {
   rpc_.metrics->RpcStarted(method_, TypeName(type_));
 }
 
@@ -88,7 +88,7 @@ grpc::Status CallScope::End(const absl::Status& status) {
 
 void CallScope::Count(const absl::Status& status) {
   ended_ = true;
-  const double seconds = absl::ToDoubleSeconds(absl::Now() - start_);
+  const double seconds = absl::ToDoubleSeconds(SteadyNow() - start_);
   rpc_.metrics->RpcHandled(method_, TypeName(type_), GrpcCodeName(status.code()), seconds);
   if (!status.ok()) LogFailure(method_, status, seconds);
 }

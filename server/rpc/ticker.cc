@@ -2,7 +2,7 @@
 
 #include <pthread.h>
 
-#include "absl/time/clock.h"
+#include "server/base/steady_clock.h"
 
 namespace trainyard {
 
@@ -12,7 +12,6 @@ Ticker::~Ticker() {
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
-    changed_.Signal();
   }
   thread_.join();
 }
@@ -21,9 +20,7 @@ Ticker::Id Ticker::At(absl::Time when, std::function<void()> callback) {
   absl::MutexLock lock(&mutex_);
   const Id id = ++last_id_;
   times_[id] = when;
-  const auto [position, inserted] = pending_.emplace(Key{when, id}, std::move(callback));
-  // The thread sleeps until the earliest time; only a new earliest one concerns it.
-  if (position == pending_.begin()) changed_.Signal();
+  pending_.emplace(Key{when, id}, std::move(callback));
   return id;
 }
 
@@ -41,23 +38,24 @@ void Ticker::RunThread() {
 }
 
 std::function<void()> Ticker::Take() {
+  const auto earliest = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return pending_.empty() ? absl::InfiniteFuture() : pending_.begin()->first.first;
+  };
   absl::MutexLock lock(&mutex_);
-  while (!stopping_) {
-    if (pending_.empty()) {
-      changed_.Wait(&mutex_);
-      continue;
-    }
-    const auto first = pending_.begin();
-    if (first->first.first > absl::Now()) {
-      changed_.WaitWithDeadline(&mutex_, first->first.first);
-      continue;
-    }
-    std::function<void()> callback = std::move(first->second);
-    times_.erase(first->first.second);
-    pending_.erase(first);
-    return callback;
+  while (!stopping_ && earliest() > SteadyNow()) {
+    // Only a new earliest time concerns it.
+    const absl::Time seen = earliest();
+    const auto has_changed = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      return stopping_ || earliest() < seen;
+    };
+    AwaitFor(mutex_, absl::Condition(&has_changed), seen - SteadyNow());
   }
-  return nullptr;
+  if (stopping_) return nullptr;
+  const auto first = pending_.begin();
+  std::function<void()> callback = std::move(first->second);
+  times_.erase(first->first.second);
+  pending_.erase(first);
+  return callback;
 }
 
 }  // namespace trainyard

@@ -1,7 +1,7 @@
-// Ticker calls functions at given times, all from one thread "ty-ticker": heartbeats and deadlines
-// of any number of streams.
+// Ticker calls functions at given times of the steady clock, all from one thread "ty-ticker":
+// heartbeats and deadlines of any number of streams.
 //
-//   Ticker::Id id = ticker.At(absl::Now() + absl::Seconds(15), [weak = weak_from_this()] { ... });
+//   Ticker::Id id = ticker.At(SteadyNow() + absl::Seconds(15), [weak = weak_from_this()] { ... });
 //   ticker.Cancel(id);
 //
 // Callbacks must be quick (hand work to an executor) and may call At and Cancel. One may still be
@@ -34,6 +34,7 @@ class Ticker {
   Ticker(const Ticker&) = delete;
   Ticker& operator=(const Ticker&) = delete;
 
+  // `when`: by SteadyNow.
   Id At(absl::Time when, std::function<void()> callback);
   // Nothing happens when `id` was called already, or is 0.
   void Cancel(Id id);
@@ -46,7 +47,6 @@ class Ticker {
   std::function<void()> Take();
 
   absl::Mutex mutex_;
-  absl::CondVar changed_;
   std::map<Key, std::function<void()>> pending_ ABSL_GUARDED_BY(mutex_);
   std::unordered_map<Id, absl::Time> times_ ABSL_GUARDED_BY(mutex_);  // of what is pending
   Id last_id_ ABSL_GUARDED_BY(mutex_) = 0;

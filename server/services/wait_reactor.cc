@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "core/base/status_macros.h"
+#include "server/base/steady_clock.h"
 #include "server/jobs/job.h"
 #include "server/rpc/serve.h"
 #include "server/services/request_checks.h"
@@ -73,7 +73,7 @@ void WaitReactor::Open() {
     if (finished_) return;
     log_subscription_ = std::move(log);
     drain_subscription_ = std::move(drain);
-    timer_ = rpc_.ticker->At(absl::Now() + Timeout(*request_), [weak = weak_from_this()] {
+    timer_ = rpc_.ticker->At(SteadyNow() + Timeout(*request_), [weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->Wake(/*time_is_up=*/true);
     });
   }

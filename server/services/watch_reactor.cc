@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "core/base/status_macros.h"
+#include "server/base/steady_clock.h"
 #include "server/jobs/job.h"
 #include "server/rpc/serve.h"
 #include "server/services/request_checks.h"
@@ -78,7 +78,7 @@ WatchReactor::WatchReactor(const RpcContext& rpc, const WatchOptions& options, J
       scope_(rpc, call, kMethod, RpcType::kServerStream),
       filter_(Kinds(request), MinInterval(request)),
       next_(std::max<int64_t>(request.start_sequence(), 1)),
-      last_write_(absl::Now()) {
+      last_write_(SteadyNow()) {
   watchers_->fetch_add(1);
 }
 
@@ -107,7 +107,7 @@ void WatchReactor::Open() {
   counted_ = true;
   rpc_.metrics->WatchStarted();
   if (next_ > 1) rpc_.metrics->WatchResumed();
-  timer_ = rpc_.ticker->At(absl::Now() + options_.heartbeat_interval, [weak = weak_from_this()] {
+  timer_ = rpc_.ticker->At(SteadyNow() + options_.heartbeat_interval, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->OnHeartbeatTimer();
   });
   Write();  // the snapshot
@@ -151,7 +151,7 @@ void WatchReactor::OnLog(int64_t newest) {
 void WatchReactor::OnHeartbeatTimer() {
   absl::MutexLock lock(&mutex_);
   if (ending_) return;
-  const absl::Time now = absl::Now();
+  const absl::Time now = SteadyNow();
   // Rather than move the timer at every write, it looks when it rings whether there was one.
   const bool silent = now - last_write_ >= options_.heartbeat_interval;
   if (silent && !writing_ && pending_.empty()) {
@@ -231,7 +231,7 @@ void WatchReactor::WritePending() {
 
 void WatchReactor::Write() {
   writing_ = true;
-  last_write_ = absl::Now();
+  last_write_ = SteadyNow();
   StartWrite(&message_);
 }
 

@@ -15,11 +15,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "core/base/check.h"
 #include "core/base/error_info.h"
 #include "core/base/status_macros.h"
+#include "server/base/steady_clock.h"
 #include "server/storage/migrations.h"
 
 namespace trainyard {
@@ -46,6 +46,12 @@ absl::Status SqliteError(sqlite3* handle, int code, absl::string_view what) {
     return MakeError(absl::StatusCode::kDataLoss, message,
                      {.reason = ErrorReason::kDataLoss,
                       .hint = "the metadata file is damaged; restore it from a backup"});
+  }
+  if (primary == SQLITE_BUSY) {
+    return MakeError(absl::StatusCode::kUnavailable, message,
+                     {.reason = ErrorReason::kInternal,
+                      .hint = "another program holds the metadata file; end it, then retry",
+                      .in_force = absl::StrCat("waited ", kBusyTimeoutMs, " ms")});
   }
   return MakeError(
       absl::StatusCode::kInternal, message,
@@ -381,12 +387,12 @@ void SqliteDatabase::CommitGroup(Group& group) {
   absl::Status status = writer_->Run("BEGIN IMMEDIATE");
   if (status.ok()) status = RunBodies(group);
   if (status.ok()) {
-    started = absl::Now();
+    started = SteadyNow();
     status = writer_->Run("COMMIT");
   }
   if (status.ok()) {
     if (observer_.on_commit) {
-      observer_.on_commit(absl::ToDoubleSeconds(absl::Now() - started),
+      observer_.on_commit(absl::ToDoubleSeconds(SteadyNow() - started),
                           static_cast<int>(group.size()));
     }
     if (observer_.on_append) observer_.on_append(writer_->TakeWrittenBytes());

@@ -15,9 +15,10 @@
 // returns.
 //
 // Thread-safety: all methods of Database from any thread; a Connection only inside the body it was
-// given to. Errors: of the body; INTERNAL for SQLite's own; RESOURCE_EXHAUSTED/STORAGE_FULL when
-// the disk is full; DATA_LOSS when SQLite says the file is damaged; FAILED_PRECONDITION when the
-// file is of a newer version.
+// given to. Errors: of the body; INTERNAL for SQLite's own; UNAVAILABLE when
+// another process holds the file for 10 s; RESOURCE_EXHAUSTED/STORAGE_FULL when the disk is full;
+// DATA_LOSS when SQLite says the file is damaged; FAILED_PRECONDITION when the file is of a newer
+// version.
 #ifndef TRAINYARD_SERVER_STORAGE_DATABASE_H_
 #define TRAINYARD_SERVER_STORAGE_DATABASE_H_
 

@@ -8,7 +8,6 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "core/base/error_info.h"
 #include "core/base/limits.h"
@@ -18,6 +17,7 @@
 #include "google/protobuf/util/time_util.h"
 #include "server/base/ids.h"
 #include "server/base/log.h"
+#include "server/base/steady_clock.h"
 #include "server/storage/blob_references.h"
 #include "server/storage/blob_store.h"
 #include "server/storage/database.h"
@@ -461,7 +461,7 @@ absl::StatusOr<v1::Dataset> SqlDatasetStore::Finalize(const v1::FinalizeDatasetR
   }
   TY_RETURN_IF_ERROR(CheckComplete(row));
 
-  const absl::Time started = absl::Now();
+  const absl::Time started = SteadyNow();
   absl::StatusOr<Frozen> frozen = IngestAndFreeze(id, row, request, options);
   for (int attempt = 1; absl::IsAborted(frozen.status()) && attempt < kFreezeAttemptsMax;
        ++attempt) {
@@ -474,7 +474,7 @@ absl::StatusOr<v1::Dataset> SqlDatasetStore::Finalize(const v1::FinalizeDatasetR
   const v1::Dataset& dataset = frozen->dataset;
   if (frozen->known && observer_.on_dedup) observer_.on_dedup();
   if (observer_.on_ingest) {
-    observer_.on_ingest(absl::ToDoubleSeconds(absl::Now() - started), dataset.row_count());
+    observer_.on_ingest(absl::ToDoubleSeconds(SteadyNow() - started), dataset.row_count());
   }
   if (dataset.rejected_row_count() > 0 && observer_.on_rows_rejected) {
     observer_.on_rows_rejected("bad_row", dataset.rejected_row_count());

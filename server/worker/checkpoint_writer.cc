@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "server/base/ids.h"
 #include "server/base/log.h"
+#include "server/base/steady_clock.h"
 #include "server/base/version.h"
 
 namespace trainyard {
@@ -41,7 +41,7 @@ CheckpointWriter::~CheckpointWriter() {
 }
 
 void CheckpointWriter::Save(int64_t steps_done, const StateTransfer& transfer) {
-  const absl::Time start = absl::Now();
+  const absl::Time start = SteadyNow();
   Taken taken{.bytes = EncodeCheckpoint(options_.identity, steps_done, transfer),
               .checkpoint = reporter_->CheckpointNow()};
   taken.checkpoint.set_step(steps_done);
@@ -51,7 +51,7 @@ void CheckpointWriter::Save(int64_t steps_done, const StateTransfer& transfer) {
   const auto has_room = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return !waiting_.has_value(); };
   absl::MutexLock lock(&mu_);
   mu_.Await(absl::Condition(&has_room));
-  interval_ = std::max(options_.interval, kPauseShare * (absl::Now() - start));
+  interval_ = std::max(options_.interval, kPauseShare * (SteadyNow() - start));
   waiting_ = std::move(taken);
 }
 
@@ -64,7 +64,7 @@ void CheckpointWriter::Run() {
     std::optional<Taken> taken;
     {
       absl::MutexLock lock(&mu_);
-      if (!mu_.AwaitWithTimeout(absl::Condition(&has_work), interval_)) {
+      if (!AwaitFor(mu_, absl::Condition(&has_work), interval_)) {
         const bool waited = due_.load(std::memory_order_relaxed) != Due::kNot;
         due_.store(waited ? Due::kNow : Due::kAtEpochStart, std::memory_order_relaxed);
         continue;

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "server/base/steady_clock.h"
 #include "server/wire/convert.h"
 
 namespace trainyard {
@@ -12,7 +13,7 @@ Reporter::Reporter(ReporterOptions options, EventSink* sink, StopFlag* stop)
     : options_(std::move(options)),
       sink_(sink),
       stop_(stop),
-      started_(absl::Now() - absl::Seconds(options_.from.busy_seconds())),
+      started_(SteadyNow() - absl::Seconds(options_.from.busy_seconds())),
       steps_done_(options_.from.step()),
       rows_done_(options_.from.rows_done()),
       added_count_(options_.from.event_count()),
@@ -34,7 +35,7 @@ void Reporter::Add(v1::JobEvent event) {
 v1::Checkpoint Reporter::CheckpointNow() {
   v1::Checkpoint checkpoint;
   checkpoint.set_rows_done(rows_done_.load(std::memory_order_relaxed));
-  checkpoint.set_busy_seconds(absl::ToDoubleSeconds(absl::Now() - started_));
+  checkpoint.set_busy_seconds(absl::ToDoubleSeconds(SteadyNow() - started_));
   absl::MutexLock lock(&mu_);
   checkpoint.set_event_count(added_count_);
   return checkpoint;
@@ -63,8 +64,8 @@ void Reporter::Run() {
     v1::WorkRequest request;
     {
       absl::MutexLock lock(&mu_);
-      const bool due = mu_.AwaitWithTimeout(absl::Condition(&is_due), kBatchInterval);
-      const absl::Time now = absl::Now();
+      const bool due = AwaitFor(mu_, absl::Condition(&is_due), kBatchInterval);
+      const absl::Time now = SteadyNow();
       if (now - started_ >= options_.max_runtime) stop_->Request(StopCause::kRuntimeLimit);
       if (!due && buffer_.empty() && now - last_sent_ < kProgressInterval) continue;
       // The last message goes out even without events: it has the final counters.
@@ -78,7 +79,7 @@ void Reporter::Run() {
 
 bool Reporter::BatchIsDue() const {
   if (buffer_.empty()) return false;
-  return buffer_.size() >= kBatchEventsMax || absl::Now() - last_sent_ >= kBatchInterval;
+  return buffer_.size() >= kBatchEventsMax || SteadyNow() - last_sent_ >= kBatchInterval;
 }
 
 v1::WorkRequest Reporter::TakeBatch() {
@@ -98,7 +99,7 @@ v1::WorkRequest Reporter::TakeBatch() {
   }
   batch.set_steps_done(steps_done_.load(std::memory_order_relaxed));
   batch.set_rows_done(rows_done_.load(std::memory_order_relaxed));
-  batch.set_busy_seconds(absl::ToDoubleSeconds(absl::Now() - started_));
+  batch.set_busy_seconds(absl::ToDoubleSeconds(SteadyNow() - started_));
   return request;
 }
 

@@ -11,6 +11,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/base/steady_clock.h"
 #include "server/jobs/job_manager.h"
 
 namespace trainyard {
@@ -36,7 +37,7 @@ class FakeWorkerSession : public WorkerSession {
   std::optional<v1::WorkResponse> Next(absl::Duration timeout = absl::Seconds(10)) {
     const auto has_one = [this] { return !sent_.empty(); };
     absl::MutexLock lock(&mu_);
-    if (!mu_.AwaitWithTimeout(absl::Condition(&has_one), timeout)) return std::nullopt;
+    if (!AwaitFor(mu_, absl::Condition(&has_one), timeout)) return std::nullopt;
     v1::WorkResponse message = std::move(sent_.front());
     sent_.pop_front();
     return message;

@@ -10,6 +10,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/base/steady_clock.h"
 #include "server/worker/event_sink.h"
 
 namespace trainyard {
@@ -36,7 +37,7 @@ class RecordingSink : public EventSink {
   bool WaitForRequests(size_t count) const {
     const auto has_them = [this, count] { return requests_.size() >= count; };
     absl::MutexLock lock(&mu_);
-    return mu_.AwaitWithTimeout(absl::Condition(&has_them), absl::Seconds(10));
+    return AwaitFor(mu_, absl::Condition(&has_them), absl::Seconds(10));
   }
 
  private:

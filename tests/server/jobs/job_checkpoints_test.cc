@@ -1,6 +1,7 @@
 // Checkpoints as the JobManager keeps them: what the next attempt is given, what the log makes of
 // it, and which blobs stay.
 #include "gmock/gmock.h"
+#include "server/base/steady_clock.h"
 #include "server/storage/blob_references.h"
 #include "tests/server/jobs/job_manager_fixture.h"
 
@@ -122,10 +123,10 @@ TEST_F(JobCheckpointsTest, ADrainAsksForThemAndWaits) {
   const v1::Assignment assignment = Assigned(worker);
   manager_->BeginDrain();
   EXPECT_TRUE(worker.Next()->stop().yield());
-  EXPECT_FALSE(manager_->AwaitIdle(absl::Now() + absl::Milliseconds(5)));
+  EXPECT_FALSE(manager_->AwaitIdle(SteadyNow() + absl::Milliseconds(5)));
   TrainAndSave(worker, assignment, {0.7}, "one");
   Stop(worker, assignment);
-  EXPECT_TRUE(manager_->AwaitIdle(absl::Now() + absl::Seconds(10)));
+  EXPECT_TRUE(manager_->AwaitIdle(SteadyNow() + absl::Seconds(10)));
   WaitFor(name, v1::JOB_STATE_PENDING);
   Reopen();
   FakeWorkerSession next;

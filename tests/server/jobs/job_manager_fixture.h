@@ -14,6 +14,7 @@
 #include "core/base/check.h"
 #include "gtest/gtest.h"
 #include "server/base/ids.h"
+#include "server/base/steady_clock.h"
 #include "server/jobs/job.h"
 #include "server/jobs/job_manager.h"
 #include "server/metrics/metrics.h"
@@ -214,14 +215,14 @@ class JobManagerTest : public testing::Test {
       absl::MutexLock lock(&mu);
       ++wakeups;
     });
-    const absl::Time deadline = absl::Now() + absl::Seconds(10);
+    const absl::Time deadline = SteadyNow() + absl::Seconds(10);
     const auto is_news = [&] { return wakeups != seen; };
-    while (absl::Now() < deadline) {
+    while (SteadyNow() < deadline) {
       const absl::StatusOr<v1::TrainingJob> job = manager_->Get(name);
       TY_CHECK(job.ok());
       if (job->state() == state) return *job;
       absl::MutexLock lock(&mu);
-      mu.AwaitWithDeadline(absl::Condition(&is_news), deadline);
+      AwaitFor(mu, absl::Condition(&is_news), deadline - SteadyNow());
       seen = wakeups;
     }
     ADD_FAILURE() << name << " is " << JobStateName(manager_->Get(name)->state()) << ", not "
@@ -255,7 +256,7 @@ class JobManagerTest : public testing::Test {
   void WaitForKill(int slot) {
     const auto is_killed = [this] { return !killed_.empty(); };
     absl::MutexLock lock(&mu_);
-    ASSERT_TRUE(mu_.AwaitWithTimeout(absl::Condition(&is_killed), absl::Seconds(10)));
+    ASSERT_TRUE(AwaitFor(mu_, absl::Condition(&is_killed), absl::Seconds(10)));
     EXPECT_EQ(killed_.back(), slot);
   }
 

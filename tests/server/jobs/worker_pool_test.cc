@@ -15,6 +15,7 @@
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
 #include "server/base/ids.h"
+#include "server/base/steady_clock.h"
 #include "tests/support/status_matchers.h"
 
 namespace trainyard {
@@ -108,7 +109,7 @@ TEST_F(WorkerPoolTest, MemoryIsReportedFromACallbackThatMayKill) {
   }
   ASSERT_THAT(pool.Start(), IsOk());
   ASSERT_TRUE(Eventually([&] { return pool.respawns() == 1; }));
-  pool.Stop(absl::Now());
+  pool.Stop(SteadyNow());
   EXPECT_GE(resident, kGrown);
   EXPECT_LT(resident, 100'000'000);
 }
@@ -119,7 +120,7 @@ TEST_F(WorkerPoolTest, StopAsksFirst) {
   WorkerPool pool(options_, [](int, int64_t) {});
   ASSERT_THAT(pool.Start(), IsOk());
   ASSERT_TRUE(Eventually([&] { return FileText("up") == "up\n"; }));
-  pool.Stop(absl::Now() + absl::Seconds(10));
+  pool.Stop(SteadyNow() + absl::Seconds(10));
   EXPECT_EQ(FileText("bye"), "bye\n");
   EXPECT_EQ(pool.pid(0), 0);
 }
@@ -131,7 +132,7 @@ TEST_F(WorkerPoolTest, StopKillsWhoDoesNotListen) {
   ASSERT_THAT(pool.Start(), IsOk());
   ASSERT_TRUE(Eventually([&] { return FileText("up") == "up\n"; }));
   const pid_t pid = pool.pid(0);
-  pool.Stop(absl::Now() + absl::Milliseconds(50));
+  pool.Stop(SteadyNow() + absl::Milliseconds(50));
   EXPECT_EQ(kill(pid, 0), -1);
 }
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
+#include "server/base/steady_clock.h"
 
 namespace trainyard {
 namespace {
@@ -14,7 +14,7 @@ TEST(TickerTest, CallsInTheOrderOfTheirTimesNotOfTheirCalls) {
   std::vector<int> order;
   absl::Notification done;
   Ticker ticker;
-  const absl::Time now = absl::Now();
+  const absl::Time now = SteadyNow();
   ticker.At(now + absl::Milliseconds(60), [&] {
     order.push_back(3);
     done.Notify();
@@ -23,15 +23,15 @@ TEST(TickerTest, CallsInTheOrderOfTheirTimesNotOfTheirCalls) {
   ticker.At(now + absl::Milliseconds(20), [&] { order.push_back(1); });
   done.WaitForNotification();
   EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
-  EXPECT_GE(absl::Now(), now + absl::Milliseconds(60));
+  EXPECT_GE(SteadyNow(), now + absl::Milliseconds(60));
 }
 
 TEST(TickerTest, WhatIsCancelledIsNotCalled) {
   absl::Notification done;
   Ticker ticker;
   const Ticker::Id id =
-      ticker.At(absl::Now() + absl::Milliseconds(10), [] { FAIL() << "was cancelled"; });
-  ticker.At(absl::Now() + absl::Milliseconds(30), [&] { done.Notify(); });
+      ticker.At(SteadyNow() + absl::Milliseconds(10), [] { FAIL() << "was cancelled"; });
+  ticker.At(SteadyNow() + absl::Milliseconds(30), [&] { done.Notify(); });
   ticker.Cancel(id);
   ticker.Cancel(id);
   ticker.Cancel(0);
@@ -44,16 +44,16 @@ TEST(TickerTest, ACallbackMayAskForTheNext) {
   Ticker ticker;
   std::function<void()> again = [&] {
     if (++calls == 3) return done.Notify();
-    ticker.At(absl::Now(), again);
+    ticker.At(SteadyNow(), again);
   };
-  ticker.At(absl::Now(), again);
+  ticker.At(SteadyNow(), again);
   done.WaitForNotification();
   EXPECT_EQ(calls, 3);
 }
 
 TEST(TickerTest, WhatIsFarAwayDoesNotHoldUpTheEnd) {
   Ticker ticker;
-  ticker.At(absl::Now() + absl::Hours(1), [] { FAIL() << "too early"; });
+  ticker.At(SteadyNow() + absl::Hours(1), [] { FAIL() << "too early"; });
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/base/steady_clock.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_server.h"
 
@@ -151,7 +152,7 @@ TEST_F(WatchTest, AWatcherThatNeverReadsDoesNotHoldUpAShutdown) {
   v1::WatchTrainingJobResponse message;
   ASSERT_TRUE(reader->Read(&message));
   absl::SleepFor(absl::Milliseconds(300));  // until flow control has stopped the server
-  server_.server().Shutdown(absl::Now());   // waits for every stream
+  server_.server().Shutdown(SteadyNow());   // waits for every stream
   while (reader->Read(&message)) {
   }
   EXPECT_FALSE(reader->Finish().ok());
@@ -225,7 +226,7 @@ TEST_F(IdleWatchTest, AStartBeyondALogThatThenEndsIsRefusedAtItsEnd) {
 
 TEST_F(IdleWatchTest, DrainingEndsWatchesAndRefusesNewCalls) {
   ASSERT_TRUE(ReadPastHeartbeats());
-  std::thread shutdown([&] { server_.server().Shutdown(absl::Now() + absl::Seconds(10)); });
+  std::thread shutdown([&] { server_.server().Shutdown(SteadyNow() + absl::Seconds(10)); });
   while (ReadPastHeartbeats()) {
   }
   const absl::Status status = FromGrpcStatus(reader_->Finish());

@@ -1,6 +1,7 @@
 #include "server/storage/database.h"
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -397,6 +398,28 @@ TEST_F(DatabaseFileTest, AFailedCommitFailsTheWholeGroup) {
   EXPECT_THAT(Insert(*db, "b"), IsOk());
   // What was acknowledged is there, what was not is not.
   EXPECT_EQ(Ids(*db).size(), first.ok() ? 2u : 1u);
+}
+
+// Somebody looks into the file with a program of his own.
+TEST(DatabaseFileTest, AWriterWaitsForAnotherProcess) {
+  const TempDir dir;
+  const std::string path = dir.path() + "/trainyard.db";
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Database> db, Database::Open(path));
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Database> other, Database::Open(path));
+  absl::Notification holds;
+  std::thread holder([&] {
+    EXPECT_THAT(other->Write([&](Connection& c) {
+      const absl::Status inserted = c.Run(kInsert, "theirs");
+      holds.Notify();
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      return inserted;
+    }),
+                IsOk());
+  });
+  holds.WaitForNotification();
+  EXPECT_THAT(Insert(*db, "ours"), IsOk());
+  holder.join();
+  EXPECT_THAT(Ids(*db), ElementsAre("ours", "theirs"));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
+#include "tests/support/jumping_clock.h"
 #include "tests/support/recording_sink.h"
 
 namespace trainyard {
@@ -61,6 +62,20 @@ TEST(ReporterTest, AsksToStopAtTheRuntimeLimitAndNotBefore) {
   while (!stop.requested() && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(1));
   EXPECT_EQ(stop.cause(), StopCause::kRuntimeLimit);
   EXPECT_FALSE(other.requested());
+}
+
+TEST(ReporterTest, AClockThatIsSetNeitherStopsARunNorHoldsItUp) {
+  for (const absl::Duration by : {absl::Hours(24), -absl::Hours(24)}) {
+    RecordingSink sink;
+    StopFlag stop;
+    Reporter reporter({.max_runtime = absl::Hours(1)}, &sink, &stop);
+    reporter.Add(Step(0));
+    ASSERT_TRUE(sink.WaitForRequests(1));
+    const ClockJump jump(by);
+    ASSERT_TRUE(sink.WaitForRequests(3));  // counters come by the clock
+    EXPECT_FALSE(stop.requested());
+    EXPECT_LT(sink.requests().back().events().busy_seconds(), 60);
+  }
 }
 
 TEST(ReporterTest, GoesOnCountingWhereTheCheckpointWas) {
