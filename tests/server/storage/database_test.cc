@@ -401,7 +401,7 @@ TEST_F(DatabaseFileTest, AFailedCommitFailsTheWholeGroup) {
 }
 
 // Somebody looks into the file with a program of his own.
-TEST(DatabaseFileTest, AWriterWaitsForAnotherProcess) {
+TEST(DatabaseBusyTest, AWriterWaitsForAnotherProcess) {
   const TempDir dir;
   const std::string path = dir.path() + "/trainyard.db";
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Database> db, Database::Open(path));
