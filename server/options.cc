@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
+#include <map>
 #include <thread>
 
 #include "absl/strings/match.h"
@@ -17,6 +18,7 @@
 namespace trainyard {
 namespace {
 
+constexpr size_t kJobSeriesJobsMax = 2'000;
 constexpr int kWorkersMax = static_cast<int>(limits::kThreadsMax);
 
 struct HostPort {
@@ -95,6 +97,11 @@ void CheckLimits(const ServerOptions& options, std::vector<FieldViolation>* viol
   CheckRange("job-memory-bytes-max", options.job_memory_bytes_max, limits::kJobMemoryBytesMin,
              INT64_MAX, violations);
   CheckFlops(options, violations);
+  CheckRange("metrics-max-job-series-jobs",
+             static_cast<int64_t>(options.metrics_max_job_series_jobs), 0, kJobSeriesJobsMax,
+             violations);
+  CheckDuration("metrics-job-series-ttl", options.metrics_job_series_ttl, absl::ZeroDuration(),
+                absl::Hours(24), violations);
   CheckRange("owner-running-max", options.owner_running_max, 0, kWorkersMax, violations);
   CheckDuration("preempt-after", options.preempt_after, absl::ZeroDuration(),
                 absl::InfiniteDuration(), violations);
@@ -189,6 +196,24 @@ void AddQueueOptions(CLI::App& app, ServerOptions& options) {
   app.add_option("--watchers-max", options.watchers_max, "watches at once")->capture_default_str();
 }
 
+void AddMetricsOptions(CLI::App& app, ServerOptions& options) {
+  const std::map<std::string, JobSeriesLevel> levels = {
+      {"off", JobSeriesLevel::kOff}, {"id", JobSeriesLevel::kId}, {"full", JobSeriesLevel::kFull}};
+  app.add_option("--metrics-listen", options.metrics_listen,
+                 "host:port for Prometheus; \"\" for none")
+      ->capture_default_str();
+  app.add_option(
+         "--metrics-job-level", options.metrics_job_level,
+         "what /metrics/jobs shows: nothing, jobs by id, or owners and display names as well")
+      ->transform(CLI::CheckedTransformer(levels).description("{off,id,full}"))
+      ->default_str("id");
+  app.add_option("--metrics-max-job-series-jobs", options.metrics_max_job_series_jobs,
+                 "jobs that /metrics/jobs shows at most")
+      ->capture_default_str();
+  AddDuration(app, "--metrics-job-series-ttl", options.metrics_job_series_ttl,
+              "how long /metrics/jobs shows a finished job");
+}
+
 void AddCommands(CLI::App& app, ServerOptions& options) {
   AddCopyCommand(app, "backup", "Copy all data to DIR, also while a server uses it, and end",
                  "where to; an earlier backup there is brought up to date",
@@ -207,9 +232,6 @@ void AddOptions(CLI::App& app, ServerOptions& options) {
   app.add_option("--listen", options.listen,
                  "host:port for clients; may be repeated; port 0 picks one")
       ->capture_default_str();
-  app.add_option("--metrics-listen", options.metrics_listen,
-                 "host:port for Prometheus; \"\" for none")
-      ->capture_default_str();
   app.add_flag("--insecure", options.insecure,
                "allow addresses that other machines reach, without TLS or passwords");
   app.add_option("--data-dir", options.data_dir, "everything durable is kept here")
@@ -225,6 +247,7 @@ void AddOptions(CLI::App& app, ServerOptions& options) {
               "how long calls may take to end after SIGTERM");
   app.add_option("--print-address", options.print_address,
                  "file that gets host:port once the server serves");
+  AddMetricsOptions(app, options);
   AddLimitOptions(app, options);
   AddQueueOptions(app, options);
   AddCommands(app, options);

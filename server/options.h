@@ -21,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "core/base/limits.h"
+#include "server/metrics/metrics.h"
 
 namespace trainyard {
 
@@ -33,6 +34,13 @@ struct ServerOptions {
   std::vector<std::string> listen = {"127.0.0.1:7070"};
   // host:port for Prometheus; empty: none.
   std::string metrics_listen = "127.0.0.1:9400";
+  // What /metrics/jobs says of jobs: see metrics.h.
+  JobSeriesLevel metrics_job_level = JobSeriesLevel::kId;
+  // Jobs shown there, running ones first; 8 series each. More: dearer scrapes, and more memory in
+  // Prometheus.
+  size_t metrics_max_job_series_jobs = 200;
+  // How long a finished job stays there: at least two scrapes.
+  absl::Duration metrics_job_series_ttl = absl::Minutes(5);
   // Without TLS, everyone who reaches the port may do everything: other addresses than loopback ask
   // for this.
   bool insecure = false;

@@ -78,18 +78,10 @@ int64_t FileBytes(const std::string& path) {
   return error ? 0 : static_cast<int64_t>(size);
 }
 
-Metrics::JobSeries ToSeries(const LiveJob& job) {
-  return {.job_id = job.job_id,
-          .owner = job.owner,
-          .display_name = job.display_name,
-          .has_train_loss = job.has_train_loss,
-          .has_validation_loss = job.has_validation_loss,
-          .train_loss = job.train_loss,
-          .validation_loss = job.validation_loss,
-          .learning_rate = job.learning_rate,
-          .progress_ratio = job.progress_ratio,
-          .last_update_seconds = absl::ToDoubleSeconds(job.last_update - absl::UnixEpoch()),
-          .epoch = job.epoch};
+int64_t DiskBytes(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::space_info space = std::filesystem::space(path, error);
+  return error ? 0 : static_cast<int64_t>(space.capacity);
 }
 
 std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
@@ -99,8 +91,10 @@ std::string HostOf(const std::string& address) { return address.substr(0, addres
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& options) {
   TY_RETURN_IF_ERROR(ValidateOptions(options));
   auto server = std::unique_ptr<Server>(new Server(options));
+  const absl::Time start = absl::Now();
   TY_RETURN_IF_ERROR(server->OpenStores());
   TY_RETURN_IF_ERROR(server->StartJobs());
+  server->metrics_.StoreReplayed(absl::ToDoubleSeconds(absl::Now() - start));
   TY_RETURN_IF_ERROR(server->StartMetrics());
   server->MakeServices();
   TY_RETURN_IF_ERROR(server->ServeWorkers());
@@ -169,7 +163,9 @@ absl::Status Server::StartJobs() {
                                .storage_full = [this] { return IsStorageFull(); },
                                .on_storage_full = [this](bool full) { SetStorageHealth(full); },
                                .prepared_directory = directory_->prepared(),
-                               .prepared_bytes_max = options_.prepared_bytes_max};
+                               .prepared_bytes_max = options_.prepared_bytes_max,
+                               .finished_series_ttl = options_.metrics_job_series_ttl,
+                               .finished_series_max = options_.metrics_max_job_series_jobs};
   TY_ASSIGN_OR_RETURN(jobs_, JobManager::Create(jobs, database_.get(), blobs_.get(), &metrics_,
                                                 [this](int slot) { pool_->Kill(slot); }));
   return absl::OkStatus();
@@ -179,11 +175,9 @@ absl::Status Server::StartMetrics() {
   const EngineInfo engine = GetEngineInfo();
   metrics_.SetBuildInfo(Version(), Revision(), engine.onednn_version, engine.isa);
   metrics_.SetSnapshot([this] { return TakeSnapshot(); });
-  metrics_.SetJobSeries([this] {
-    std::vector<Metrics::JobSeries> series;
-    for (const LiveJob& job : jobs_->LiveJobs()) series.push_back(ToSeries(job));
-    return series;
-  });
+  metrics_.SetJobSeries(
+      {.level = options_.metrics_job_level, .jobs_max = options_.metrics_max_job_series_jobs},
+      [this] { return jobs_->LiveJobs(); });
   if (options_.metrics_listen.empty()) return absl::OkStatus();
   TY_RETURN_IF_ERROR(metrics_.Listen(options_.metrics_listen));
   metrics_address_ = absl::StrCat(HostOf(options_.metrics_listen), ":", metrics_.port());
@@ -199,21 +193,17 @@ bool Server::IsStorageFull() const {
 Metrics::Snapshot Server::TakeSnapshot() const {
   const JobCounts jobs = jobs_->Counts();
   const DatasetStore::Counts datasets = datasets_->Count().value_or(DatasetStore::Counts());
-  const bool waiting = jobs.oldest_pending != absl::InfiniteFuture();
   const std::string database = directory_->database();
-  return {.jobs_pending = jobs.pending,
-          .jobs_running = jobs.running,
-          .jobs_cancelling = jobs.cancelling,
+  return {.queues = jobs.queues,
           .queue_capacity = options_.queued_jobs_max,
-          .oldest_pending_timestamp_seconds =
-              waiting ? absl::ToDoubleSeconds(jobs.oldest_pending - absl::UnixEpoch()) : 0,
           .workers = jobs.workers_connected,
           .workers_busy = jobs.workers_busy,
           .datasets_uploading = datasets.uploading,
           .datasets_ready = datasets.ready,
-          .storage_free_bytes = files_->FreeBytes(directory_->path()).value_or(0),
-          .storage_size_bytes = FileBytes(database) + FileBytes(database + "-wal"),
           .dataset_stored_bytes = datasets.stored_bytes,
+          .store_size_bytes = FileBytes(database) + FileBytes(database + "-wal"),
+          .storage_free_bytes = files_->FreeBytes(directory_->path()).value_or(0),
+          .storage_size_bytes = DiskBytes(directory_->path()),
           .storage_full = jobs.storage_full};
 }
 

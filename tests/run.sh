@@ -29,9 +29,9 @@ build() {
 say "packages"
 deploy/install-deps.sh --tests
 # Without install scripts: none of the packages needs them, and CI should not run them.
-for client in grpc_js onnx; do
-  say "npm packages of tests/e2e/$client"
-  (cd "tests/e2e/$client" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+for folder in tests/e2e/grpc_js tests/e2e/onnx deploy/grafana/source; do
+  say "npm packages of $folder"
+  (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
 done
 mkdir -p build
 build dev

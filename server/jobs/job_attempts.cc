@@ -26,10 +26,6 @@
 namespace trainyard {
 namespace {
 
-// A finished job's series stay this long, so that Prometheus sees their last values (two scrapes at
-// least).
-constexpr absl::Duration kSeriesTtl = absl::Minutes(5);
-constexpr size_t kRecentSeriesMax = 200;
 // An INTERACTIVE job waits, and nobody may yield yet.
 constexpr absl::Duration kPreemptRetry = absl::Milliseconds(200);
 constexpr absl::Duration kStorageInterval = absl::Seconds(1);
@@ -54,30 +50,32 @@ v1::JobError MakeJobError(v1::ErrorReason reason, absl::string_view message, abs
   return error;
 }
 
+double UnixSeconds(absl::Time time) { return absl::ToDoubleSeconds(time - absl::UnixEpoch()); }
+
 double SecondsBetween(const google::protobuf::Timestamp& from,
                       const google::protobuf::Timestamp& to) {
   return absl::ToDoubleSeconds(FromTimestamp(to) - FromTimestamp(from));
 }
 
-void UpdateSeries(const v1::JobEvent& event, LiveJob* series) {
-  if (event.has_step()) {
-    series->learning_rate = event.step().learning_rate();
-    series->epoch = event.step().epoch();
-  }
-  if (event.has_epoch()) {
-    series->learning_rate = event.epoch().learning_rate();
-    series->epoch = event.epoch().epoch();
-  }
+void UpdateSeries(const v1::JobEvent& event, Metrics::JobSeries* series) {
+  if (event.has_step()) series->learning_rate = event.step().learning_rate();
+  if (event.has_epoch()) series->learning_rate = event.epoch().learning_rate();
+}
+
+// Early stopping's metric also decides between seeds and folds, and is the loss by default.
+std::string ObjectiveOf(const v1::TrainingSpec& spec) {
+  const std::string& metric = spec.early_stopping().metric();
+  return metric.empty() ? "validation_loss" : absl::StrCat("validation_", metric);
 }
 
 // What a record says, into the series.
-void CopyToSeries(const v1::TrainingJob& job, LiveJob* series) {
-  const auto train = FindMetric(job.latest_metrics(), "train_loss");
-  const auto validation = FindMetric(job.latest_metrics(), "validation_loss");
-  series->has_train_loss = train.has_value();
-  series->train_loss = train.value_or(0);
-  series->has_validation_loss = validation.has_value();
-  series->validation_loss = validation.value_or(0);
+void CopyToSeries(const v1::TrainingJob& job, Metrics::JobSeries* series) {
+  series->queue = job.priority();
+  series->train_loss = FindMetric(job.latest_metrics(), "train_loss");
+  series->validation_loss = FindMetric(job.latest_metrics(), "validation_loss");
+  series->objective = FindMetric(job.latest_metrics(), ObjectiveOf(job.resolved_spec()));
+  series->epoch = job.progress().epochs_done();
+  series->last_update_seconds = UnixSeconds(absl::Now());
   const v1::JobProgress& progress = job.progress();
   if (progress.steps_total() == 0) return;
   series->progress_ratio =
@@ -175,7 +173,7 @@ void JobManagerImpl::Start(Job& job, WorkerSession* session) {
       std::string(absl::StripPrefix(record.name(), absl::StrCat(kTrainingJobs, "/")));
   job.attempt->series.owner = record.owner();
   job.attempt->series.display_name = record.display_name();
-  job.attempt->series.last_update = absl::Now();
+  CopyToSeries(record, &job.attempt->series);
   workers_[session].job = &job;
   slots_in_use_ += SlotsOf(job);
   const v1::Checkpoint from = job.checkpoints.empty() ? v1::Checkpoint() : job.checkpoints.front();
@@ -184,9 +182,10 @@ void JobManagerImpl::Start(Job& job, WorkerSession* session) {
          SteadyNow() + RuntimeLimit(record) - absl::Seconds(from.busy_seconds()) +
              options_.runtime_grace,
          v1::ERROR_REASON_RUNTIME_LIMIT);
-  metrics_->JobAttempt();
+  metrics_->JobAttempt(record.priority());
   if (record.attempt() == 1)
-    metrics_->JobQueueWait(SecondsBetween(record.create_time(), record.start_time()));
+    metrics_->JobQueueWait(record.priority(),
+                           SecondsBetween(record.create_time(), record.start_time()));
 
   v1::WorkResponse message;
   *message.mutable_assignment() = AssignmentOf(job);
@@ -285,9 +284,9 @@ void JobManagerImpl::OnEvents(WorkerSession* session, const v1::EventBatch& batc
   std::unique_ptr<Commit> commit = NewCommit(*job);
   commit->events_before = batch.event_count();
   v1::TrainingJob& record = job->Mutable();
-  LiveJob& series = job->attempt->series;
-  const bool saved =
-      batch.has_checkpoint() && TakeCheckpoint(*job, batch.checkpoint(), commit.get());
+  Metrics::JobSeries& series = job->attempt->series;
+  const bool saved = TakeCheckpoint(*job, batch, commit.get());
+  metrics_->CheckpointFailures(batch.checkpoint_failures());
   for (const v1::JobEvent& event : batch.events()) {
     if (!IsTrainingEvent(event) || (event.has_checkpoint() && !saved)) continue;
     ApplyEvent(event, &record);
@@ -302,12 +301,16 @@ void JobManagerImpl::OnEvents(WorkerSession* session, const v1::EventBatch& batc
   const bool trains = !record.has_analysis();
   metrics_->TrainingProgress(trains ? added.rows : 0, trains ? added.steps : 0, added.busy_seconds);
   CopyToSeries(record, &series);
-  series.last_update = absl::Now();
   Enqueue(*job, std::move(commit));
 }
 
-bool JobManagerImpl::TakeCheckpoint(Job& job, const v1::Checkpoint& checkpoint, Commit* commit) {
-  if (!RetainBlob(checkpoint.digest())) return false;
+bool JobManagerImpl::TakeCheckpoint(Job& job, const v1::EventBatch& batch, Commit* commit) {
+  if (!batch.has_checkpoint()) return false;
+  const v1::Checkpoint& checkpoint = batch.checkpoint();
+  if (!RetainBlob(checkpoint.digest())) {
+    metrics_->CheckpointFailures(1);
+    return false;
+  }
   commit->checkpoint = checkpoint;
   commit->retained_digest = checkpoint.digest();
   std::erase_if(job.checkpoints, [&checkpoint](const v1::Checkpoint& other) {
@@ -316,7 +319,7 @@ bool JobManagerImpl::TakeCheckpoint(Job& job, const v1::Checkpoint& checkpoint, 
   job.checkpoints.insert(job.checkpoints.begin(), checkpoint);
   if (job.checkpoints.size() > kCheckpointsKept) job.checkpoints.resize(kCheckpointsKept);
   job.Mutable().set_checkpoint_step(checkpoint.step());
-  metrics_->CheckpointSaved(checkpoint.size_bytes());
+  metrics_->CheckpointSaved(checkpoint.size_bytes(), batch.checkpoint_write_seconds());
   job.infra_failures = 0;  // it came further: what fails now fails somewhere else
   return true;
 }
@@ -370,7 +373,7 @@ void JobManagerImpl::Succeed(Job& job, const v1::JobOutcome::Succeeded& result) 
     Change(job, v1::JOB_STATE_SUCCEEDED, "its model is stored", commit.get());
     commit->model = MakeModel(record, result);
   }
-  metrics_->JobFinished();
+  metrics_->JobFinished(record.priority());
   CountTerminal(record);
   MeasureSpeed(job);
   Enqueue(job, std::move(commit));
@@ -437,16 +440,17 @@ void JobManagerImpl::Stopped(Job& job, v1::ErrorReason killed_for) {
 void JobManagerImpl::Fail(Job& job, const v1::JobError& error, std::unique_ptr<Commit> commit) {
   *job.Mutable().mutable_error() = error;
   Change(job, v1::JOB_STATE_FAILED, error.message(), commit.get());
-  metrics_->JobFailed(ReasonLabel(error.reason()));
+  metrics_->JobFailed(job.decided().priority(), ReasonLabel(error.reason()));
   if (error.reason() == v1::ERROR_REASON_NON_FINITE_LOSS) metrics_->TrainingNonFinite();
   CountTerminal(job.decided());
   Enqueue(job, std::move(commit));
 }
 
 void JobManagerImpl::CountTerminal(const v1::TrainingJob& job) {
-  if (job.state() == v1::JOB_STATE_CANCELLED) metrics_->JobCancelled();
-  if (job.has_start_time())
-    metrics_->JobRunDuration(SecondsBetween(job.start_time(), job.end_time()));
+  if (job.state() == v1::JOB_STATE_CANCELLED) metrics_->JobCancelled(job.priority());
+  if (job.has_start_time()) {
+    metrics_->JobRunDuration(job.priority(), SecondsBetween(job.start_time(), job.end_time()));
+  }
 }
 
 v1::JobError JobManagerImpl::KilledError(const Job& job, v1::ErrorReason reason) const {
@@ -495,8 +499,9 @@ void JobManagerImpl::EndAttempt(Job& job) {
     scheduler_.End(job.number, slot_seconds);
   }
   if (IsTerminal(job.decided().state())) {
-    recent_.push_back({std::move(job.attempt->series), SteadyNow() + kSeriesTtl});
-    if (recent_.size() > kRecentSeriesMax) recent_.pop_front();
+    job.attempt->series.last_update_seconds.reset();
+    recent_.push_back({std::move(job.attempt->series), SteadyNow() + options_.finished_series_ttl});
+    if (recent_.size() > options_.finished_series_max) recent_.pop_front();
   }
   job.attempt.reset();
 }
@@ -594,7 +599,7 @@ absl::Time JobManagerImpl::Preempt(absl::Time now) {
 
 void JobManagerImpl::AskToYield(Job& job) {
   Log::Info("job_yields", {{"job", job.decided().name()}});
-  metrics_->JobPreempted();
+  metrics_->JobPreempted(job.decided().priority());
   job.attempt->yields = true;
   Stop(job, /*yield=*/true);
 }
@@ -656,7 +661,7 @@ void JobManagerImpl::RunTimers() {
   }
 }
 
-std::vector<LiveJob> JobManagerImpl::LiveJobs() const {
+std::vector<Metrics::JobSeries> JobManagerImpl::LiveJobs() const {
   absl::MutexLock lock(&mu_);
   const absl::Time now = SteadyNow();
   std::vector<const Job*> running;
@@ -666,7 +671,7 @@ std::vector<LiveJob> JobManagerImpl::LiveJobs() const {
   // Newest first: a reader with a limit drops the oldest.
   std::sort(running.begin(), running.end(),
             [](const Job* a, const Job* b) { return a->number > b->number; });
-  std::vector<LiveJob> live;
+  std::vector<Metrics::JobSeries> live;
   for (const Job* job : running) live.push_back(job->attempt->series);
   for (auto recent = recent_.rbegin(); recent != recent_.rend() && recent->expires > now;
        ++recent) {

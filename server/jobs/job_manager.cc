@@ -280,7 +280,7 @@ void JobManagerImpl::OnInserted(Commit& commit, const JobTables& tables,
   const std::string name = commit.record.name();
   events_.Open(name, 0);
   events_.Publish(name, std::move(commit.events));
-  metrics_->JobSubmitted();
+  metrics_->JobSubmitted(commit.record.priority());
   Log::Info("job_submitted", {{"job", name}, {"owner", commit.record.owner()}});
 
   absl::MutexLock lock(&mu_);
@@ -619,13 +619,26 @@ JobCounts JobManagerImpl::Counts() const {
   for (const auto& [session, worker] : workers_) {
     if (worker.job == nullptr) continue;
     ++counts.workers_busy;
-    const bool cancelling = worker.job->decided().state() == v1::JOB_STATE_CANCELLING;
+    const v1::TrainingJob& job = worker.job->decided();
+    const bool cancelling = job.state() == v1::JOB_STATE_CANCELLING;
     ++(cancelling ? counts.cancelling : counts.running);
+    Metrics::Queue& queue = counts.queues[PriorityClassOf(job.priority())];
+    ++(cancelling ? queue.jobs_cancelling : queue.jobs_running);
   }
-  if (const auto oldest = scheduler_.Oldest()) {
-    counts.oldest_pending = FromTimestamp(by_number_.at(oldest->job)->visible.create_time());
+  for (const v1::JobPriority priority :
+       {v1::JOB_PRIORITY_INTERACTIVE, v1::JOB_PRIORITY_NORMAL, v1::JOB_PRIORITY_BATCH}) {
+    CountQueued(priority, &counts);
   }
   return counts;
+}
+
+void JobManagerImpl::CountQueued(v1::JobPriority priority, JobCounts* counts) const {
+  Metrics::Queue& queue = counts->queues[PriorityClassOf(priority)];
+  queue.jobs_pending = scheduler_.size(priority);
+  const auto oldest = scheduler_.Oldest(priority);
+  if (!oldest.has_value()) return;
+  const absl::Time created = FromTimestamp(by_number_.at(oldest->job)->visible.create_time());
+  queue.oldest_pending_timestamp_seconds = absl::ToDoubleSeconds(created - absl::UnixEpoch());
 }
 
 }  // namespace trainyard

@@ -10,6 +10,7 @@
 #ifndef TRAINYARD_SERVER_JOBS_JOB_MANAGER_H_
 #define TRAINYARD_SERVER_JOBS_JOB_MANAGER_H_
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -22,6 +23,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/jobs/event_log.h"
+#include "server/metrics/metrics.h"
 #include "trainyard/v1/job.pb.h"
 #include "trainyard/v1/worker.pb.h"
 
@@ -29,7 +31,6 @@ namespace trainyard {
 
 class BlobStore;
 class Database;
-class Metrics;
 
 struct JobManagerOptions {
   int worker_slots = 1;               // slots of the worker pool
@@ -52,6 +53,10 @@ struct JobManagerOptions {
   // Where local workers keep prepared features, and how much of them; empty: they keep none.
   std::string prepared_directory;
   int64_t prepared_bytes_max = 0;
+  // How long, and how many, finished jobs stay among LiveJobs: at least two scrapes, so that
+  // Prometheus sees their last values.
+  absl::Duration finished_series_ttl = absl::Minutes(5);
+  size_t finished_series_max = 200;
 };
 
 // What JobManager needs of a connected worker. Implemented by the WorkerService reactor (and by a
@@ -70,17 +75,9 @@ class WorkerSession {
 // The in-memory view that metrics and GetServerInfo show.
 struct JobCounts {
   int64_t pending = 0, running = 0, cancelling = 0;
+  std::array<Metrics::Queue, kPriorityClassCount> queues;  // the same, by PriorityClassOf
   int workers_connected = 0, workers_busy = 0;
-  absl::Time oldest_pending = absl::InfiniteFuture();
   bool storage_full = false;
-};
-// One running job, for /metrics/jobs.
-struct LiveJob {
-  std::string job_id, owner, display_name;
-  bool has_train_loss = false, has_validation_loss = false;
-  double train_loss = 0, validation_loss = 0, learning_rate = 0, progress_ratio = 0;
-  int64_t epoch = 0;
-  absl::Time last_update;
 };
 
 class JobManager {
@@ -153,8 +150,8 @@ class JobManager {
   virtual bool AwaitIdle(absl::Time deadline) = 0;
 
   virtual JobCounts Counts() const = 0;
-  // Running jobs, then those that ended in the last five minutes; both newest first.
-  virtual std::vector<LiveJob> LiveJobs() const = 0;
+  // Running jobs, then those that ended a short while ago; both newest first.
+  virtual std::vector<Metrics::JobSeries> LiveJobs() const = 0;
 };
 
 }  // namespace trainyard

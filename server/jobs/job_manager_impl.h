@@ -70,7 +70,7 @@ class JobManagerImpl final : public JobManager {
   void BeginDrain() override;
   bool AwaitIdle(absl::Time deadline) override;
   JobCounts Counts() const override;
-  std::vector<LiveJob> LiveJobs() const override;
+  std::vector<Metrics::JobSeries> LiveJobs() const override;
 
  private:
   // A job on a worker.
@@ -84,7 +84,7 @@ class JobManagerImpl final : public JobManager {
     absl::Time cancel_time = absl::InfiniteFuture();
     std::string pause_by;  // not empty: PAUSED once the worker has stopped
     bool yields = false;   // PENDING then, for an INTERACTIVE job
-    LiveJob series;
+    Metrics::JobSeries series;
   };
   // A job that is not terminal.
   struct Job {
@@ -117,7 +117,7 @@ class JobManagerImpl final : public JobManager {
   };
   static constexpr size_t kTablesKnownMax = 1024;
   struct RecentSeries {
-    LiveJob series;
+    Metrics::JobSeries series;
     absl::Time expires;
   };
 
@@ -133,6 +133,9 @@ class JobManagerImpl final : public JobManager {
   void OnInserted(Commit& commit, const JobTables& tables, const absl::Status& status);
   absl::StatusOr<v1::TrainingJob> GetTerminal(absl::string_view name);
   absl::StatusOr<v1::TrainingJob> GetSettled(absl::string_view name);
+  // Adds what is queued of a class.
+  void CountQueued(v1::JobPriority priority, JobCounts* counts) const
+      ABSL_SHARED_LOCKS_REQUIRED(mu_);
   void FillQueueFields(const Job& job, v1::TrainingJob* record) const
       ABSL_SHARED_LOCKS_REQUIRED(mu_);
   // Waits for `waiter`, and returns the record with queue fields.
@@ -186,8 +189,8 @@ class JobManagerImpl final : public JobManager {
   Job* Assigned(WorkerSession* session, absl::string_view name, int32_t attempt)
       ABSL_SHARED_LOCKS_REQUIRED(mu_);
   bool RetainBlob(const std::string& digest);
-  // Takes the batch's checkpoint, if its blob is there.
-  bool TakeCheckpoint(Job& job, const v1::Checkpoint& checkpoint, Commit* commit)
+  // Takes the batch's checkpoint, if there is one and its blob is there.
+  bool TakeCheckpoint(Job& job, const v1::EventBatch& batch, Commit* commit)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // REQUIRES: the result is retained.
   void Succeed(Job& job, const v1::JobOutcome::Succeeded& result)

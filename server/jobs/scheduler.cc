@@ -24,11 +24,6 @@ int64_t VirtualTime(int64_t work, double weight) {
 
 }  // namespace
 
-size_t Scheduler::ClassOf(v1::JobPriority priority) {
-  if (priority == v1::JOB_PRIORITY_INTERACTIVE) return 0;
-  return priority == v1::JOB_PRIORITY_BATCH ? 2 : 1;
-}
-
 bool Scheduler::Add(const Entry& entry) {
   TY_CHECK(entry.slots >= 1);
   TY_CHECK(entry.cost > 0);
@@ -36,7 +31,7 @@ bool Scheduler::Add(const Entry& entry) {
   if (queued_.contains(entry.job) || running_.contains(entry.job)) return false;
   if (!tickets_.insert(entry.ticket).second) return false;
   Owner& owner = FindOrAddOwner(entry.owner);
-  const size_t to = ClassOf(entry.priority);
+  const size_t to = PriorityClassOf(entry.priority);
   if (owner.shares[to].queue.empty()) Arrive(classes_[to], &owner.shares[to]);
   ++owner.jobs;
   Enqueue(entry, owner);
@@ -86,7 +81,7 @@ TicketQueue::Item Scheduler::ItemOf(const Entry& entry, double weight) {
 
 void Scheduler::Enqueue(const Entry& entry, Owner& owner) {
   const TicketQueue::Item item = ItemOf(entry, owner.weight);
-  const size_t to = ClassOf(entry.priority);
+  const size_t to = PriorityClassOf(entry.priority);
   owner.shares[to].queue.Insert(item);
   classes_[to].total += TicketQueue::SumsOf(item);
   classes_[to].owners.insert(&owner);
@@ -95,7 +90,7 @@ void Scheduler::Enqueue(const Entry& entry, Owner& owner) {
 
 void Scheduler::Dequeue(const Queued& queued) {
   Owner& owner = *queued.owner;
-  const size_t from = ClassOf(queued.entry.priority);
+  const size_t from = PriorityClassOf(queued.entry.priority);
   TicketQueue& queue = owner.shares[from].queue;
   Class& left = classes_[from];
   left.total -= queue.Total();
@@ -108,7 +103,7 @@ void Scheduler::Dequeue(const Queued& queued) {
 }
 
 void Scheduler::UpdateTurns(Owner& owner) {
-  for (size_t i = 0; i < kClassCount; ++i) UpdateTurn(owner, i);
+  for (size_t i = 0; i < kPriorityClassCount; ++i) UpdateTurn(owner, i);
 }
 
 void Scheduler::UpdateTurn(Owner& owner, size_t priority_class) {
@@ -134,7 +129,7 @@ std::optional<Scheduler::Pick> Scheduler::FrontOf(size_t priority_class) const {
 
 std::optional<Scheduler::Pick> Scheduler::Next() const {
   std::optional<Pick> highest, due;
-  for (size_t i = 0; i < kClassCount; ++i) {
+  for (size_t i = 0; i < kPriorityClassCount; ++i) {
     const std::optional<Pick> front = FrontOf(i);
     if (!front.has_value()) continue;
     if (!highest.has_value()) highest = front;
@@ -158,7 +153,7 @@ void Scheduler::CountAsPassed(const Pick& pick) {
   Class& served = classes_[pick.priority_class];
   served.passed_work = 0;
   served.holder = nullptr;
-  for (size_t i = pick.priority_class + 1; i < kClassCount; ++i) {
+  for (size_t i = pick.priority_class + 1; i < kPriorityClassCount; ++i) {
     if (!classes_[i].turns.empty()) classes_[i].passed_work += pick.item->work;
   }
 }
@@ -172,7 +167,7 @@ Scheduler::Running& Scheduler::StartRunning(const Pick& pick) {
               .charged_class = pick.priority_class,
               .charged = pick.item->virtual_cost};
   served.virtual_time = owner.shares[pick.priority_class].virtual_time;
-  for (size_t i = pick.priority_class; i < kClassCount; ++i) {
+  for (size_t i = pick.priority_class; i < kPriorityClassCount; ++i) {
     owner.shares[i].virtual_time += run.charged;
     run.arrivals[i] = owner.shares[i].arrivals;
   }
@@ -190,7 +185,7 @@ std::optional<Scheduler::Running> Scheduler::StopRunning(int64_t job, double slo
   Owner& owner = *run.owner;
   owner.running_slots -= run.entry.slots;
   const int64_t correction = VirtualTime(Microseconds(slot_seconds), owner.weight) - run.charged;
-  for (size_t i = run.charged_class; i < kClassCount; ++i) {
+  for (size_t i = run.charged_class; i < kPriorityClassCount; ++i) {
     Share& share = owner.shares[i];
     if (share.arrivals == run.arrivals[i]) {
       share.virtual_time += correction;
@@ -248,7 +243,7 @@ bool Scheduler::SetPriority(int64_t job, v1::JobPriority priority) {
   Owner& owner = *queued.owner;
   Dequeue(queued);
   queued.entry.priority = priority;
-  const size_t to = ClassOf(priority);
+  const size_t to = PriorityClassOf(priority);
   if (owner.shares[to].queue.empty()) Arrive(classes_[to], &owner.shares[to]);
   Enqueue(queued.entry, owner);
   UpdateTurns(owner);
@@ -269,7 +264,7 @@ void Scheduler::SetWeight(absl::string_view owner_name, double weight) {
 }
 
 void Scheduler::Reweigh(const Entry& entry, Owner* owner) {
-  const size_t in = ClassOf(entry.priority);
+  const size_t in = PriorityClassOf(entry.priority);
   TicketQueue& queue = owner->shares[in].queue;
   classes_[in].total -= queue.Total();
   queue.Erase(entry.ticket);
@@ -284,18 +279,17 @@ std::optional<Scheduler::Entry> Scheduler::Head() const {
 }
 
 std::optional<Scheduler::Entry> Scheduler::Head(v1::JobPriority priority) const {
-  const std::optional<Pick> front = FrontOf(ClassOf(priority));
+  const std::optional<Pick> front = FrontOf(PriorityClassOf(priority));
   if (!front.has_value()) return std::nullopt;
   return queued_.at(front->item->job).entry;
 }
 
-std::optional<Scheduler::Entry> Scheduler::Oldest() const {
+std::optional<Scheduler::Entry> Scheduler::Oldest(v1::JobPriority priority) const {
+  const size_t in = PriorityClassOf(priority);
   const TicketQueue::Item* oldest = nullptr;
-  for (size_t i = 0; i < kClassCount; ++i) {
-    for (const Owner* owner : classes_[i].owners) {
-      const TicketQueue::Item& first = owner->shares[i].queue.First();
-      if (oldest == nullptr || first.ticket < oldest->ticket) oldest = &first;
-    }
+  for (const Owner* owner : classes_[in].owners) {
+    const TicketQueue::Item& first = owner->shares[in].queue.First();
+    if (oldest == nullptr || first.ticket < oldest->ticket) oldest = &first;
   }
   if (oldest == nullptr) return std::nullopt;
   return queued_.at(oldest->job).entry;
@@ -346,7 +340,7 @@ TicketQueue::Sums Scheduler::BeforeInClass(const Queued& queued, size_t priority
 TicketQueue::Sums Scheduler::BeforeInAll(const Queued& queued) const {
   const std::optional<Pick> next = Next();
   if (next.has_value() && next->item->job == queued.entry.job) return {};
-  const size_t priority_class = ClassOf(queued.entry.priority);
+  const size_t priority_class = PriorityClassOf(queued.entry.priority);
   TicketQueue::Sums before =
       BeforeInClass(queued, priority_class, SureFrontOf(priority_class, next));
   for (size_t i = 0; i < priority_class; ++i) before += classes_[i].total;
@@ -372,7 +366,7 @@ v1::PendingReason Scheduler::ReasonFor(int64_t job, const Situation& situation) 
   const auto found = queued_.find(job);
   if (found == queued_.end()) return v1::PENDING_REASON_UNSPECIFIED;
   const Queued& queued = found->second;
-  const Share& share = queued.owner->shares[ClassOf(queued.entry.priority)];
+  const Share& share = queued.owner->shares[PriorityClassOf(queued.entry.priority)];
   if (!share.turn.has_value()) return v1::PENDING_REASON_OWNER_LIMIT;
   const std::optional<Pick> next = Next();
   const bool is_next = next.has_value() && next->item->job == job;

@@ -65,6 +65,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
 #include "server/jobs/ticket_queue.h"
+#include "server/wire/priority_class.h"
 #include "trainyard/v1/job.pb.h"
 
 namespace trainyard {
@@ -138,8 +139,8 @@ class Scheduler {
   // The same of one class, whichever is next: whether an INTERACTIVE job waits, for example.
   std::optional<Entry> Head(v1::JobPriority priority) const;
 
-  // The queued job of the smallest ticket. Cost: O(owners with queued jobs).
-  std::optional<Entry> Oldest() const;
+  // The queued job of a class with the smallest ticket. Cost: O(owners with queued jobs of it).
+  std::optional<Entry> Oldest(v1::JobPriority priority) const;
 
   // Head is 1. Behind it the order is that in which jobs are taken when each takes exactly its cost
   // and nobody else comes; exact for classes, holds, owners, weights and tickets. What it leaves
@@ -150,12 +151,14 @@ class Scheduler {
   // Why a queued job does not run now. Above all others: what stops every job.
   v1::PendingReason ReasonFor(int64_t job, const Situation& situation) const;
 
-  // Queued jobs.
+  // Queued jobs; of a class.
   int64_t size() const { return static_cast<int64_t>(queued_.size()); }
+  int64_t size(v1::JobPriority priority) const {
+    return classes_[PriorityClassOf(priority)].total.count;
+  }
   int64_t running() const { return static_cast<int64_t>(running_.size()); }
 
  private:
-  static constexpr size_t kClassCount = 3;
   // A place among the owners of a class.
   using Turn = std::pair<int64_t, int64_t>;  // virtual time, ticket of the first job
 
@@ -175,7 +178,7 @@ class Scheduler {
     double weight = 1;
     int running_slots = 0;
     int64_t jobs = 0;  // queued and running
-    std::array<Share, kClassCount> shares;
+    std::array<Share, kPriorityClassCount> shares;
   };
   struct Class {
     std::map<Turn, Owner*> turns;        // owners whose first job may run
@@ -194,7 +197,7 @@ class Scheduler {
     Owner* owner = nullptr;
     size_t charged_class = 0;  // and all lower ones
     int64_t charged = 0;       // virtual time
-    std::array<int64_t, kClassCount> arrivals{};
+    std::array<int64_t, kPriorityClassCount> arrivals{};
   };
   // A job that is next.
   struct Pick {
@@ -203,7 +206,6 @@ class Scheduler {
     const TicketQueue::Item* item = nullptr;
   };
 
-  static size_t ClassOf(v1::JobPriority priority);
   Owner& FindOrAddOwner(const std::string& name);
   void ForgetIdleOwners();
   void CloseAccountsIfIdle();
@@ -240,7 +242,7 @@ class Scheduler {
   TicketQueue::Sums BeforeInAll(const Queued& queued) const;
 
   const Options options_;
-  std::array<Class, kClassCount> classes_;  // highest first
+  std::array<Class, kPriorityClassCount> classes_;  // highest first
   absl::flat_hash_map<std::string, std::unique_ptr<Owner>> owners_;
   absl::flat_hash_map<std::string, double> weights_;
   absl::flat_hash_map<int64_t, Queued> queued_;

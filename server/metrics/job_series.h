@@ -2,7 +2,8 @@
 // section 3), read from a snapshot at each scrape: nothing is kept per job, so a job that ended
 // leaves nothing behind.
 //
-// Bound: kJobsMax jobs a scrape, the first of the snapshot; the others are counted as dropped.
+// Bound: Metrics::JobSeriesOptions::jobs_max jobs a scrape, the first of the snapshot; the others
+// are counted as dropped.
 // Thread-safety: all methods from any thread.
 #ifndef TRAINYARD_SERVER_METRICS_JOB_SERIES_H_
 #define TRAINYARD_SERVER_METRICS_JOB_SERIES_H_
@@ -21,9 +22,9 @@ namespace trainyard {
 
 class JobSeriesCollectable : public prometheus::Collectable {
  public:
-  static constexpr size_t kJobsMax = 200;
+  using Source = std::function<std::vector<Metrics::JobSeries>()>;
 
-  void SetSource(std::function<std::vector<Metrics::JobSeries>()> source)
+  void SetSource(const Metrics::JobSeriesOptions& options, Source source)
       ABSL_LOCKS_EXCLUDED(mutex_);
   std::vector<prometheus::MetricFamily> Collect() const override ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -34,7 +35,8 @@ class JobSeriesCollectable : public prometheus::Collectable {
 
  private:
   mutable absl::Mutex mutex_;
-  std::function<std::vector<Metrics::JobSeries>()> source_ ABSL_GUARDED_BY(mutex_);
+  Metrics::JobSeriesOptions options_ ABSL_GUARDED_BY(mutex_);
+  Source source_ ABSL_GUARDED_BY(mutex_);
   mutable std::atomic<int64_t> shown_{0};
   mutable std::atomic<int64_t> dropped_total_{0};
 };

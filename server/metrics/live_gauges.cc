@@ -8,29 +8,33 @@ namespace {
 
 using Families = std::vector<prometheus::MetricFamily>;
 
-const prometheus::ClientMetric::Label& QueueLabel() {
-  static const auto* const label = new prometheus::ClientMetric::Label{"queue", "default"};
-  return *label;
+void CollectJobs(const Metrics::Queue& queue, const prometheus::ClientMetric::Label& label,
+                 prometheus::MetricFamily* jobs) {
+  const std::pair<const char*, int64_t> states[] = {{"pending", queue.jobs_pending},
+                                                    {"running", queue.jobs_running},
+                                                    {"cancelling", queue.jobs_cancelling}};
+  for (const auto& [state, count] : states) {
+    AddSample(jobs, {label, {"state", state}}, static_cast<double>(count));
+  }
 }
 
-void CollectQueue(const Metrics::Snapshot& now, Families* families) {
+void CollectQueues(const Metrics::Snapshot& now, Families* families) {
   prometheus::MetricFamily jobs =
-      GaugeFamily("trainyard_jobs", "Jobs that have not ended, by state.");
-  const std::pair<const char*, int64_t> states[] = {{"pending", now.jobs_pending},
-                                                    {"running", now.jobs_running},
-                                                    {"cancelling", now.jobs_cancelling}};
-  for (const auto& [state, count] : states) {
-    AddSample(&jobs, {QueueLabel(), {"state", state}}, static_cast<double>(count));
-  }
-  families->push_back(std::move(jobs));
+      GaugeFamily("trainyard_jobs", "Jobs that have not ended, by queue and state.");
   prometheus::MetricFamily oldest =
       GaugeFamily("trainyard_queue_oldest_pending_timestamp_seconds",
                   "When the oldest pending job was submitted; 0 when none is pending.");
-  AddSample(&oldest, {QueueLabel()}, now.oldest_pending_timestamp_seconds);
-  families->push_back(std::move(oldest));
   prometheus::MetricFamily capacity =
-      GaugeFamily("trainyard_queue_capacity_jobs", "Jobs that may be queued.");
-  AddSample(&capacity, {QueueLabel()}, static_cast<double>(now.queue_capacity));
+      GaugeFamily("trainyard_queue_capacity_jobs",
+                  "Jobs that have not ended, at most: one limit that all queues share.");
+  for (size_t i = 0; i < kPriorityClassCount; ++i) {
+    const prometheus::ClientMetric::Label label{"queue", kPriorityClassNames[i]};
+    CollectJobs(now.queues[i], label, &jobs);
+    AddSample(&oldest, {label}, now.queues[i].oldest_pending_timestamp_seconds);
+    AddSample(&capacity, {label}, static_cast<double>(now.queue_capacity));
+  }
+  families->push_back(std::move(jobs));
+  families->push_back(std::move(oldest));
   families->push_back(std::move(capacity));
   families->push_back(SingleGauge("trainyard_workers", "Workers that are connected.", now.workers));
   families->push_back(
@@ -45,6 +49,9 @@ void CollectStorage(const Metrics::Snapshot& now, Families* families) {
   families->push_back(SingleGauge("trainyard_dataset_stored_bytes",
                                   "Bytes of all datasets, as uploaded.",
                                   static_cast<double>(now.dataset_stored_bytes)));
+  families->push_back(SingleGauge("trainyard_store_size_bytes",
+                                  "Size of the metadata on disk: the database and its log.",
+                                  static_cast<double>(now.store_size_bytes)));
   families->push_back(SingleGauge("trainyard_storage_free_bytes",
                                   "Bytes free on the disk of the data directory.",
                                   static_cast<double>(now.storage_free_bytes)));
@@ -83,7 +90,7 @@ Families LiveGauges::Collect() const {
   }
   if (source) {
     const Metrics::Snapshot now = source();
-    CollectQueue(now, &families);
+    CollectQueues(now, &families);
     CollectStorage(now, &families);
   }
   families.push_back(SingleGauge("trainyard_job_series",

@@ -1,5 +1,6 @@
 #include "server/metrics/metrics.h"
 
+#include <array>
 #include <exception>
 #include <thread>
 #include <utility>
@@ -33,10 +34,6 @@ using Buckets = std::vector<double>;
 constexpr char kServicePath[] = "/metrics";
 constexpr char kJobsPath[] = "/metrics/jobs";
 
-// Every job metric has the label, so that dashboards stay as they are when there is more than one
-// queue.
-Labels DefaultQueue() { return {{"queue", "default"}}; }
-
 // A counter with one label whose values are known beforehand: all start at 0, and any other value
 // counts as the first.
 class LabelledCounter {
@@ -62,6 +59,24 @@ class LabelledCounter {
   absl::flat_hash_map<std::string, Counter*> counters_;
 };
 
+// One of a family's members for each class of the queue, all of them there from the start.
+template <typename Metric>
+class PerQueue {
+ public:
+  // `add` makes the member with the given labels.
+  template <typename Add>
+  explicit PerQueue(const Add& add) {
+    for (size_t i = 0; i < kPriorityClassCount; ++i) {
+      members_[i] = add(Labels{{"queue", kPriorityClassNames[i]}});
+    }
+  }
+  auto& operator[](v1::JobPriority queue) { return *members_[PriorityClassOf(queue)]; }
+
+ private:
+  // A series of a family, or an object of ours over several.
+  std::array<Metric, kPriorityClassCount> members_;
+};
+
 // The lower-case names of all ErrorReasons, "unspecified" first.
 std::vector<std::string> Reasons() {
   std::vector<std::string> names;
@@ -85,28 +100,40 @@ class Metrics::Impl {
   prometheus::Family<Counter>& CounterNamed(const char* name, const char* help) {
     return prometheus::BuildCounter().Name(name).Help(help).Register(*registry_);
   }
-  Counter& NewCounter(const char* name, const char* help, const Labels& labels = {}) {
-    return CounterNamed(name, help).Add(labels);
+  Counter& NewCounter(const char* name, const char* help) {
+    return CounterNamed(name, help).Add({});
   }
   Gauge& NewGauge(const char* name, const char* help) {
     return prometheus::BuildGauge().Name(name).Help(help).Register(*registry_).Add({});
   }
-  Histogram& NewHistogram(const char* name, const char* help, const Buckets& buckets,
-                          const Labels& labels = {}) {
-    return prometheus::BuildHistogram()
-        .Name(name)
-        .Help(help)
-        .Register(*registry_)
-        .Add(labels, buckets);
+  prometheus::Family<Histogram>& HistogramNamed(const char* name, const char* help) {
+    return prometheus::BuildHistogram().Name(name).Help(help).Register(*registry_);
+  }
+  Histogram& NewHistogram(const char* name, const char* help, const Buckets& buckets) {
+    return HistogramNamed(name, help).Add({}, buckets);
+  }
+  PerQueue<Counter*> CounterPerQueue(const char* name, const char* help) {
+    prometheus::Family<Counter>& family = CounterNamed(name, help);
+    return PerQueue<Counter*>([&](const Labels& queue) { return &family.Add(queue); });
+  }
+  PerQueue<Histogram*> HistogramPerQueue(const char* name, const char* help,
+                                         const Buckets& buckets) {
+    prometheus::Family<Histogram>& family = HistogramNamed(name, help);
+    return PerQueue<Histogram*>([&](const Labels& queue) { return &family.Add(queue, buckets); });
+  }
+  PerQueue<std::unique_ptr<LabelledCounter>> ReasonsPerQueue(const char* name, const char* help) {
+    prometheus::Family<Counter>& family = CounterNamed(name, help);
+    return PerQueue<std::unique_ptr<LabelledCounter>>([&](const Labels& queue) {
+      return std::make_unique<LabelledCounter>(family, queue, "reason", Reasons());
+    });
   }
 
   const std::shared_ptr<prometheus::Registry> registry_ = std::make_shared<prometheus::Registry>();
 
  public:
   // Jobs.
-  Counter& submitted =
-      NewCounter("trainyard_jobs_submitted_total",
-                 "Jobs accepted; repeated requests are not counted.", DefaultQueue());
+  PerQueue<Counter*> submitted = CounterPerQueue(
+      "trainyard_jobs_submitted_total", "Jobs accepted; repeated requests are not counted.");
   Counter& duplicates = NewCounter("trainyard_job_submit_duplicates_total",
                                    "Submits that repeated an earlier request_id.");
   LabelledCounter rejected{
@@ -114,28 +141,34 @@ class Metrics::Impl {
       {},
       "reason",
       Reasons()};
-  Counter& finished =
-      NewCounter("trainyard_jobs_finished_total", "Jobs that succeeded.", DefaultQueue());
-  LabelledCounter failed{
-      CounterNamed("trainyard_jobs_failed_total", "Jobs that failed, by reason."), DefaultQueue(),
-      "reason", Reasons()};
-  Counter& cancelled =
-      NewCounter("trainyard_jobs_cancelled_total", "Jobs that were cancelled.", DefaultQueue());
-  Counter& attempts = NewCounter("trainyard_job_attempts_total",
-                                 "Times a job was given to a worker.", DefaultQueue());
-  Counter& preemptions = NewCounter(
-      "trainyard_job_preemptions_total",
-      "Times a job was asked to yield its worker to an interactive one.", DefaultQueue());
+  PerQueue<Counter*> finished =
+      CounterPerQueue("trainyard_jobs_finished_total", "Jobs that succeeded.");
+  PerQueue<std::unique_ptr<LabelledCounter>> failed =
+      ReasonsPerQueue("trainyard_jobs_failed_total", "Jobs that failed, by reason.");
+  PerQueue<Counter*> cancelled =
+      CounterPerQueue("trainyard_jobs_cancelled_total", "Jobs that were cancelled.");
+  PerQueue<Counter*> attempts =
+      CounterPerQueue("trainyard_job_attempts_total", "Times a job was given to a worker.");
+  PerQueue<Counter*> preemptions =
+      CounterPerQueue("trainyard_job_preemptions_total",
+                      "Times a job was asked to yield its worker to an interactive one.");
+  Histogram& checkpoint_write =
+      NewHistogram("trainyard_checkpoint_write_seconds",
+                   "Time from taking a checkpoint until it is stored; training goes on meanwhile.",
+                   {.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5});
   Counter& checkpoint_bytes =
       NewCounter("trainyard_checkpoint_bytes_total", "Bytes of checkpoints that workers stored.");
+  Counter& checkpoint_failures =
+      NewCounter("trainyard_checkpoint_failures_total",
+                 "Checkpoints that could not be stored; the job goes on without.");
   Counter& recovered = NewCounter("trainyard_jobs_recovered_total",
                                   "Jobs that a restart of the server found unfinished.");
-  Histogram& queue_wait =
-      NewHistogram("trainyard_job_queue_wait_seconds", "Time from submit to the first start.",
-                   {.1, .5, 1, 5, 15, 60, 300, 900, 1800, 3600, 14400}, DefaultQueue());
-  Histogram& run_duration =
-      NewHistogram("trainyard_job_run_duration_seconds", "Time from start to end.",
-                   {.5, 1, 5, 15, 60, 300, 900, 3600, 14400}, DefaultQueue());
+  PerQueue<Histogram*> queue_wait =
+      HistogramPerQueue("trainyard_job_queue_wait_seconds", "Time from submit to the first start.",
+                        {.1, .5, 1, 5, 15, 60, 300, 900, 1800, 3600, 14400});
+  PerQueue<Histogram*> run_duration =
+      HistogramPerQueue("trainyard_job_run_duration_seconds", "Time from start to end.",
+                        {.5, 1, 5, 15, 60, 300, 900, 3600, 14400});
   Histogram& cancel_latency = NewHistogram("trainyard_job_cancel_latency_seconds",
                                            "Time from a cancel request to the end of the job.",
                                            {.01, .05, .1, .5, 1, 5, 30});
@@ -156,6 +189,9 @@ class Metrics::Impl {
   Counter& appended =
       NewCounter("trainyard_store_appended_bytes_total", "Bytes written to the metadata log.");
 
+  Gauge& replay = NewGauge("trainyard_store_replay_duration_seconds",
+                           "Time that the start took to read what is stored.");
+
   // Datasets.
   Counter& uploaded =
       NewCounter("trainyard_dataset_upload_bytes_total", "Bytes of uploads that became durable.");
@@ -165,7 +201,7 @@ class Metrics::Impl {
                    "Rows that were dropped from datasets that became READY."),
       {},
       "reason",
-      {"bad_row"}};
+      {"bad_cell", "bad_record"}};
   Counter& dedup_hits =
       NewCounter("trainyard_dataset_dedup_hits_total", "Datasets whose bytes were stored already.");
   Histogram& ingest =
@@ -231,23 +267,33 @@ void Metrics::Impl::Stop() {
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
 Metrics::~Metrics() = default;
 
-void Metrics::JobSubmitted() { impl_->submitted.Increment(); }
+void Metrics::JobSubmitted(v1::JobPriority queue) { impl_->submitted[queue].Increment(); }
 void Metrics::JobSubmitDuplicate() { impl_->duplicates.Increment(); }
 void Metrics::JobRejected(absl::string_view reason) { impl_->rejected.Increment(reason); }
-void Metrics::JobFinished() { impl_->finished.Increment(); }
-void Metrics::JobFailed(absl::string_view reason) { impl_->failed.Increment(reason); }
-void Metrics::JobCancelled() { impl_->cancelled.Increment(); }
-void Metrics::JobAttempt() { impl_->attempts.Increment(); }
-void Metrics::JobPreempted() { impl_->preemptions.Increment(); }
-void Metrics::CheckpointSaved(int64_t size_bytes) {
-  impl_->checkpoint_bytes.Increment(static_cast<double>(size_bytes));
+void Metrics::JobFinished(v1::JobPriority queue) { impl_->finished[queue].Increment(); }
+void Metrics::JobFailed(v1::JobPriority queue, absl::string_view reason) {
+  impl_->failed[queue].Increment(reason);
 }
+void Metrics::JobCancelled(v1::JobPriority queue) { impl_->cancelled[queue].Increment(); }
+void Metrics::JobAttempt(v1::JobPriority queue) { impl_->attempts[queue].Increment(); }
+void Metrics::JobPreempted(v1::JobPriority queue) { impl_->preemptions[queue].Increment(); }
 void Metrics::JobsRecovered(int64_t count) {
   impl_->recovered.Increment(static_cast<double>(count));
 }
-void Metrics::JobQueueWait(double seconds) { impl_->queue_wait.Observe(seconds); }
-void Metrics::JobRunDuration(double seconds) { impl_->run_duration.Observe(seconds); }
+void Metrics::JobQueueWait(v1::JobPriority queue, double seconds) {
+  impl_->queue_wait[queue].Observe(seconds);
+}
+void Metrics::JobRunDuration(v1::JobPriority queue, double seconds) {
+  impl_->run_duration[queue].Observe(seconds);
+}
 void Metrics::JobCancelLatency(double seconds) { impl_->cancel_latency.Observe(seconds); }
+void Metrics::CheckpointSaved(int64_t size_bytes, double write_seconds) {
+  impl_->checkpoint_write.Observe(write_seconds);
+  impl_->checkpoint_bytes.Increment(static_cast<double>(size_bytes));
+}
+void Metrics::CheckpointFailures(int64_t count) {
+  impl_->checkpoint_failures.Increment(static_cast<double>(count));
+}
 void Metrics::TrainingProgress(int64_t samples, int64_t steps, double busy_seconds) {
   impl_->samples.Increment(static_cast<double>(samples));
   impl_->steps.Increment(static_cast<double>(steps));
@@ -260,6 +306,7 @@ void Metrics::StoreError() { impl_->store_errors.Increment(); }
 void Metrics::StoreAppended(int64_t bytes) {
   impl_->appended.Increment(static_cast<double>(bytes));
 }
+void Metrics::StoreReplayed(double seconds) { impl_->replay.Set(seconds); }
 
 void Metrics::DatasetUploaded(int64_t bytes) {
   impl_->uploaded.Increment(static_cast<double>(bytes));
@@ -303,8 +350,9 @@ void Metrics::RpcMessageSent(absl::string_view method, absl::string_view grpc_ty
 void Metrics::SetSnapshot(std::function<Snapshot()> snapshot) {
   impl_->live->SetSource(std::move(snapshot));
 }
-void Metrics::SetJobSeries(std::function<std::vector<JobSeries>()> series) {
-  impl_->job_series->SetSource(std::move(series));
+void Metrics::SetJobSeries(const JobSeriesOptions& options,
+                           std::function<std::vector<JobSeries>()> series) {
+  impl_->job_series->SetSource(options, std::move(series));
 }
 void Metrics::SetBuildInfo(absl::string_view version, absl::string_view revision,
                            absl::string_view onednn_version, absl::string_view isa) {

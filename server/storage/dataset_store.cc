@@ -185,6 +185,7 @@ class SqlDatasetStore : public DatasetStore {
     std::string id;
     v1::Dataset dataset;
     bool known = false;  // the same bytes were there before
+    int64_t rejected_records = 0;  // rows dropped as a whole, not for a cell
     std::vector<std::shared_ptr<const void>> retained;
   };
 
@@ -476,8 +477,9 @@ absl::StatusOr<v1::Dataset> SqlDatasetStore::Finalize(const v1::FinalizeDatasetR
   if (observer_.on_ingest) {
     observer_.on_ingest(absl::ToDoubleSeconds(SteadyNow() - started), dataset.row_count());
   }
-  if (dataset.rejected_row_count() > 0 && observer_.on_rows_rejected) {
-    observer_.on_rows_rejected("bad_row", dataset.rejected_row_count());
+  if (observer_.on_rows_rejected) {
+    observer_.on_rows_rejected("bad_record", frozen->rejected_records);
+    observer_.on_rows_rejected("bad_cell", dataset.rejected_row_count() - frozen->rejected_records);
   }
   return dataset;
 }
@@ -531,7 +533,10 @@ absl::Status SqlDatasetStore::MakeTable(FileSource& source, const IngestOptions&
   RejectReport rejects(RejectsPath(frozen->id), options_.files);
   IngestOptions with_files = options;
   with_files.writer.spill_path = absl::StrCat(options_.scratch_directory, "/", frozen->id);
-  with_files.on_rejected = [&rejects](const RejectedCell& cell) { return rejects.Add(cell); };
+  with_files.on_rejected = [&rejects, frozen](const RejectedCell& cell) {
+    if (cell.column.empty()) ++frozen->rejected_records;
+    return rejects.Add(cell);
+  };
   TY_ASSIGN_OR_RETURN(std::unique_ptr<BlobWriter> blob, blobs_->NewBlob());
   const absl::StatusOr<IngestResult> result =
       IngestTable(source, with_files,

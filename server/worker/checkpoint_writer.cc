@@ -42,7 +42,8 @@ CheckpointWriter::~CheckpointWriter() {
 
 void CheckpointWriter::Save(int64_t steps_done, const StateTransfer& transfer) {
   const absl::Time start = SteadyNow();
-  Taken taken{.bytes = EncodeCheckpoint(options_.identity, steps_done, transfer),
+  Taken taken{.start = start,
+              .bytes = EncodeCheckpoint(options_.identity, steps_done, transfer),
               .checkpoint = reporter_->CheckpointNow()};
   taken.checkpoint.set_step(steps_done);
   taken.checkpoint.set_size_bytes(static_cast<int64_t>(taken.bytes.size()));
@@ -79,7 +80,11 @@ void CheckpointWriter::Run() {
 void CheckpointWriter::Store(Taken taken) {
   taken.checkpoint.set_digest(Sha256Digest(taken.bytes));
   const absl::Status stored = blobs_->WriteBlob(taken.bytes, taken.checkpoint.digest());
-  if (stored.ok()) return reporter_->AddCheckpoint(std::move(taken.checkpoint));
+  if (stored.ok()) {
+    return reporter_->AddCheckpoint(std::move(taken.checkpoint),
+                                    absl::ToDoubleSeconds(absl::Now() - taken.start));
+  }
+  reporter_->CountCheckpointFailure();
   Log::Warning("checkpoint_lost",
                {{"step", taken.checkpoint.step()}, {"error", stored.ToString()}});
 }

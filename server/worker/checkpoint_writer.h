@@ -8,7 +8,8 @@
 //
 // One is due `interval` after the one before, at the next start of an epoch, or at any step when
 // that takes longer than another interval; and so seldom that making the bytes takes at most a
-// fiftieth of the time. One that cannot be stored is lost, and told in the log: the job goes on.
+// fiftieth of the time. One that cannot be stored is lost, counted and told in the log: the job
+// goes on.
 //
 // Thread-safety: IsDue and Save from the training thread. Owns one thread "ty-checkpoint".
 // Lifetime: blobs and reporter must outlive it. Memory: the bytes of one checkpoint, two for a
@@ -54,6 +55,7 @@ class CheckpointWriter : public CheckpointSink {
  private:
   enum class Due : int { kNot, kAtEpochStart, kNow };
   struct Taken {
+    absl::Time start;
     std::string bytes;
     v1::Checkpoint checkpoint;  // complete but for the digest
   };

@@ -41,12 +41,19 @@ v1::Checkpoint Reporter::CheckpointNow() {
   return checkpoint;
 }
 
-void Reporter::AddCheckpoint(v1::Checkpoint checkpoint) {
+void Reporter::AddCheckpoint(v1::Checkpoint checkpoint, double write_seconds) {
   v1::JobEvent event;
   event.mutable_checkpoint()->set_step(checkpoint.step());
   event.mutable_checkpoint()->set_size_bytes(checkpoint.size_bytes());
   absl::MutexLock lock(&mu_);
-  buffer_.push_back({.event = std::move(event), .checkpoint = std::move(checkpoint)});
+  buffer_.push_back({.event = std::move(event),
+                     .checkpoint = std::move(checkpoint),
+                     .checkpoint_write_seconds = write_seconds});
+}
+
+void Reporter::CountCheckpointFailure() {
+  absl::MutexLock lock(&mu_);
+  ++checkpoint_failures_;
 }
 
 void Reporter::Finish() {
@@ -95,8 +102,10 @@ v1::WorkRequest Reporter::TakeBatch() {
     *batch.add_events() = std::move(item.event);
     if (!item.checkpoint.has_value()) continue;
     *batch.mutable_checkpoint() = *std::move(item.checkpoint);
+    batch.set_checkpoint_write_seconds(item.checkpoint_write_seconds);
     break;  // a batch has room for one
   }
+  batch.set_checkpoint_failures(std::exchange(checkpoint_failures_, 0));
   batch.set_steps_done(steps_done_.load(std::memory_order_relaxed));
   batch.set_rows_done(rows_done_.load(std::memory_order_relaxed));
   batch.set_busy_seconds(absl::ToDoubleSeconds(SteadyNow() - started_));

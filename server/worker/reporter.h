@@ -9,7 +9,7 @@
 //   ... reporter.Add(event); reporter.SetProgress(steps, rows); ...
 //   reporter.Finish();                     // everything has been handed to the sink
 //
-// Thread-safety: all methods but AddCheckpoint from one thread. Owns one thread "ty-report".
+// Thread-safety: all methods from one thread, but where said. Owns one thread "ty-report".
 // Lifetime: `sink` and `stop` must outlive it.
 #ifndef TRAINYARD_SERVER_WORKER_REPORTER_H_
 #define TRAINYARD_SERVER_WORKER_REPORTER_H_
@@ -52,8 +52,11 @@ class Reporter {
   void Add(v1::JobEvent event);
   // How far the job is, as a checkpoint says it: but for step, size and digest.
   v1::Checkpoint CheckpointNow();
-  // A checkpoint that is stored; its event goes with it. From any thread.
-  void AddCheckpoint(v1::Checkpoint checkpoint);
+  // A checkpoint that is stored, `write_seconds` after it was begun; its event goes with it. From
+  // any thread.
+  void AddCheckpoint(v1::Checkpoint checkpoint, double write_seconds);
+  // One could not be stored. From any thread.
+  void CountCheckpointFailure();
   void SetProgress(int64_t steps_done, int64_t rows_done) {
     steps_done_.store(steps_done, std::memory_order_relaxed);
     rows_done_.store(rows_done, std::memory_order_relaxed);
@@ -78,8 +81,10 @@ class Reporter {
   struct Item {
     v1::JobEvent event;
     std::optional<v1::Checkpoint> checkpoint;
+    double checkpoint_write_seconds = 0;
   };
   std::deque<Item> buffer_ ABSL_GUARDED_BY(mu_);
+  int64_t checkpoint_failures_ ABSL_GUARDED_BY(mu_) = 0;  // since the last batch
   int64_t added_count_ ABSL_GUARDED_BY(mu_);  // as EventBatch.event_count counts
   int64_t sent_count_ ABSL_GUARDED_BY(mu_);
   absl::Time last_sent_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();

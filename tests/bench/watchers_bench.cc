@@ -13,18 +13,13 @@
 #include "absl/time/time.h"
 #include "core/base/status_macros.h"
 #include "tests/bench/live_service.h"
+#include "tests/bench/watched_job.h"
 
 namespace trainyard::bench {
 namespace {
 
 constexpr int kWatchers = 1000;
-constexpr int kChannels = 10;
 constexpr int kJobSeconds = 30;
-constexpr int kEventsPerSecond = 10;
-
-// Long steps, and many in an epoch, so that nearly all events are step events, whose rate the spec
-// decides.
-constexpr int kTableRows = 200000;
 
 // Follows one job to its end and keeps what it needs for the verdict.
 class Watcher final : public grpc::ClientReadReactor<v1::WatchTrainingJobResponse> {
@@ -74,42 +69,6 @@ class Watcher final : public grpc::ClientReadReactor<v1::WatchTrainingJobRespons
   std::vector<double> lateness_ms_;
 };
 
-v1::TrainingSpec LongSpec(int seconds) {
-  v1::TrainingSpec spec = SmallSpec("label");
-  for (int layer = 0; layer < 2; ++layer) spec.add_layers()->set_units(128);
-  spec.set_batch_size(256);
-  spec.set_epochs(100000);
-  spec.mutable_max_runtime()->set_seconds(seconds);
-  return spec;
-}
-
-// Steps between two events for kEventsPerSecond, from a job of two seconds.
-absl::StatusOr<int> EventInterval(LiveService& service, const std::string& dataset) {
-  constexpr int kSeconds = 2;
-  v1::TrainingSpec spec = LongSpec(kSeconds);
-  spec.set_step_event_interval(100);
-  TY_ASSIGN_OR_RETURN(const std::string name, service.Submit(dataset, spec));
-  TY_RETURN_IF_ERROR(service.WaitForSuccess(name));
-  grpc::ClientContext context;
-  v1::GetTrainingJobRequest request;
-  request.set_name(name);
-  v1::TrainingJob job;
-  TY_RETURN_IF_ERROR(FromGrpc(service.jobs().GetTrainingJob(&context, request, &job)));
-  return static_cast<int>(
-      std::max<int64_t>(1, job.progress().steps_done() / kSeconds / kEventsPerSecond));
-}
-
-std::vector<std::unique_ptr<v1::JobService::Stub>> Connect(const std::string& address) {
-  std::vector<std::unique_ptr<v1::JobService::Stub>> stubs;
-  for (int i = 0; i < kChannels; ++i) {
-    grpc::ChannelArguments arguments;
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own
-    stubs.push_back(v1::JobService::NewStub(
-        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments)));
-  }
-  return stubs;
-}
-
 absl::StatusOr<std::string> Report(const std::vector<std::unique_ptr<Watcher>>& watchers,
                                    int64_t resident_bytes_max) {
   std::vector<double> lateness_ms;
@@ -134,17 +93,15 @@ absl::StatusOr<std::string> Run(const std::string& bin) {
   const TempFolder folder;
   TY_ASSIGN_OR_RETURN(const auto service,
                       LiveService::Start({.bin = bin, .data_dir = folder.path() + "/data"}));
-  TY_ASSIGN_OR_RETURN(const std::string dataset, service->Upload(RandomTable(kTableRows, 10)));
-  v1::TrainingSpec spec = LongSpec(kJobSeconds);
-  TY_ASSIGN_OR_RETURN(const int interval, EventInterval(*service, dataset));
-  spec.set_step_event_interval(interval);
-  const auto stubs = Connect(service->address());
+  TY_ASSIGN_OR_RETURN(const std::string dataset, service->Upload(RandomTable(kWatchedRows, 10)));
+  TY_ASSIGN_OR_RETURN(const v1::TrainingSpec spec, WatchedSpec(*service, dataset, kJobSeconds));
+  const auto stubs = WatchConnections(service->address());
   TY_ASSIGN_OR_RETURN(const std::string job, service->Submit(dataset, spec));
 
   absl::BlockingCounter done(kWatchers);
   std::vector<std::unique_ptr<Watcher>> watchers;
-  for (int i = 0; i < kWatchers; ++i) {
-    watchers.push_back(std::make_unique<Watcher>(stubs[i % kChannels].get(), job, &done));
+  for (size_t i = 0; i < kWatchers; ++i) {
+    watchers.push_back(std::make_unique<Watcher>(stubs[i % stubs.size()].get(), job, &done));
   }
   int64_t resident_bytes_max = 0;
   for (int second = 0; second < kJobSeconds - 2; ++second) {

@@ -80,9 +80,9 @@ class Client:
         return self.datasets.FinalizeDataset(c.dataset.FinalizeDatasetRequest(
             name=self.start_upload(data, display_name), **options), timeout=DEADLINE_SECONDS)
 
-    def submit(self, dataset, spec, request_id="", validate_only=False, display_name=""):
+    def submit(self, dataset, spec, request_id="", validate_only=False, display_name="", priority=0):
         return self.jobs.CreateTrainingJob(c.job.CreateTrainingJobRequest(
-            training_job=c.job.TrainingJob(dataset=dataset, spec=spec, display_name=display_name),
+            training_job=c.job.TrainingJob(dataset=dataset, spec=spec, display_name=display_name, priority=priority),
             request_id=request_id or str(uuid.uuid4()), validate_only=validate_only), timeout=DEADLINE_SECONDS)
 
     def watch(self, name, start_sequence=0):

@@ -422,11 +422,31 @@ TEST_F(JobManagerTest, LiveSeriesShowTheNewestValuesAndStayForAWhile) {
   ASSERT_EQ(manager_->LiveJobs().size(), 1u);
   EXPECT_EQ(manager_->LiveJobs()[0].train_loss, 0.6);
   EXPECT_EQ(manager_->LiveJobs()[0].learning_rate, 0.5);
+  EXPECT_EQ(manager_->LiveJobs()[0].validation_loss, std::nullopt);
+  EXPECT_TRUE(manager_->LiveJobs()[0].last_update_seconds.has_value());
   EXPECT_GT(manager_->LiveJobs()[0].progress_ratio, 0);
   EXPECT_EQ(manager_->Counts().workers_busy, 1);
   Succeed(worker, assignment);
   EXPECT_EQ(manager_->Counts().workers_busy, 0);
-  EXPECT_EQ(manager_->LiveJobs().size(), 1u);
+  ASSERT_EQ(manager_->LiveJobs().size(), 1u);
+  EXPECT_EQ(manager_->LiveJobs()[0].last_update_seconds, std::nullopt);
+}
+
+TEST_F(JobManagerTest, CountsAreKeptByPriority) {
+  FakeWorkerSession worker;
+  manager_->Connect(&worker);
+  const std::string running = Submit();
+  const v1::Assignment assignment = Assigned(worker);
+  const std::string waiting = Submit();
+  ASSERT_THAT(manager_->SetPriority(waiting, v1::JOB_PRIORITY_BATCH, "ann"), IsOk());
+  const JobCounts counts = manager_->Counts();
+  EXPECT_EQ(counts.queues[PriorityClassOf(v1::JOB_PRIORITY_NORMAL)].jobs_running, 1);
+  EXPECT_EQ(counts.queues[PriorityClassOf(v1::JOB_PRIORITY_NORMAL)].jobs_pending, 0);
+  const Metrics::Queue& batch = counts.queues[PriorityClassOf(v1::JOB_PRIORITY_BATCH)];
+  EXPECT_EQ(batch.jobs_pending, 1);
+  EXPECT_NEAR(batch.oldest_pending_timestamp_seconds,
+              absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch()), 60);
+  EXPECT_EQ(counts.pending, 1);
 }
 
 // Everything at once; meant for ThreadSanitizer, and for the invariant that every log is dense and

@@ -327,13 +327,17 @@ TEST(SchedulerTest, TellsWhyAJobWaits) {
   EXPECT_EQ(scheduler.ReasonFor(3, {.workers_connected = 1}), v1::PENDING_REASON_UNSPECIFIED);
 }
 
-TEST(SchedulerTest, KnowsTheOldest) {
+TEST(SchedulerTest, KnowsEachClassesSizeAndOldest) {
   Scheduler scheduler({});
-  EXPECT_FALSE(scheduler.Oldest().has_value());
-  AddMany(scheduler, 2, 2, "ann", 1, kInteractive);
-  AddMany(scheduler, 1, 1, "bob", 1, kBatch);
-  EXPECT_EQ(scheduler.Head()->job, 2);
-  EXPECT_EQ(scheduler.Oldest()->job, 1);
+  EXPECT_FALSE(scheduler.Oldest(kBatch).has_value());
+  AddMany(scheduler, 3, 2, "ann", 1, kInteractive);
+  AddMany(scheduler, 2, 1, "bob", 1, kBatch);
+  AddMany(scheduler, 1, 1, "cy", 1, kBatch);
+  EXPECT_EQ(scheduler.size(kInteractive), 2);
+  EXPECT_EQ(scheduler.size(kBatch), 2);
+  EXPECT_EQ(scheduler.size(v1::JOB_PRIORITY_NORMAL), 0);
+  EXPECT_EQ(scheduler.Oldest(kInteractive)->job, 3);
+  EXPECT_EQ(scheduler.Oldest(kBatch)->job, 1);
 }
 
 TEST(SchedulerTest, AHundredThousandJobsOfOneOwnerKeepTheirOrder) {

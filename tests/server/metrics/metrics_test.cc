@@ -52,19 +52,28 @@ class MetricsTest : public testing::Test {
     ADD_FAILURE() << "no series " << series;
     return -1;
   }
-  // Uses everything once, so that every family has a series.
-  void UseAll() {
-    metrics_.SetBuildInfo("0.1.0", "abc123", "2.6.3", "avx2");
-    metrics_.SetSnapshot([] { return Metrics::Snapshot{.jobs_pending = 3, .workers = 2}; });
-    metrics_.SetJobSeries([] {
+  void ShowJob(JobSeriesLevel level) {
+    metrics_.SetJobSeries({.level = level}, [] {
       return std::vector<Metrics::JobSeries>{{.job_id = "j1",
                                               .owner = "ann",
                                               .display_name = "odd \"name\"\nwith \\",
-                                              .has_train_loss = true,
-                                              .has_validation_loss = true,
+                                              .queue = v1::JOB_PRIORITY_BATCH,
                                               .train_loss = 0.25,
-                                              .validation_loss = 0.5}};
+                                              .validation_loss = 0.5,
+                                              .objective = 0.75,
+                                              .learning_rate = 0.125,
+                                              .last_update_seconds = 1234.5}};
     });
+  }
+  void ExpectValues(const std::vector<std::pair<std::string, double>>& expected) {
+    const std::string page = Scrape();
+    for (const auto& [series, value] : expected) EXPECT_EQ(Value(page, series), value) << series;
+  }
+  // Uses everything once, so that every family has a series.
+  void UseAll() {
+    metrics_.SetBuildInfo("0.1.0", "abc123", "2.6.3", "avx2");
+    metrics_.SetSnapshot([] { return Metrics::Snapshot{.workers = 2}; });
+    ShowJob(JobSeriesLevel::kFull);
     metrics_.RpcStarted(kGet, "unary");
     metrics_.RpcHandled(kGet, "unary", "OK", 0.002);
     metrics_.RpcMessageReceived(kGet, "unary");
@@ -76,61 +85,96 @@ class MetricsTest : public testing::Test {
 
 TEST_F(MetricsTest, CountersOfKnownLabelsStartAtZero) {
   const std::string page = Scrape();
-  for (const char* series :
-       {"trainyard_jobs_submitted_total{queue=\"default\"}",
-        "trainyard_job_submit_duplicates_total",
-        "trainyard_jobs_rejected_total{reason=\"queue_full\"}",
-        "trainyard_jobs_finished_total{queue=\"default\"}",
-        "trainyard_jobs_failed_total{queue=\"default\",reason=\"worker_lost\"}",
-        "trainyard_jobs_cancelled_total{queue=\"default\"}",
-        "trainyard_job_attempts_total{queue=\"default\"}",
-        "trainyard_jobs_recovered_total",
-        "trainyard_job_queue_wait_seconds_count{queue=\"default\"}",
-        "trainyard_job_run_duration_seconds_count{queue=\"default\"}",
-        "trainyard_job_cancel_latency_seconds_count",
-        "trainyard_training_samples_total",
-        "trainyard_training_steps_total",
-        "trainyard_training_busy_seconds_total",
-        "trainyard_training_nonfinite_total",
-        "trainyard_store_fsync_seconds_count",
-        "trainyard_store_errors_total",
-        "trainyard_store_appended_bytes_total",
-        "trainyard_dataset_upload_bytes_total",
-        "trainyard_dataset_rows_total",
-        "trainyard_dataset_rejected_rows_total{reason=\"bad_row\"}",
-        "trainyard_dataset_dedup_hits_total",
-        "trainyard_dataset_ingest_seconds_count",
-        "trainyard_watch_streams",
-        "trainyard_watch_events_sent_total",
-        "trainyard_watch_resumes_total",
-        "trainyard_watch_coalesced_events_total",
-        "trainyard_predicted_rows_total",
-        "trainyard_job_series",
-        "trainyard_job_series_dropped_total"}) {
+  for (const char* series : {"trainyard_jobs_submitted_total{queue=\"interactive\"}",
+                             "trainyard_jobs_submitted_total{queue=\"normal\"}",
+                             "trainyard_jobs_submitted_total{queue=\"batch\"}",
+                             "trainyard_job_submit_duplicates_total",
+                             "trainyard_jobs_rejected_total{reason=\"queue_full\"}",
+                             "trainyard_jobs_finished_total{queue=\"normal\"}",
+                             "trainyard_jobs_failed_total{queue=\"normal\",reason=\"worker_lost\"}",
+                             "trainyard_jobs_cancelled_total{queue=\"normal\"}",
+                             "trainyard_job_attempts_total{queue=\"normal\"}",
+                             "trainyard_jobs_recovered_total",
+                             "trainyard_job_queue_wait_seconds_count{queue=\"normal\"}",
+                             "trainyard_job_run_duration_seconds_count{queue=\"normal\"}",
+                             "trainyard_job_cancel_latency_seconds_count",
+                             "trainyard_training_samples_total",
+                             "trainyard_training_steps_total",
+                             "trainyard_training_busy_seconds_total",
+                             "trainyard_training_nonfinite_total",
+                             "trainyard_store_fsync_seconds_count",
+                             "trainyard_store_errors_total",
+                             "trainyard_store_appended_bytes_total",
+                             "trainyard_dataset_upload_bytes_total",
+                             "trainyard_dataset_rows_total",
+                             "trainyard_dataset_rejected_rows_total{reason=\"bad_cell\"}",
+                             "trainyard_dataset_rejected_rows_total{reason=\"bad_record\"}",
+                             "trainyard_checkpoint_write_seconds_count",
+                             "trainyard_checkpoint_bytes_total",
+                             "trainyard_checkpoint_failures_total",
+                             "trainyard_store_replay_duration_seconds",
+                             "trainyard_dataset_dedup_hits_total",
+                             "trainyard_dataset_ingest_seconds_count",
+                             "trainyard_watch_streams",
+                             "trainyard_watch_events_sent_total",
+                             "trainyard_watch_resumes_total",
+                             "trainyard_watch_coalesced_events_total",
+                             "trainyard_predicted_rows_total",
+                             "trainyard_job_series",
+                             "trainyard_job_series_dropped_total"}) {
     EXPECT_EQ(Value(page, series), 0) << series;
   }
 }
 
-TEST_F(MetricsTest, EveryMethodMovesItsSeries) {
-  metrics_.JobSubmitted();
+TEST_F(MetricsTest, EveryMethodOfJobsMovesItsSeries) {
+  metrics_.JobSubmitted(v1::JOB_PRIORITY_UNSPECIFIED);
   metrics_.JobSubmitDuplicate();
   metrics_.JobRejected("queue_full");
-  metrics_.JobFinished();
-  metrics_.JobFailed("non_finite_loss");
-  metrics_.JobCancelled();
-  metrics_.JobAttempt();
+  metrics_.JobFinished(v1::JOB_PRIORITY_INTERACTIVE);
+  metrics_.JobFailed(v1::JOB_PRIORITY_NORMAL, "non_finite_loss");
+  metrics_.JobCancelled(v1::JOB_PRIORITY_BATCH);
+  metrics_.JobAttempt(v1::JOB_PRIORITY_NORMAL);
+  metrics_.JobPreempted(v1::JOB_PRIORITY_BATCH);
   metrics_.JobsRecovered(4);
-  metrics_.JobQueueWait(0.2);
-  metrics_.JobRunDuration(7);
+  metrics_.JobQueueWait(v1::JOB_PRIORITY_NORMAL, 0.2);
+  metrics_.JobRunDuration(v1::JOB_PRIORITY_NORMAL, 7);
+  metrics_.CheckpointSaved(1000, 0.02);
+  metrics_.CheckpointFailures(2);
   metrics_.JobCancelLatency(0.02);
   metrics_.TrainingProgress(1000, 10, 0.5);
   metrics_.TrainingNonFinite();
+  ExpectValues({{"trainyard_jobs_submitted_total{queue=\"normal\"}", 1},
+                {"trainyard_job_submit_duplicates_total", 1},
+                {"trainyard_jobs_rejected_total{reason=\"queue_full\"}", 1},
+                {"trainyard_jobs_finished_total{queue=\"interactive\"}", 1},
+                {"trainyard_jobs_finished_total{queue=\"normal\"}", 0},
+                {"trainyard_jobs_failed_total{queue=\"normal\",reason=\"non_finite_loss\"}", 1},
+                {"trainyard_jobs_cancelled_total{queue=\"batch\"}", 1},
+                {"trainyard_job_attempts_total{queue=\"normal\"}", 1},
+                {"trainyard_job_preemptions_total{queue=\"batch\"}", 1},
+                {"trainyard_jobs_recovered_total", 4},
+                {"trainyard_job_queue_wait_seconds_bucket{queue=\"normal\",le=\"0.1\"}", 0},
+                {"trainyard_job_queue_wait_seconds_bucket{queue=\"normal\",le=\"0.5\"}", 1},
+                {"trainyard_job_run_duration_seconds_sum{queue=\"normal\"}", 7},
+                {"trainyard_checkpoint_write_seconds_bucket{le=\"0.01\"}", 0},
+                {"trainyard_checkpoint_write_seconds_bucket{le=\"0.025\"}", 1},
+                {"trainyard_checkpoint_bytes_total", 1000},
+                {"trainyard_checkpoint_failures_total", 2},
+                {"trainyard_job_cancel_latency_seconds_bucket{le=\"0.05\"}", 1},
+                {"trainyard_training_samples_total", 1000},
+                {"trainyard_training_steps_total", 10},
+                {"trainyard_training_busy_seconds_total", 0.5},
+                {"trainyard_training_nonfinite_total", 1}});
+}
+
+TEST_F(MetricsTest, EveryMethodOfStoresAndStreamsMovesItsSeries) {
   metrics_.StoreCommit(0.003);
   metrics_.StoreError();
   metrics_.StoreAppended(4096);
+  metrics_.StoreReplayed(0.25);
   metrics_.DatasetUploaded(77);
   metrics_.DatasetIngested(0.2, 569);
-  metrics_.DatasetRowsRejected("bad_row", 2);
+  metrics_.DatasetRowsRejected("bad_record", 2);
   metrics_.DatasetDedupHit();
   metrics_.WatchStarted();
   metrics_.WatchStarted();
@@ -139,86 +183,70 @@ TEST_F(MetricsTest, EveryMethodMovesItsSeries) {
   metrics_.WatchResumed();
   metrics_.WatchCoalesced(6);
   metrics_.PredictedRows(8);
-  const std::string page = Scrape();
-  const std::vector<std::pair<std::string, double>> expected = {
-      {"trainyard_jobs_submitted_total{queue=\"default\"}", 1},
-      {"trainyard_job_submit_duplicates_total", 1},
-      {"trainyard_jobs_rejected_total{reason=\"queue_full\"}", 1},
-      {"trainyard_jobs_finished_total{queue=\"default\"}", 1},
-      {"trainyard_jobs_failed_total{queue=\"default\",reason=\"non_finite_loss\"}", 1},
-      {"trainyard_jobs_cancelled_total{queue=\"default\"}", 1},
-      {"trainyard_job_attempts_total{queue=\"default\"}", 1},
-      {"trainyard_jobs_recovered_total", 4},
-      {"trainyard_job_queue_wait_seconds_bucket{queue=\"default\",le=\"0.1\"}", 0},
-      {"trainyard_job_queue_wait_seconds_bucket{queue=\"default\",le=\"0.5\"}", 1},
-      {"trainyard_job_run_duration_seconds_sum{queue=\"default\"}", 7},
-      {"trainyard_job_cancel_latency_seconds_bucket{le=\"0.05\"}", 1},
-      {"trainyard_training_samples_total", 1000},
-      {"trainyard_training_steps_total", 10},
-      {"trainyard_training_busy_seconds_total", 0.5},
-      {"trainyard_training_nonfinite_total", 1},
-      {"trainyard_store_fsync_seconds_bucket{le=\"0.0025\"}", 0},
-      {"trainyard_store_fsync_seconds_bucket{le=\"0.005\"}", 1},
-      {"trainyard_store_errors_total", 1},
-      {"trainyard_store_appended_bytes_total", 4096},
-      {"trainyard_dataset_upload_bytes_total", 77},
-      {"trainyard_dataset_ingest_seconds_count", 1},
-      {"trainyard_dataset_rows_total", 569},
-      {"trainyard_dataset_rejected_rows_total{reason=\"bad_row\"}", 2},
-      {"trainyard_dataset_dedup_hits_total", 1},
-      {"trainyard_watch_streams", 1},
-      {"trainyard_watch_events_sent_total", 5},
-      {"trainyard_watch_resumes_total", 1},
-      {"trainyard_watch_coalesced_events_total", 6},
-      {"trainyard_predicted_rows_total", 8}};
-  for (const auto& [series, value] : expected) EXPECT_EQ(Value(page, series), value) << series;
+  ExpectValues({{"trainyard_store_fsync_seconds_bucket{le=\"0.0025\"}", 0},
+                {"trainyard_store_fsync_seconds_bucket{le=\"0.005\"}", 1},
+                {"trainyard_store_replay_duration_seconds", 0.25},
+                {"trainyard_store_errors_total", 1},
+                {"trainyard_store_appended_bytes_total", 4096},
+                {"trainyard_dataset_upload_bytes_total", 77},
+                {"trainyard_dataset_ingest_seconds_count", 1},
+                {"trainyard_dataset_rows_total", 569},
+                {"trainyard_dataset_rejected_rows_total{reason=\"bad_record\"}", 2},
+                {"trainyard_dataset_dedup_hits_total", 1},
+                {"trainyard_watch_streams", 1},
+                {"trainyard_watch_events_sent_total", 5},
+                {"trainyard_watch_resumes_total", 1},
+                {"trainyard_watch_coalesced_events_total", 6},
+                {"trainyard_predicted_rows_total", 8}});
 }
 
 TEST_F(MetricsTest, AReasonThatIsNotOnTheListMakesNoSeries) {
-  metrics_.JobFailed("line 41 of my file");
+  metrics_.JobFailed(v1::JOB_PRIORITY_NORMAL, "line 41 of my file");
   const std::string page = Scrape();
   EXPECT_THAT(page, Not(HasSubstr("line 41")));
-  EXPECT_EQ(Value(page, "trainyard_jobs_failed_total{queue=\"default\",reason=\"unspecified\"}"),
-            1);
+  EXPECT_EQ(Value(page, "trainyard_jobs_failed_total{queue=\"normal\",reason=\"unspecified\"}"), 1);
 }
 
 TEST_F(MetricsTest, GaugesAreReadAtEachScrape) {
   int64_t pending = 3;
   metrics_.SetSnapshot([&] {
-    return Metrics::Snapshot{.jobs_pending = pending,
-                             .jobs_running = 2,
-                             .jobs_cancelling = 1,
+    return Metrics::Snapshot{.queues = {{{},
+                                         {.jobs_pending = pending,
+                                          .jobs_running = 2,
+                                          .jobs_cancelling = 1,
+                                          .oldest_pending_timestamp_seconds = 1234.5},
+                                         {.jobs_pending = 9}}},
                              .queue_capacity = 100'000,
-                             .oldest_pending_timestamp_seconds = 1234.5,
                              .workers = 4,
                              .workers_busy = 2,
                              .datasets_uploading = 5,
                              .datasets_ready = 6,
+                             .dataset_stored_bytes = 9,
+                             .store_size_bytes = 10,
                              .storage_free_bytes = 7,
-                             .storage_size_bytes = 8,
-                             .dataset_stored_bytes = 9};
+                             .storage_size_bytes = 8};
   });
   metrics_.SetBuildInfo("0.1.0", "abc", "2.6.3", "avx2");
-  const std::string page = Scrape();
-  const std::vector<std::pair<std::string, double>> expected = {
-      {"trainyard_jobs{queue=\"default\",state=\"pending\"}", 3},
-      {"trainyard_jobs{queue=\"default\",state=\"running\"}", 2},
-      {"trainyard_jobs{queue=\"default\",state=\"cancelling\"}", 1},
-      {"trainyard_queue_capacity_jobs{queue=\"default\"}", 100'000},
-      {"trainyard_queue_oldest_pending_timestamp_seconds{queue=\"default\"}", 1234.5},
-      {"trainyard_workers", 4},
-      {"trainyard_workers_busy", 2},
-      {"trainyard_datasets{state=\"uploading\"}", 5},
-      {"trainyard_datasets{state=\"ready\"}", 6},
-      {"trainyard_storage_free_bytes", 7},
-      {"trainyard_storage_size_bytes", 8},
-      {"trainyard_dataset_stored_bytes", 9},
-      {"trainyard_build_info{version=\"0.1.0\",revision=\"abc\",onednn_version=\"2.6.3\","
-       "isa=\"avx2\"}",
-       1}};
-  for (const auto& [series, value] : expected) EXPECT_EQ(Value(page, series), value) << series;
+  ExpectValues({{"trainyard_jobs{queue=\"normal\",state=\"pending\"}", 3},
+                {"trainyard_jobs{queue=\"interactive\",state=\"pending\"}", 0},
+                {"trainyard_jobs{queue=\"batch\",state=\"pending\"}", 9},
+                {"trainyard_jobs{queue=\"normal\",state=\"running\"}", 2},
+                {"trainyard_jobs{queue=\"normal\",state=\"cancelling\"}", 1},
+                {"trainyard_queue_capacity_jobs{queue=\"normal\"}", 100'000},
+                {"trainyard_queue_oldest_pending_timestamp_seconds{queue=\"normal\"}", 1234.5},
+                {"trainyard_workers", 4},
+                {"trainyard_workers_busy", 2},
+                {"trainyard_datasets{state=\"uploading\"}", 5},
+                {"trainyard_datasets{state=\"ready\"}", 6},
+                {"trainyard_store_size_bytes", 10},
+                {"trainyard_storage_free_bytes", 7},
+                {"trainyard_storage_size_bytes", 8},
+                {"trainyard_dataset_stored_bytes", 9},
+                {"trainyard_build_info{version=\"0.1.0\",revision=\"abc\",onednn_version=\"2.6.3\","
+                 "isa=\"avx2\"}",
+                 1}});
   pending = 0;
-  EXPECT_EQ(Value(Scrape(), "trainyard_jobs{queue=\"default\",state=\"pending\"}"), 0);
+  EXPECT_EQ(Value(Scrape(), "trainyard_jobs{queue=\"normal\",state=\"pending\"}"), 0);
 }
 
 TEST_F(MetricsTest, TheProcessShowsItself) {
@@ -278,27 +306,37 @@ TEST_F(MetricsTest, RunningJobsHaveTheirOwnPage) {
   const std::string page = ScrapeJobs();
   EXPECT_EQ(Value(page, "trainyard_job_loss{job_id=\"j1\",split=\"train\"}"), 0.25);
   EXPECT_EQ(Value(page, "trainyard_job_loss{job_id=\"j1\",split=\"validation\"}"), 0.5);
-  for (const char* name :
-       {"trainyard_job_epoch", "trainyard_job_progress_ratio", "trainyard_job_learning_rate",
-        "trainyard_job_last_update_timestamp_seconds"}) {
-    EXPECT_EQ(Value(page, absl::StrCat(name, "{job_id=\"j1\"}")), 0);
-  }
+  EXPECT_EQ(Value(page, "trainyard_job_objective{job_id=\"j1\"}"), 0.75);
+  EXPECT_EQ(Value(page, "trainyard_job_learning_rate{job_id=\"j1\"}"), 0.125);
+  EXPECT_EQ(Value(page, "trainyard_job_last_update_timestamp_seconds{job_id=\"j1\"}"), 1234.5);
+  EXPECT_EQ(Value(page, "trainyard_job_epoch{job_id=\"j1\"}"), 0);
+  EXPECT_EQ(Value(page, "trainyard_job_progress_ratio{job_id=\"j1\"}"), 0);
   EXPECT_EQ(Value(page,
-                  "trainyard_job_info{job_id=\"j1\",queue=\"default\",owner=\"ann\","
+                  "trainyard_job_info{job_id=\"j1\",queue=\"batch\",owner=\"ann\","
                   "display_name=\"odd \\\"name\\\"\\nwith \\\\\"}"),
             1);
   EXPECT_THAT(Scrape(), Not(HasSubstr("job_id=")));
 }
 
+TEST_F(MetricsTest, TheLevelSaysWhatIsShownOfJobs) {
+  ShowJob(JobSeriesLevel::kId);
+  EXPECT_EQ(Value(ScrapeJobs(), "trainyard_job_info{job_id=\"j1\",queue=\"batch\"}"), 1);
+  EXPECT_THAT(ScrapeJobs(), Not(HasSubstr("ann")));
+  ShowJob(JobSeriesLevel::kOff);
+  EXPECT_THAT(ScrapeJobs(), Not(HasSubstr("j1")));
+}
+
 TEST_F(MetricsTest, AJobWithoutALossShowsNone) {
-  metrics_.SetJobSeries([] { return std::vector<Metrics::JobSeries>{{.job_id = "j1"}}; });
+  metrics_.SetJobSeries({}, [] { return std::vector<Metrics::JobSeries>{{.job_id = "j1"}}; });
   EXPECT_THAT(ScrapeJobs(), AllOf(HasSubstr("trainyard_job_epoch{job_id=\"j1\"}"),
-                                  Not(HasSubstr("trainyard_job_loss{"))));
+                                  Not(HasSubstr("trainyard_job_loss{")),
+                                  Not(HasSubstr("trainyard_job_learning_rate{")),
+                                  Not(HasSubstr("last_update_timestamp_seconds{"))));
 }
 
 TEST_F(MetricsTest, TwoHundredJobsAndAThousandLeaveNothing) {
   size_t running = 1'000;
-  metrics_.SetJobSeries([&] {
+  metrics_.SetJobSeries({}, [&] {
     std::vector<Metrics::JobSeries> jobs(running);
     for (size_t i = 0; i < running; ++i) jobs[i].job_id = absl::StrCat("j", i);
     return jobs;
@@ -327,22 +365,91 @@ TEST_F(MetricsTest, PromtoolFindsNoFault) {
   }
 }
 
-TEST_F(MetricsTest, NamesAreTheDocumentedOnes) {
-  UseAll();
+std::set<std::string> TypesOn(const std::string& page) {
   std::set<std::string> types;
-  for (const absl::string_view line : absl::StrSplit(Scrape(), '\n')) {
-    if (absl::StartsWith(line, "# TYPE trainyard_") || absl::StartsWith(line, "# TYPE grpc_")) {
-      types.insert(std::string(line.substr(7)));
-    }
+  for (const absl::string_view line : absl::StrSplit(page, '\n')) {
+    if (absl::StartsWith(line, "# TYPE ")) types.insert(std::string(line.substr(7)));
   }
-  for (const char* type :
-       {"trainyard_build_info gauge", "trainyard_jobs gauge", "trainyard_workers gauge",
-        "trainyard_job_queue_wait_seconds histogram", "trainyard_store_fsync_seconds histogram",
-        "trainyard_jobs_submitted_total counter", "trainyard_job_series_dropped_total counter",
-        "trainyard_watch_streams gauge", "grpc_server_handling_seconds histogram",
-        "grpc_server_handled_total counter"}) {
-    EXPECT_TRUE(types.contains(type)) << type;
-  }
+  return types;
+}
+
+// Dashboards and alerts of other people depend on each of these.
+constexpr const char* kServiceMetrics[] = {"grpc_server_handled_total counter",
+                                           "grpc_server_handling_seconds histogram",
+                                           "grpc_server_msg_received_total counter",
+                                           "grpc_server_msg_sent_total counter",
+                                           "grpc_server_started_total counter",
+                                           "process_cpu_seconds_total counter",
+                                           "process_max_fds gauge",
+                                           "process_open_fds gauge",
+                                           "process_resident_memory_bytes gauge",
+                                           "process_start_time_seconds gauge",
+                                           "process_threads gauge",
+                                           "process_virtual_memory_bytes gauge",
+                                           "trainyard_build_info gauge",
+                                           "trainyard_checkpoint_bytes_total counter",
+                                           "trainyard_checkpoint_failures_total counter",
+                                           "trainyard_checkpoint_write_seconds histogram",
+                                           "trainyard_dataset_dedup_hits_total counter",
+                                           "trainyard_dataset_ingest_seconds histogram",
+                                           "trainyard_dataset_rejected_rows_total counter",
+                                           "trainyard_dataset_rows_total counter",
+                                           "trainyard_dataset_stored_bytes gauge",
+                                           "trainyard_dataset_upload_bytes_total counter",
+                                           "trainyard_datasets gauge",
+                                           "trainyard_job_attempts_total counter",
+                                           "trainyard_job_cancel_latency_seconds histogram",
+                                           "trainyard_job_preemptions_total counter",
+                                           "trainyard_job_queue_wait_seconds histogram",
+                                           "trainyard_job_run_duration_seconds histogram",
+                                           "trainyard_job_series gauge",
+                                           "trainyard_job_series_dropped_total counter",
+                                           "trainyard_job_submit_duplicates_total counter",
+                                           "trainyard_jobs gauge",
+                                           "trainyard_jobs_cancelled_total counter",
+                                           "trainyard_jobs_failed_total counter",
+                                           "trainyard_jobs_finished_total counter",
+                                           "trainyard_jobs_recovered_total counter",
+                                           "trainyard_jobs_rejected_total counter",
+                                           "trainyard_jobs_submitted_total counter",
+                                           "trainyard_predicted_rows_total counter",
+                                           "trainyard_queue_capacity_jobs gauge",
+                                           "trainyard_queue_oldest_pending_timestamp_seconds gauge",
+                                           "trainyard_storage_free_bytes gauge",
+                                           "trainyard_storage_full gauge",
+                                           "trainyard_storage_size_bytes gauge",
+                                           "trainyard_store_appended_bytes_total counter",
+                                           "trainyard_store_errors_total counter",
+                                           "trainyard_store_fsync_seconds histogram",
+                                           "trainyard_store_replay_duration_seconds gauge",
+                                           "trainyard_store_size_bytes gauge",
+                                           "trainyard_training_busy_seconds_total counter",
+                                           "trainyard_training_nonfinite_total counter",
+                                           "trainyard_training_samples_total counter",
+                                           "trainyard_training_steps_total counter",
+                                           "trainyard_watch_coalesced_events_total counter",
+                                           "trainyard_watch_events_sent_total counter",
+                                           "trainyard_watch_resumes_total counter",
+                                           "trainyard_watch_streams gauge",
+                                           "trainyard_workers gauge",
+                                           "trainyard_workers_busy gauge"};
+constexpr const char* kJobMetrics[] = {"trainyard_job_epoch gauge",
+                                       "trainyard_job_info gauge",
+                                       "trainyard_job_last_update_timestamp_seconds gauge",
+                                       "trainyard_job_learning_rate gauge",
+                                       "trainyard_job_loss gauge",
+                                       "trainyard_job_objective gauge",
+                                       "trainyard_job_progress_ratio gauge"};
+
+TEST_F(MetricsTest, NamesAndTypesAreTheDocumentedOnesAndNoOthers) {
+  UseAll();
+  std::set<std::string> service = TypesOn(Scrape());
+  // The exposer's own.
+  std::erase_if(service, [](const std::string& type) { return type.starts_with("exposer_"); });
+  EXPECT_THAT(service, testing::ElementsAreArray(kServiceMetrics));
+  std::set<std::string> jobs = TypesOn(ScrapeJobs());
+  std::erase_if(jobs, [](const std::string& type) { return type.starts_with("exposer_"); });
+  EXPECT_THAT(jobs, testing::ElementsAreArray(kJobMetrics));
 }
 
 TEST_F(MetricsTest, ThreadsMayCountWhileOthersScrape) {
@@ -352,13 +459,13 @@ TEST_F(MetricsTest, ThreadsMayCountWhileOthersScrape) {
       for (int i = 0; i < 500; ++i) {
         metrics_.RpcStarted(absl::StrCat("/s/m", (i + t) % 50), "unary");
         metrics_.RpcHandled(absl::StrCat("/s/m", (i + t) % 50), "unary", "OK", 0.001);
-        metrics_.JobSubmitted();
+        metrics_.JobSubmitted(v1::JOB_PRIORITY_NORMAL);
       }
     });
   }
   for (int i = 0; i < 5; ++i) EXPECT_THAT(Scrape(), Not(StartsWith("failed")));
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(Value(Scrape(), "trainyard_jobs_submitted_total{queue=\"default\"}"), 4'000);
+  EXPECT_EQ(Value(Scrape(), "trainyard_jobs_submitted_total{queue=\"normal\"}"), 4'000);
 }
 
 TEST_F(MetricsTest, NothingIsCalledAfterStop) {

@@ -45,6 +45,23 @@ TEST(OptionsTest, FlagsAreRead) {
   EXPECT_EQ(options.heartbeat_interval, absl::Milliseconds(200));
 }
 
+TEST(OptionsTest, WhatIsShownOfJobsIsChosen) {
+  ASSERT_OK_AND_ASSIGN(const auto usual, Parse({}));
+  EXPECT_EQ(usual.metrics_job_level, JobSeriesLevel::kId);
+  EXPECT_EQ(usual.metrics_max_job_series_jobs, 200u);
+  EXPECT_EQ(usual.metrics_job_series_ttl, absl::Minutes(5));
+  ASSERT_OK_AND_ASSIGN(const auto full,
+                       Parse({"--metrics-job-level", "full", "--metrics-max-job-series-jobs", "7",
+                              "--metrics-job-series-ttl", "30s"}));
+  EXPECT_EQ(full.metrics_job_level, JobSeriesLevel::kFull);
+  EXPECT_EQ(full.metrics_max_job_series_jobs, 7u);
+  EXPECT_EQ(full.metrics_job_series_ttl, absl::Seconds(30));
+  EXPECT_THAT(Parse({"--metrics-job-level", "some"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("metrics-job-level")));
+  EXPECT_THAT(Parse({"--metrics-max-job-series-jobs", "2001"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("2000")));
+}
+
 TEST(OptionsTest, AConfigFileHasTheSameNamesAndFlagsWin) {
   TempDir directory;
   const std::string path = directory.path() + "/trainyard.toml";

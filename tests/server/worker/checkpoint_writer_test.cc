@@ -45,6 +45,21 @@ TEST_F(CheckpointWriterTest, IsDueAtTheNextEpochAndLaterAtAnyStep) {
   EXPECT_FALSE(writer.IsDue(true));
 }
 
+TEST_F(CheckpointWriterTest, OneThatCannotBeStoredIsCountedAndTheJobGoesOn) {
+  blobs_.write_status = absl::UnavailableError("the disk is full");
+  {
+    CheckpointWriter writer({.identity = "a"}, &blobs_, &reporter_);
+    writer.Save(3, Write);
+  }
+  reporter_.Finish();
+  int64_t failures = 0;
+  for (const v1::WorkRequest& request : sink_.requests()) {
+    EXPECT_FALSE(request.events().has_checkpoint());
+    failures += request.events().checkpoint_failures();
+  }
+  EXPECT_EQ(failures, 1);
+}
+
 TEST_F(CheckpointWriterTest, WithoutAnIntervalOneIsNeverDueAndMayBeSaved) {
   {
     CheckpointWriter writer({.identity = "a"}, &blobs_, &reporter_);

@@ -43,6 +43,28 @@ TEST(ReporterTest, TheFirstEventDoesNotWaitForABatch) {
   EXPECT_LE(sink.requests()[0].events().busy_seconds(), 10);
 }
 
+TEST(ReporterTest, WhatCheckpointsTookComesOnceWithEach) {
+  RecordingSink sink;
+  StopFlag stop;
+  Reporter reporter({}, &sink, &stop);
+  reporter.CountCheckpointFailure();
+  reporter.CountCheckpointFailure();
+  v1::Checkpoint checkpoint;
+  checkpoint.set_step(4);
+  reporter.AddCheckpoint(checkpoint, 0.25);
+  reporter.Add(Step(5));
+  reporter.Finish();
+  int64_t failures = 0;
+  double write_seconds = 0;
+  for (const v1::WorkRequest& request : sink.requests()) {
+    failures += request.events().checkpoint_failures();
+    write_seconds += request.events().checkpoint_write_seconds();
+    EXPECT_EQ(request.events().checkpoint_write_seconds() > 0, request.events().has_checkpoint());
+  }
+  EXPECT_EQ(failures, 2);
+  EXPECT_EQ(write_seconds, 0.25);
+}
+
 TEST(ReporterTest, CountersComeWithoutEvents) {
   RecordingSink sink;
   StopFlag stop;
@@ -95,7 +117,7 @@ TEST(ReporterTest, GoesOnCountingWhereTheCheckpointWas) {
   reporter.Add(step);
   EXPECT_EQ(reporter.CheckpointNow().event_count(), 8);
   EXPECT_EQ(reporter.CheckpointNow().rows_done(), 400);
-  reporter.AddCheckpoint(reporter.CheckpointNow());
+  reporter.AddCheckpoint(reporter.CheckpointNow(), 0.5);
   reporter.Add(step);
   reporter.Finish();
   EXPECT_EQ(stop.cause(), StopCause::kRuntimeLimit);
