@@ -91,10 +91,10 @@ std::string HostOf(const std::string& address) { return address.substr(0, addres
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& options) {
   TY_RETURN_IF_ERROR(ValidateOptions(options));
   auto server = std::unique_ptr<Server>(new Server(options));
-  const absl::Time start = absl::Now();
+  const absl::Time start = SteadyNow();
   TY_RETURN_IF_ERROR(server->OpenStores());
   TY_RETURN_IF_ERROR(server->StartJobs());
-  server->metrics_.StoreReplayed(absl::ToDoubleSeconds(absl::Now() - start));
+  server->metrics_.StoreReplayed(absl::ToDoubleSeconds(SteadyNow() - start));
   TY_RETURN_IF_ERROR(server->StartMetrics());
   server->MakeServices();
   TY_RETURN_IF_ERROR(server->ServeWorkers());

@@ -1,6 +1,7 @@
 #include "server/metrics/metrics.h"
 
 #include <array>
+#include <chrono>
 #include <exception>
 #include <thread>
 #include <utility>
@@ -258,8 +259,9 @@ void Metrics::Impl::Stop() {
     exposer_.reset();
     stopped.Notify();
   });
-  while (!stopped.WaitForNotificationWithTimeout(absl::Milliseconds(5))) {
+  while (!stopped.HasBeenNotified()) {
     WakeListener(address_, port_);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   stopping.join();
 }

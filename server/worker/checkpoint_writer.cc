@@ -82,7 +82,7 @@ void CheckpointWriter::Store(Taken taken) {
   const absl::Status stored = blobs_->WriteBlob(taken.bytes, taken.checkpoint.digest());
   if (stored.ok()) {
     return reporter_->AddCheckpoint(std::move(taken.checkpoint),
-                                    absl::ToDoubleSeconds(absl::Now() - taken.start));
+                                    absl::ToDoubleSeconds(SteadyNow() - taken.start));
   }
   reporter_->CountCheckpointFailure();
   Log::Warning("checkpoint_lost",
