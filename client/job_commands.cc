@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/command.h"
 #include "client/describe.h"
+#include "client/job_history.h"
 #include "client/progress.h"
 #include "client/render.h"
 #include "client/watch_view.h"
@@ -14,7 +15,6 @@ namespace {
 
 using Stub = v1::JobService::Stub;
 
-constexpr char kCollection[] = "trainingJobs";
 // What one Wait call asks for; the server allows up to an hour, but a proxy between may not.
 constexpr absl::Duration kWaitStep = absl::Seconds(20);
 
@@ -30,10 +30,8 @@ struct EventsOptions {
 };
 
 ExitOr RunShow(Session& session, const NameOptions& options) {
-  v1::GetTrainingJobRequest request;
-  request.set_name(FullName(kCollection, options.name));
   TY_ASSIGN_OR_RETURN(const v1::TrainingJob job,
-                      session.remote.Call(session.remote.jobs(), &Stub::GetTrainingJob, request));
+                      GetJob(session.remote, FullName(kJobCollection, options.name)));
   session.screen.Show(job, DescribeJob(job));
   return ExitCode::kOk;
 }
@@ -50,7 +48,7 @@ ExitOr RunList(Session& session, const ListOptions& options) {
 }
 
 ExitOr RunWatch(Session& session, const WatchCommandOptions& options) {
-  return Follow(session.remote, session.screen, FullName(kCollection, options.name),
+  return Follow(session.remote, session.screen, FullName(kJobCollection, options.name),
                 options.start_sequence);
 }
 
@@ -60,7 +58,7 @@ ExitOr RunTransition(Session& session, const NameOptions& options,
                      grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                                   v1::TrainingJob*)) {
   Request request;
-  request.set_name(FullName(kCollection, options.name));
+  request.set_name(FullName(kJobCollection, options.name));
   TY_ASSIGN_OR_RETURN(const v1::TrainingJob job,
                       session.remote.Call(session.remote.jobs(), method, request));
   session.screen.Show(job, absl::StrCat(job.name(), " ", StateWord(job.state()), "\n"));
@@ -79,7 +77,7 @@ ExitOr RunResume(Session& session, const NameOptions& options) {
 
 ExitOr RunDelete(Session& session, const NameOptions& options) {
   v1::DeleteTrainingJobRequest request;
-  request.set_name(FullName(kCollection, options.name));
+  request.set_name(FullName(kJobCollection, options.name));
   TY_ASSIGN_OR_RETURN(
       const google::protobuf::Empty empty,
       session.remote.Call(session.remote.jobs(), &Stub::DeleteTrainingJob, request));
@@ -89,7 +87,7 @@ ExitOr RunDelete(Session& session, const NameOptions& options) {
 
 ExitOr RunWait(Session& session, const NameOptions& options) {
   v1::WaitTrainingJobRequest request;
-  request.set_name(FullName(kCollection, options.name));
+  request.set_name(FullName(kJobCollection, options.name));
   request.mutable_timeout()->set_seconds(absl::ToInt64Seconds(kWaitStep));
   while (true) {
     TY_ASSIGN_OR_RETURN(
@@ -127,7 +125,7 @@ std::string EventsText(const v1::ListJobEventsResponse& events) {
 
 ExitOr RunEvents(Session& session, const EventsOptions& options) {
   v1::ListJobEventsRequest request;
-  request.set_name(FullName(kCollection, options.name));
+  request.set_name(FullName(kJobCollection, options.name));
   request.set_start_sequence(options.start_sequence);
   request.set_page_size(options.limit);
   TY_ASSIGN_OR_RETURN(const v1::ListJobEventsResponse events,
@@ -143,7 +141,7 @@ struct PriorityOptions {
 
 ExitOr RunPriority(Session& session, const PriorityOptions& options) {
   v1::SetTrainingJobPriorityRequest request;
-  request.set_name(FullName(kCollection, options.name));
+  request.set_name(FullName(kJobCollection, options.name));
   request.set_priority(options.priority);
   TY_ASSIGN_OR_RETURN(
       const v1::TrainingJob job,
@@ -207,6 +205,7 @@ void AddJobCommands(CLI::App* app, Command* chosen) {
   eventer->add_option("--limit", events->limit, "At most this many")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
+  AddExportCommands(group, chosen);
 }
 
 }  // namespace trainyard

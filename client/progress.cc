@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/describe.h"
+#include "client/job_history.h"
 #include "client/render.h"
 
 namespace trainyard {
@@ -64,9 +65,8 @@ std::string StateChangeLine(const v1::StateChange& change) {
 void ProgressTracker::OnSnapshot(const v1::TrainingJob& job) {
   state_.epochs_total = job.progress().epochs_total();
   state_.steps_total = job.progress().steps_total();
-  const v1::TrainingSpec& spec = job.resolved_spec();
-  state_.folds = spec.split().fold_count() > 1;
-  state_.run_count = std::max({spec.seed_count(), spec.split().fold_count(), 1});
+  state_.folds = job.resolved_spec().split().fold_count() > 1;
+  state_.run_count = RunCount(job);
   state_.analysis = job.has_analysis();
   if (state_.state == v1::JOB_STATE_UNSPECIFIED) state_.state = job.state();
 }

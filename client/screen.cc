@@ -52,6 +52,8 @@ Streams StandardStreams() {
 
 std::string JsonOf(const google::protobuf::Message& message) { return ToJson(message, true); }
 
+std::string JsonLineOf(const google::protobuf::Message& message) { return ToJson(message, false); }
+
 ChartStyle Screen::chart_style() const {
   ChartStyle style;
   style.color = options_.color && streams_.out_is_terminal;
@@ -69,7 +71,7 @@ void Screen::Show(const google::protobuf::Message& message, absl::string_view te
 }
 
 void Screen::ShowJsonLine(const google::protobuf::Message& message) {
-  Print(ToJson(message, false));
+  Print(JsonLineOf(message));
 }
 
 void Screen::Print(absl::string_view text) {

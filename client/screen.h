@@ -31,6 +31,8 @@ struct Streams {
 
 // `message` as one JSON document with the field names of the contract, every scalar present.
 std::string JsonOf(const google::protobuf::Message& message);
+// The same on one line, with its end.
+std::string JsonLineOf(const google::protobuf::Message& message);
 
 // The process's own streams.
 Streams StandardStreams();
