@@ -6,6 +6,7 @@
 #include "client/command.h"
 #include "client/describe.h"
 #include "client/field_flags.h"
+#include "client/job_history.h"
 #include "client/local_file.h"
 #include "client/plot.h"
 #include "client/progress.h"
@@ -21,7 +22,6 @@ namespace {
 
 using Stub = v1::AnalysisService::Stub;
 
-constexpr char kJobs[] = "trainingJobs";
 constexpr char kModels[] = "models";
 constexpr char kGroup[] = "Analysis";
 
@@ -226,12 +226,6 @@ ExitOr ShowResult(Session& session, const v1::TrainingJob& job, ShowOptions show
   return ExitCode::kOk;
 }
 
-absl::StatusOr<v1::TrainingJob> GetJob(Session& session, const std::string& name) {
-  v1::GetTrainingJobRequest request;
-  request.set_name(FullName(kJobs, name));
-  return session.remote.Call(session.remote.jobs(), &v1::JobService::Stub::GetTrainingJob, request);
-}
-
 // What could not be written here is no fault of the job, which need not run again.
 ExitOr ShowSucceeded(Session& session, const v1::TrainingJob& job, const ShowOptions& show) {
   ExitOr shown = ShowResult(session, job, show);
@@ -257,7 +251,7 @@ ExitOr Finish(Session& session, const v1::TrainingJob& queued, const ShowOptions
     return end.status();
   }
   if (end->state() == v1::JOB_STATE_SUCCEEDED) return ShowSucceeded(session, queued, show);
-  TY_ASSIGN_OR_RETURN(const v1::TrainingJob job, GetJob(session, queued.name()));
+  TY_ASSIGN_OR_RETURN(const v1::TrainingJob job, GetJob(session.remote, queued.name()));
   session.screen.Show(job, DescribeOutcome(job));
   return ExitCodeOf(job);
 }
@@ -292,7 +286,8 @@ ExitOr RunAnalyze(Session& session, const AnalyzeOptions& options) {
 }
 
 ExitOr RunShow(Session& session, const ShowJobOptions& options) {
-  TY_ASSIGN_OR_RETURN(const v1::TrainingJob job, GetJob(session, options.name));
+  TY_ASSIGN_OR_RETURN(const v1::TrainingJob job,
+                      GetJob(session.remote, FullName(kJobCollection, options.name)));
   TY_RETURN_IF_ERROR(CheckShow(ResultKind(AnalysisKind(job.analysis())), options.show));
   return ShowResult(session, job, options.show);
 }

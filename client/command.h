@@ -63,6 +63,8 @@ void AddLimit(CLI::App* command, ListOptions* options);
 // Who goes first, as a word: interactive, normal or batch. An option, or an argument by its `name`.
 CLI::Option* AddPriority(CLI::App* command, const char* name, v1::JobPriority* priority);
 
+inline constexpr char kJobCollection[] = "trainingJobs";
+
 // `datasets/abc` for `abc` as well as for `datasets/abc`.
 std::string FullName(absl::string_view collection, absl::string_view name);
 
@@ -90,9 +92,13 @@ absl::StatusOr<Response> ListAll(
 void AddDatasetCommands(CLI::App* app, Command* chosen);
 void AddTrainCommand(CLI::App* app, Command* chosen);
 void AddJobCommands(CLI::App* app, Command* chosen);
+// Those of the group `job` that write a job's history, and that draw it.
+void AddExportCommands(CLI::App* group, Command* chosen);
+void AddCurveCommands(CLI::App* group, Command* chosen);
 void AddModelCommands(CLI::App* app, Command* chosen);
 void AddAnalyzeCommands(CLI::App* app, Command* chosen);
 void AddServerCommands(CLI::App* app, Command* chosen);
+void AddTopCommand(CLI::App* app, Command* chosen);
 
 }  // namespace trainyard
 

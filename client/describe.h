@@ -9,6 +9,7 @@
 
 #include "absl/time/time.h"
 #include "client/render.h"
+#include "google/protobuf/duration.pb.h"
 #include "google/protobuf/repeated_field.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "trainyard/v1/admin.pb.h"
@@ -25,6 +26,7 @@ inline constexpr int kFeaturesShownMax = 50;
 inline constexpr int kConfusionClassesShownMax = 12;
 
 absl::Time ToTime(const google::protobuf::Timestamp& timestamp);
+absl::Duration ToDuration(const google::protobuf::Duration& duration);
 absl::Time EventTime(const v1::JobEvent& event);
 
 std::string StateWord(v1::JobState state);  // "RUNNING"
@@ -40,6 +42,8 @@ std::string DescribeConfusion(const v1::ConfusionMatrix& confusion);
 std::string DescribeDatasets(const v1::ListDatasetsResponse& list);
 std::string DescribePreview(const v1::PreviewDatasetResponse& preview);
 std::string DescribeJob(const v1::TrainingJob& job);
+// What an epoch says of its layers: a table, with the histograms as bars where there are some.
+std::string DescribeLayers(const v1::EpochMetrics& epoch);
 std::string DescribeJobs(const v1::ListTrainingJobsResponse& list);
 // A terminal job: how it ended, its test metrics or its error, its model and what to do next.
 std::string DescribeOutcome(const v1::TrainingJob& job);

@@ -3,8 +3,10 @@
 #include "absl/strings/str_cat.h"
 #include "client/command.h"
 #include "client/describe.h"
+#include "client/job_history.h"
 #include "client/progress.h"
 #include "client/render.h"
+#include "client/watch_plot.h"
 #include "client/watch_view.h"
 #include "core/base/error_info.h"
 #include "core/base/status_macros.h"
@@ -14,13 +16,14 @@ namespace {
 
 using Stub = v1::JobService::Stub;
 
-constexpr char kCollection[] = "trainingJobs";
 // What one Wait call asks for; the server allows up to an hour, but a proxy between may not.
 constexpr absl::Duration kWaitStep = absl::Seconds(20);
 
 struct WatchCommandOptions {
-  std::string name;
+  std::vector<std::string> names;
   int64_t start_sequence = 1;
+  bool plot = false;
+  bool logarithmic = false;
 };
 
 struct EventsOptions {
@@ -30,10 +33,8 @@ struct EventsOptions {
 };
 
 ExitOr RunShow(Session& session, const NameOptions& options) {
-  v1::GetTrainingJobRequest request;
-  request.set_name(FullName(kCollection, options.name));
   TY_ASSIGN_OR_RETURN(const v1::TrainingJob job,
-                      session.remote.Call(session.remote.jobs(), &Stub::GetTrainingJob, request));
+                      GetJob(session.remote, FullName(kJobCollection, options.name)));
   session.screen.Show(job, DescribeJob(job));
   return ExitCode::kOk;
 }
@@ -49,8 +50,27 @@ ExitOr RunList(Session& session, const ListOptions& options) {
   return ExitCode::kOk;
 }
 
+ExitOr RunWatchPlot(Session& session, const WatchCommandOptions& options) {
+  if (session.screen.json()) {
+    return UsageError("job watch: --plot is for people, -o json for programs",
+                      {.hint = "leave one of them out"});
+  }
+  if (options.names.size() > kPlottedJobsMax) {
+    return UsageError(absl::StrCat("job watch: --plot draws at most ", kPlottedJobsMax, " jobs"),
+                      {.hint = "name fewer"});
+  }
+  std::vector<std::string> names;
+  for (const std::string& name : options.names) names.push_back(FullName(kJobCollection, name));
+  return WatchPlot(session.remote, session.screen, names, options.logarithmic);
+}
+
 ExitOr RunWatch(Session& session, const WatchCommandOptions& options) {
-  return Follow(session.remote, session.screen, FullName(kCollection, options.name),
+  if (options.plot) return RunWatchPlot(session, options);
+  if (options.names.size() > 1) {
+    return UsageError("job watch: several jobs are watched as pictures only",
+                      {.hint = "add --plot, or name one job"});
+  }
+  return Follow(session.remote, session.screen, FullName(kJobCollection, options.names.front()),
                 options.start_sequence);
 }
 
@@ -60,7 +80,7 @@ ExitOr RunTransition(Session& session, const NameOptions& options,
                      grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                                   v1::TrainingJob*)) {
   Request request;
-  request.set_name(FullName(kCollection, options.name));
+  request.set_name(FullName(kJobCollection, options.name));
   TY_ASSIGN_OR_RETURN(const v1::TrainingJob job,
                       session.remote.Call(session.remote.jobs(), method, request));
   session.screen.Show(job, absl::StrCat(job.name(), " ", StateWord(job.state()), "\n"));
@@ -79,7 +99,7 @@ ExitOr RunResume(Session& session, const NameOptions& options) {
 
 ExitOr RunDelete(Session& session, const NameOptions& options) {
   v1::DeleteTrainingJobRequest request;
-  request.set_name(FullName(kCollection, options.name));
+  request.set_name(FullName(kJobCollection, options.name));
   TY_ASSIGN_OR_RETURN(
       const google::protobuf::Empty empty,
       session.remote.Call(session.remote.jobs(), &Stub::DeleteTrainingJob, request));
@@ -89,7 +109,7 @@ ExitOr RunDelete(Session& session, const NameOptions& options) {
 
 ExitOr RunWait(Session& session, const NameOptions& options) {
   v1::WaitTrainingJobRequest request;
-  request.set_name(FullName(kCollection, options.name));
+  request.set_name(FullName(kJobCollection, options.name));
   request.mutable_timeout()->set_seconds(absl::ToInt64Seconds(kWaitStep));
   while (true) {
     TY_ASSIGN_OR_RETURN(
@@ -127,7 +147,7 @@ std::string EventsText(const v1::ListJobEventsResponse& events) {
 
 ExitOr RunEvents(Session& session, const EventsOptions& options) {
   v1::ListJobEventsRequest request;
-  request.set_name(FullName(kCollection, options.name));
+  request.set_name(FullName(kJobCollection, options.name));
   request.set_start_sequence(options.start_sequence);
   request.set_page_size(options.limit);
   TY_ASSIGN_OR_RETURN(const v1::ListJobEventsResponse events,
@@ -143,7 +163,7 @@ struct PriorityOptions {
 
 ExitOr RunPriority(Session& session, const PriorityOptions& options) {
   v1::SetTrainingJobPriorityRequest request;
-  request.set_name(FullName(kCollection, options.name));
+  request.set_name(FullName(kJobCollection, options.name));
   request.set_priority(options.priority);
   TY_ASSIGN_OR_RETURN(
       const v1::TrainingJob job,
@@ -176,6 +196,21 @@ void AddNameCommands(CLI::App* group, Command* chosen) {
   }
 }
 
+void AddWatch(CLI::App* group, Command* chosen) {
+  auto watch = std::make_shared<WatchCommandOptions>();
+  CLI::App* const watcher = AddCommand(group, "watch", "Follow a job from its start to its end",
+                                       watch, &RunWatch, chosen);
+  watcher->add_option("JOB", watch->names, "trainingJobs/ID or ID; several with --plot")
+      ->required();
+  CLI::Option* const from =
+      watcher->add_option("--from", watch->start_sequence, "First event wanted");
+  from->check(CLI::PositiveNumber)->capture_default_str();
+  CLI::Option* const plot =
+      watcher->add_flag("--plot", watch->plot, "Draw the losses while they come; q leaves");
+  plot->excludes(from);
+  watcher->add_flag("--log", watch->logarithmic, "Draw the logarithm of the loss")->needs(plot);
+}
+
 }  // namespace
 
 void AddJobCommands(CLI::App* app, Command* chosen) {
@@ -191,13 +226,7 @@ void AddJobCommands(CLI::App* app, Command* chosen) {
   AddLimit(lister, list.get());
   lister->add_option("--filter", list->filter,
                      "Terms joined by AND, e.g. 'state = RUNNING AND owner = \"ann\"'");
-  auto watch = std::make_shared<WatchCommandOptions>();
-  CLI::App* watcher = AddCommand(group, "watch", "Follow a job from its start to its end", watch,
-                                 &RunWatch, chosen);
-  watcher->add_option("JOB", watch->name, "trainingJobs/ID or ID")->required();
-  watcher->add_option("--from", watch->start_sequence, "First event wanted")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  AddWatch(group, chosen);
   auto events = std::make_shared<EventsOptions>();
   CLI::App* eventer = AddCommand(group, "events", "Show stored events", events, &RunEvents, chosen);
   eventer->add_option("JOB", events->name, "trainingJobs/ID or ID")->required();
@@ -207,6 +236,8 @@ void AddJobCommands(CLI::App* app, Command* chosen) {
   eventer->add_option("--limit", events->limit, "At most this many")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
+  AddExportCommands(group, chosen);
+  AddCurveCommands(group, chosen);
 }
 
 }  // namespace trainyard

@@ -99,6 +99,28 @@ absl::Status TargetFile::Commit() {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::unique_ptr<GrowingFile>> GrowingFile::Create(const std::string& path) {
+  PosixFileSystem files;
+  absl::StatusOr<std::unique_ptr<WritableFile>> file = files.Create(path);
+  if (!file.ok()) return LocalError(file.status());
+  return absl::WrapUnique(new GrowingFile(*std::move(file)));
+}
+
+absl::Status GrowingFile::Append(absl::string_view bytes) {
+  return LocalError(file_->Append(bytes));
+}
+
+absl::Status MakeFolder(const std::string& path) {
+  return LocalError(PosixFileSystem().CreateDirectory(path));
+}
+
+absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path) {
+  absl::StatusOr<std::vector<std::string>> names = PosixFileSystem().List(path);
+  if (absl::IsNotFound(names.status())) return std::vector<std::string>();
+  if (!names.ok()) return LocalError(names.status());
+  return names;
+}
+
 absl::StatusOr<std::string> ReadWhole(const std::string& path, int64_t bytes_max) {
   TY_ASSIGN_OR_RETURN(const std::unique_ptr<SourceFile> file, SourceFile::Open(path));
   std::string text;

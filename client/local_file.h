@@ -1,5 +1,5 @@
-// Files of the user: reading one from any offset with its digest on the way, and writing one that
-// is either complete or not there.
+// Files of the user: reading one from any offset with its digest on the way, writing one that is
+// either complete or not there, and one that others read while it grows.
 //
 // Thread-safety: none; one object per file.
 // Errors: usage errors (exit_code.h), naming the path and the system's words.
@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -68,6 +70,24 @@ class TargetFile {
   PosixFileSystem files_;
   std::unique_ptr<WritableFile> file_;  // null once committed
 };
+
+// Writes `path` itself, for programs that read along: what was appended is there for them at once.
+class GrowingFile {
+ public:
+  // A file that is there is emptied. Its folder must be there.
+  static absl::StatusOr<std::unique_ptr<GrowingFile>> Create(const std::string& path);
+  absl::Status Append(absl::string_view bytes);
+
+ private:
+  explicit GrowingFile(std::unique_ptr<WritableFile> file) : file_(std::move(file)) {}
+
+  const std::unique_ptr<WritableFile> file_;
+};
+
+// Makes the folder with its parents; OK when it is there.
+absl::Status MakeFolder(const std::string& path);
+// Names in a folder, sorted; none when there is no such folder.
+absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path);
 
 // The whole of a file of at most `bytes_max` bytes.
 absl::StatusOr<std::string> ReadWhole(const std::string& path, int64_t bytes_max);

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "client/describe.h"
+#include "client/job_history.h"
 #include "client/render.h"
 
 namespace trainyard {
@@ -59,14 +61,23 @@ std::string StateChangeLine(const v1::StateChange& change) {
                       Printable(change.message()));
 }
 
+// "note: …", or "warning: … Try: …" about a training that goes wrong.
+std::string NoteLine(const v1::Note& note) {
+  if (note.warning() == v1::TRAINING_WARNING_UNSPECIFIED) {
+    return absl::StrCat("note: ", Printable(note.message()));
+  }
+  const std::string message = absl::StrCat("warning: ", Printable(note.message()));
+  if (note.remedy().empty()) return message;
+  return absl::StrCat(absl::StripSuffix(message, "."), ". Try: ", Printable(note.remedy()));
+}
+
 }  // namespace
 
 void ProgressTracker::OnSnapshot(const v1::TrainingJob& job) {
   state_.epochs_total = job.progress().epochs_total();
   state_.steps_total = job.progress().steps_total();
-  const v1::TrainingSpec& spec = job.resolved_spec();
-  state_.folds = spec.split().fold_count() > 1;
-  state_.run_count = std::max({spec.seed_count(), spec.split().fold_count(), 1});
+  state_.folds = job.resolved_spec().split().fold_count() > 1;
+  state_.run_count = RunCount(job);
   state_.analysis = job.has_analysis();
   if (state_.state == v1::JOB_STATE_UNSPECIFIED) state_.state = job.state();
 }
@@ -197,7 +208,7 @@ std::string EventLine(const v1::JobEvent& event, const ProgressState& state) {
       return absl::StrCat("step ", event.evaluation().steps_done(), "  validation ",
                           DescribeMetrics(event.evaluation().validation()));
     case v1::JobEvent::kNote:
-      return absl::StrCat("note: ", Printable(event.note().message()));
+      return NoteLine(event.note());
     case v1::JobEvent::kRewind:
       return absl::StrCat("rewound to step ", event.rewind().to_step(), ": ",
                           Printable(event.rewind().message()));

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/error_text.h"
 #include "client/exit_code.h"
@@ -18,17 +19,26 @@ namespace trainyard {
 namespace {
 
 constexpr size_t kWidthDefault = 80;
+constexpr size_t kHeightDefault = 24;  // of a terminal that does not say
 constexpr char kWipe[] = "\r\x1b[K";
 constexpr char kRed[] = "\x1b[31m";
+constexpr char kYellow[] = "\x1b[1;33m";
 constexpr char kPlain[] = "\x1b[0m";
-constexpr absl::string_view kErrorWord = "error:";
 
-size_t TerminalWidth() {
+winsize TerminalSize() {
   winsize size = {};
   for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) {
-    if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+    if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0) return size;
   }
-  return kWidthDefault;
+  size.ws_col = kWidthDefault;
+  size.ws_row = kHeightDefault;
+  return size;
+}
+
+// `text` with `word`, if it begins with that, in a colour.
+std::string Painted(absl::string_view text, absl::string_view word, const char* color) {
+  if (!absl::StartsWith(text, word)) return std::string(text);
+  return absl::StrCat(color, word, kPlain, text.substr(word.size()));
 }
 
 std::string ToJson(const google::protobuf::Message& message, bool pretty) {
@@ -46,11 +56,17 @@ std::string ToJson(const google::protobuf::Message& message, bool pretty) {
 }  // namespace
 
 Streams StandardStreams() {
-  return {std::cout, std::cerr, isatty(STDOUT_FILENO) == 1, isatty(STDERR_FILENO) == 1,
-          TerminalWidth};
+  return {std::cout,
+          std::cerr,
+          isatty(STDOUT_FILENO) == 1,
+          isatty(STDERR_FILENO) == 1,
+          [] { return size_t{TerminalSize().ws_col}; },
+          [] { return size_t{TerminalSize().ws_row}; }};
 }
 
 std::string JsonOf(const google::protobuf::Message& message) { return ToJson(message, true); }
+
+std::string JsonLineOf(const google::protobuf::Message& message) { return ToJson(message, false); }
 
 ChartStyle Screen::chart_style() const {
   ChartStyle style;
@@ -64,13 +80,16 @@ size_t Screen::table_width() const {
   return known ? streams_.width() : kWidthUnlimited;
 }
 
+size_t Screen::height() const {
+  const bool known = streams_.out_is_terminal && streams_.height != nullptr;
+  return known ? streams_.height() : kWidthUnlimited;
+}
+
 void Screen::Show(const google::protobuf::Message& message, absl::string_view text) {
   Print(json() ? absl::string_view(ToJson(message, true)) : text);
 }
 
-void Screen::ShowJsonLine(const google::protobuf::Message& message) {
-  Print(ToJson(message, false));
-}
+void Screen::ShowJsonLine(const google::protobuf::Message& message) { Print(JsonLineOf(message)); }
 
 void Screen::Print(absl::string_view text) {
   Wipe();
@@ -86,13 +105,14 @@ void Screen::Note(absl::string_view line) {
 void Screen::ShowError(const absl::Status& status) {
   Wipe();
   if (json()) Print(ErrorJson(status));
-  streams_.err << Paint(DescribeError(status)) << std::flush;
+  const std::string text = DescribeError(status);
+  const bool paint = options_.color && streams_.err_is_terminal;
+  streams_.err << (paint ? Painted(text, "error:", kRed) : text) << std::flush;
 }
 
-std::string Screen::Paint(absl::string_view text) const {
-  const bool paint = options_.color && streams_.err_is_terminal;
-  if (!paint || text.substr(0, kErrorWord.size()) != kErrorWord) return std::string(text);
-  return absl::StrCat(kRed, kErrorWord, kPlain, text.substr(kErrorWord.size()));
+void Screen::PrintLine(absl::string_view line) {
+  const bool paint = options_.color && streams_.out_is_terminal;
+  Print(paint ? Painted(line, "warning:", kYellow) : std::string(line));
 }
 
 void Screen::DrawOnOut(const std::function<std::string(size_t width)>& line) {

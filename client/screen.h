@@ -26,11 +26,15 @@ struct Streams {
   std::ostream& err;
   bool out_is_terminal = false;
   bool err_is_terminal = false;
-  std::function<size_t()> width;  // columns of the terminal, asked each time since it may change
+  // Columns and lines of the terminal, asked each time since they may change.
+  std::function<size_t()> width;
+  std::function<size_t()> height;
 };
 
 // `message` as one JSON document with the field names of the contract, every scalar present.
 std::string JsonOf(const google::protobuf::Message& message);
+// The same on one line, with its end.
+std::string JsonLineOf(const google::protobuf::Message& message);
 
 // The process's own streams.
 Streams StandardStreams();
@@ -49,6 +53,8 @@ class Screen {
   bool out_is_terminal() const { return streams_.out_is_terminal; }
   // Of lines on stdout: the terminal's width; without a terminal there is no limit.
   size_t table_width() const;
+  // Lines of the terminal; without a terminal there is no limit.
+  size_t height() const;
   // Of pictures on stdout: coloured on a terminal only.
   ChartStyle chart_style() const;
 
@@ -58,6 +64,8 @@ class Screen {
   void ShowJsonLine(const google::protobuf::Message& message);
   // Text of the answer; flushed, so that a reader at the other end of a pipe sees it now.
   void Print(absl::string_view text);
+  // As Print, with a first word "warning:" standing out on a terminal.
+  void PrintLine(absl::string_view line);
   // A remark on stderr.
   void Note(absl::string_view line);
   // An error on stderr, and with -o json on stdout as well.
@@ -75,7 +83,6 @@ class Screen {
  private:
   void Draw(std::ostream& stream, bool is_terminal,
             const std::function<std::string(size_t width)>& line);
-  std::string Paint(absl::string_view text) const;
 
   Streams streams_;
   const ScreenOptions options_;

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/describe.h"
 #include "client/error_text.h"
+#include "client/job_history.h"
 #include "core/base/status_macros.h"
 
 namespace trainyard {
@@ -23,10 +24,7 @@ WatchOptions OptionsFor(const Screen& screen, const std::string& name, int64_t s
 }
 
 absl::Status ShowOutcome(Remote& remote, Screen& screen, const std::string& name) {
-  v1::GetTrainingJobRequest request;
-  request.set_name(name);
-  TY_ASSIGN_OR_RETURN(const v1::TrainingJob job,
-                      remote.Call(remote.jobs(), &v1::JobService::Stub::GetTrainingJob, request));
+  TY_ASSIGN_OR_RETURN(const v1::TrainingJob job, GetJob(remote, name));
   screen.Print(DescribeOutcome(job));
   return absl::OkStatus();
 }
@@ -44,7 +42,7 @@ void TextView::OnMessage(const v1::WatchTrainingJobResponse& event) {
   const bool evaluated = event.event().has_epoch() || event.event().has_evaluation();
   const bool in_bar = screen_->out_is_terminal() && evaluated;
   const std::string line = in_bar ? "" : EventLine(event.event(), tracker_.state());
-  if (!line.empty()) screen_->Print(absl::StrCat(line, "\n"));
+  if (!line.empty()) screen_->PrintLine(absl::StrCat(line, "\n"));
   if (!line.empty() || absl::Now() - drawn_ >= kDrawInterval) Draw();
 }
 

@@ -50,15 +50,18 @@ TEST_P(CliHelpTest, EqualsTheGoldenFile) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, CliHelpTest,
-    testing::Values(
-        Case{"help", {}}, Case{"dataset", {"dataset"}},
-        Case{"dataset_upload", {"dataset", "upload"}},
-        Case{"dataset_rejects", {"dataset", "rejects"}}, Case{"train", {"train"}},
-        Case{"job", {"job"}}, Case{"job_watch", {"job", "watch"}},
-        Case{"job_list", {"job", "list"}}, Case{"model", {"model"}},
-        Case{"model_predict", {"model", "predict"}}, Case{"model_export", {"model", "export"}},
-        Case{"model_import", {"model", "import"}}, Case{"analyze", {"analyze"}},
-        Case{"analyze_landscape", {"analyze", "landscape"}}, Case{"server", {"server"}}),
+    testing::Values(Case{"help", {}}, Case{"dataset", {"dataset"}},
+                    Case{"dataset_upload", {"dataset", "upload"}},
+                    Case{"dataset_rejects", {"dataset", "rejects"}}, Case{"train", {"train"}},
+                    Case{"job", {"job"}}, Case{"job_watch", {"job", "watch"}},
+                    Case{"job_list", {"job", "list"}}, Case{"job_history", {"job", "history"}},
+                    Case{"job_export_tensorboard", {"job", "export-tensorboard"}},
+                    Case{"job_plot", {"job", "plot"}}, Case{"top", {"top"}},
+                    Case{"model", {"model"}}, Case{"model_predict", {"model", "predict"}},
+                    Case{"model_export", {"model", "export"}},
+                    Case{"model_import", {"model", "import"}}, Case{"analyze", {"analyze"}},
+                    Case{"analyze_landscape", {"analyze", "landscape"}},
+                    Case{"server", {"server"}}),
     [](const auto& param_info) { return std::string(param_info.param.name); });
 
 TEST(CliUsageTest, WrongUsageIsExitCode2AndSaysSoOnStderr) {
