@@ -6,6 +6,8 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 #include "client/render.h"
 #include "core/base/check.h"
 
@@ -19,6 +21,14 @@ constexpr std::array<int, 16> kColors = {17, 18,  19,  25,  31,  37,  36,  35,
                                          71, 107, 143, 179, 215, 221, 227, 229};
 constexpr int kFaultColor = 196;
 constexpr char kPlain[] = "\x1b[0m";
+
+constexpr double kShortFrom = 10'000;  // of numbers below a chart
+constexpr char kPanelGap[] = "  ";
+constexpr size_t kPanelGapWidth = sizeof kPanelGap - 1;
+
+std::string ColorCode(int color) {
+  return color == 0 ? kPlain : absl::StrCat("\x1b[38;5;", color, "m");
+}
 
 struct Range {
   double low = std::numeric_limits<double>::infinity();
@@ -150,83 +160,199 @@ std::string Legend(const CellView& view, bool color) {
 class Canvas {
  public:
   Canvas(size_t columns, size_t lines)
-      : columns_(columns), lines_(lines), dots_(columns * lines, 0) {}
+      : columns_(columns), lines_(lines), dots_(columns * lines, 0), colors_(columns * lines, 0) {}
 
   int64_t width() const { return static_cast<int64_t>(columns_) * 2; }
   int64_t height() const { return static_cast<int64_t>(lines_) * 4; }
 
   // (0, 0) is at the bottom left.
-  void Set(int64_t x, int64_t y) {
+  void Set(int64_t x, int64_t y, int color) {
     constexpr std::array<std::array<uint8_t, 2>, 4> kBits = {
         {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}}};
     const int64_t top = height() - 1 - y;
     const auto cell = static_cast<size_t>(top / 4) * columns_ + static_cast<size_t>(x / 2);
     dots_[cell] |= kBits[static_cast<size_t>(top % 4)][static_cast<size_t>(x % 2)];
+    colors_[cell] = color;  // of the curve that was drawn last
   }
 
-  void Line(int64_t x0, int64_t y0, int64_t x1, int64_t y1) {
-    const int64_t steps = std::max({std::abs(x1 - x0), std::abs(y1 - y0), int64_t{1}});
-    for (int64_t i = 0; i <= steps; ++i) {
-      Set(x0 + (x1 - x0) * i / steps, y0 + (y1 - y0) * i / steps);
-    }
-  }
-
-  std::string Row(size_t line) const {
+  std::string Row(size_t line, bool color) const {
     std::string text;
+    int now = 0;
     for (size_t column = 0; column < columns_; ++column) {
-      const unsigned bits = dots_[line * columns_ + column];
+      const size_t cell = line * columns_ + column;
+      const unsigned bits = dots_[cell];
+      if (color && bits != 0 && colors_[cell] != now) {
+        now = colors_[cell];
+        text += ColorCode(now);
+      }
       // U+2800 + bits in UTF-8.
       text += static_cast<char>(0xE2);
       text += static_cast<char>(0xA0 | (bits >> 6));
       text += static_cast<char>(0x80 | (bits & 0x3F));
     }
-    return text;
+    return now == 0 ? text : text + kPlain;
   }
 
  private:
   const size_t columns_;
   const size_t lines_;
   std::vector<uint8_t> dots_;
+  std::vector<int> colors_;  // by cell
+};
+
+// Draws one curve: lines between points, of which a dotted curve leaves out every other pair of
+// dots.
+class Pen {
+ public:
+  Pen(const Curve& curve, Canvas* canvas) : curve_(curve), canvas_(canvas) {}
+
+  void Lift() { x_ = -1; }
+  void DrawTo(int64_t x, int64_t y) {
+    const int64_t x0 = x_ < 0 ? x : x_;
+    const int64_t y0 = x_ < 0 ? y : y_;
+    const int64_t steps = std::max({std::abs(x - x0), std::abs(y - y0), int64_t{1}});
+    for (int64_t i = 0; i <= steps; ++i) Dot(x0 + (x - x0) * i / steps, y0 + (y - y0) * i / steps);
+  }
+
+ private:
+  void Dot(int64_t x, int64_t y) {
+    // Many points may fall on one dot, which is counted once.
+    if (x != x_ || y != y_) ++dots_;
+    x_ = x;
+    y_ = y;
+    if (!curve_.dotted || dots_ % 4 < 2) canvas_->Set(x, y, curve_.color);
+  }
+
+  const Curve& curve_;
+  Canvas* const canvas_;
+  int64_t x_ = -1;  // below 0: lifted
+  int64_t y_ = -1;
+  int64_t dots_ = -1;  // drawn or left out, but for one
 };
 
 struct Frame {
   Range x, y;
   bool logarithmic_x = false;
+  bool logarithmic_y = false;
   double ScaledX(double value) const { return logarithmic_x ? std::log(value) : value; }
+  double ScaledY(double value) const { return logarithmic_y ? std::log(value) : value; }
+  // Steps are often many: 39k, not 3.9e+04.
+  std::string TextX(double scaled) const {
+    const double value = logarithmic_x ? std::exp(scaled) : scaled;
+    return value < kShortFrom ? FormatNumber(value) : FormatShort(value);
+  }
+  std::string TextY(double scaled) const {
+    return FormatNumber(logarithmic_y ? std::exp(scaled) : scaled);
+  }
+  bool empty() const { return x.empty() || y.empty(); }
 };
 
-Frame FrameOf(const std::vector<Curve>& curves, bool logarithmic_x) {
-  Frame frame{.logarithmic_x = logarithmic_x};
+Frame EmptyFrame(const LineChartOptions& options) {
+  return {.logarithmic_x = options.logarithmic_x, .logarithmic_y = options.logarithmic_y};
+}
+
+void Extend(const std::vector<Curve>& curves, Frame* frame) {
   for (const Curve& curve : curves) {
-    for (const double x : curve.x) frame.x.Add(frame.ScaledX(x));
-    for (const double y : curve.y) frame.y.Add(y);
+    for (const double x : curve.x) frame->x.Add(frame->ScaledX(x));
+    for (const double y : curve.y) frame->y.Add(frame->ScaledY(y));
   }
-  return frame;
 }
 
 void Draw(const Curve& curve, const Frame& frame, Canvas* canvas) {
   const auto dot = [](double share, int64_t size) {
     return static_cast<int64_t>(std::lround(share * static_cast<double>(size - 1)));
   };
-  int64_t last_x = -1;
-  int64_t last_y = -1;
+  Pen pen(curve, canvas);
   for (size_t i = 0; i < std::min(curve.x.size(), curve.y.size()); ++i) {
-    const double scaled_x = frame.ScaledX(curve.x[i]);
-    if (!std::isfinite(scaled_x) || !std::isfinite(curve.y[i])) {
-      last_x = -1;
-      continue;
+    const double x = frame.ScaledX(curve.x[i]);
+    const double y = frame.ScaledY(curve.y[i]);
+    if (std::isfinite(x) && std::isfinite(y)) {
+      pen.DrawTo(dot(frame.x.ShareOf(x), canvas->width()),
+                 dot(frame.y.ShareOf(y), canvas->height()));
+    } else {
+      pen.Lift();
     }
-    const int64_t x = dot(frame.x.ShareOf(scaled_x), canvas->width());
-    const int64_t y = dot(frame.y.ShareOf(curve.y[i]), canvas->height());
-    canvas->Line(last_x < 0 ? x : last_x, last_x < 0 ? y : last_y, x, y);
-    last_x = x;
-    last_y = y;
   }
 }
 
 std::string PadLeft(const std::string& text, size_t width) {
   const size_t taken = DisplayWidth(text);
   return absl::StrCat(std::string(width > taken ? width - taken : 0, ' '), text);
+}
+
+std::string PadRight(absl::string_view text, size_t width) {
+  const std::string cut = Ellipsize(text, width);
+  return absl::StrCat(cut, std::string(width - DisplayWidth(cut), ' '));
+}
+
+// The frame and the range of x below, each line `width` columns wide. REQUIRES: the frame is not
+// empty.
+std::vector<std::string> ChartLines(const std::vector<Curve>& curves, const Frame& frame,
+                                    size_t width, const LineChartOptions& options) {
+  const std::string top = frame.TextY(frame.y.high);
+  const std::string bottom = frame.TextY(frame.y.low);
+  const size_t margin = std::max(DisplayWidth(top), DisplayWidth(bottom));
+  const size_t columns = width - margin - 2;
+  const size_t height = std::max<size_t>(options.height, 2);
+  Canvas canvas(columns, height);
+  for (const Curve& curve : curves) Draw(curve, frame, &canvas);
+  std::vector<std::string> lines;
+  for (size_t line = 0; line < height; ++line) {
+    const std::string label = line == 0 ? top : line + 1 == height ? bottom : "";
+    lines.push_back(absl::StrCat(PadLeft(label, margin), " │", canvas.Row(line, options.color)));
+  }
+  const std::string left = frame.TextX(frame.x.low);
+  lines.push_back(absl::StrCat(std::string(margin + 2, ' '), left,
+                               PadLeft(frame.TextX(frame.x.high), columns - DisplayWidth(left))));
+  return lines;
+}
+
+std::string LastValue(const Curve& curve) {
+  const auto last = std::find_if(curve.y.rbegin(), curve.y.rend(),
+                                 [](double value) { return std::isfinite(value); });
+  return last == curve.y.rend() ? "-" : FormatNumber(*last);
+}
+
+// "── train 0.0201  ╌╌ validation 0.116", as many as fit, `width` columns wide.
+std::string CurveLegend(const std::vector<Curve>& curves, size_t width, bool color) {
+  std::string text;
+  size_t taken = 0;
+  for (const Curve& curve : curves) {
+    const std::string words = absl::StrCat(" ", Printable(curve.name), " ", LastValue(curve), "  ");
+    const size_t columns = 2 + DisplayWidth(words);
+    if (taken + columns > width) break;
+    const bool colored = color && curve.color != 0;
+    absl::StrAppend(&text, colored ? ColorCode(curve.color) : "", curve.dotted ? "╌╌" : "──",
+                    colored ? kPlain : "", words);
+    taken += columns;
+  }
+  return absl::StrCat(text, std::string(width - taken, ' '));
+}
+
+std::vector<std::string> PanelLines(const Panel& panel, const Frame& frame, size_t width,
+                                    const LineChartOptions& options) {
+  std::vector<std::string> lines = {PadRight(Printable(panel.title), width)};
+  if (frame.empty()) {
+    lines.push_back(PadRight("nothing to draw yet", width));
+    lines.resize(std::max<size_t>(options.height, 2) + kPanelExtraLines, std::string(width, ' '));
+    return lines;
+  }
+  for (std::string& line : ChartLines(panel.curves, frame, width, options)) {
+    lines.push_back(std::move(line));
+  }
+  lines.push_back(CurveLegend(panel.curves, width, options.color));
+  return lines;
+}
+
+// REQUIRES: panels of one height.
+void AppendRow(const std::vector<std::vector<std::string>>& row, std::string* text) {
+  for (size_t line = 0; line < row.front().size(); ++line) {
+    std::vector<absl::string_view> parts;
+    for (const std::vector<std::string>& lines : row) parts.push_back(lines[line]);
+    absl::StrAppend(text, absl::StrJoin(parts, kPanelGap));
+    text->erase(text->find_last_not_of(' ') + 1);
+    absl::StrAppend(text, "\n");
+  }
 }
 
 }  // namespace
@@ -242,24 +368,32 @@ std::string HeatMap(const Grid& grid, const ChartStyle& style) {
 }
 
 std::string LineChart(const std::vector<Curve>& curves, const LineChartOptions& options) {
-  const Frame frame = FrameOf(curves, options.logarithmic_x);
-  if (frame.x.empty() || frame.y.empty()) return "no finite value\n";
-  const std::string top = FormatNumber(frame.y.high);
-  const std::string bottom = FormatNumber(frame.y.low);
-  const size_t margin = std::max(DisplayWidth(top), DisplayWidth(bottom));
-  const size_t columns = UsableWidth(options.width) - margin - 2;
-  const size_t lines = std::max<size_t>(options.height, 2);
-  Canvas canvas(columns, lines);
-  for (const Curve& curve : curves) Draw(curve, frame, &canvas);
+  Frame frame = EmptyFrame(options);
+  Extend(curves, &frame);
+  if (frame.empty()) return "no finite value\n";
+  return absl::StrCat(
+      absl::StrJoin(ChartLines(curves, frame, UsableWidth(options.width), options), "\n"), "\n");
+}
+
+size_t PanelsPerRow(size_t panel_count, size_t width) {
+  const size_t fitting = (width + kPanelGapWidth) / (kPanelWidthMin + kPanelGapWidth);
+  return std::clamp<size_t>(panel_count, 1, std::max<size_t>(fitting, 1));
+}
+
+std::string Panels(const std::vector<Panel>& panels, const LineChartOptions& options) {
+  Frame frame = EmptyFrame(options);
+  for (const Panel& panel : panels) Extend(panel.curves, &frame);
+  const size_t per_row = PanelsPerRow(panels.size(), options.width);
+  const size_t width = (options.width - (per_row - 1) * kPanelGapWidth) / per_row;
   std::string text;
-  for (size_t line = 0; line < lines; ++line) {
-    const std::string label = line == 0 ? top : line + 1 == lines ? bottom : "";
-    absl::StrAppend(&text, PadLeft(label, margin), " │", canvas.Row(line), "\n");
+  std::vector<std::vector<std::string>> row;
+  for (const Panel& panel : panels) {
+    row.push_back(PanelLines(panel, frame, std::max(width, kPanelWidthMin), options));
+    if (row.size() < per_row && &panel != &panels.back()) continue;
+    AppendRow(row, &text);
+    row.clear();
   }
-  const auto x_text = [&](double x) { return FormatNumber(frame.logarithmic_x ? std::exp(x) : x); };
-  const std::string left = x_text(frame.x.low);
-  return absl::StrCat(text, std::string(margin + 2, ' '), left,
-                      PadLeft(x_text(frame.x.high), columns - DisplayWidth(left)), "\n");
+  return text;
 }
 
 std::string Bars(std::span<const int64_t> counts) {

@@ -67,6 +67,7 @@ std::optional<ExitCode> Parse(std::vector<std::string> arguments, const Streams&
   AddModelCommands(&app, chosen);
   AddAnalyzeCommands(&app, chosen);
   AddServerCommands(&app, chosen);
+  AddTopCommand(&app, chosen);
   app.footer(std::string(ExitCodeHelp()));           // after the commands, which would inherit it
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants a vector
   try {

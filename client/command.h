@@ -92,11 +92,13 @@ absl::StatusOr<Response> ListAll(
 void AddDatasetCommands(CLI::App* app, Command* chosen);
 void AddTrainCommand(CLI::App* app, Command* chosen);
 void AddJobCommands(CLI::App* app, Command* chosen);
-// Those of the group `job` that write a job's history.
+// Those of the group `job` that write a job's history, and that draw it.
 void AddExportCommands(CLI::App* group, Command* chosen);
+void AddCurveCommands(CLI::App* group, Command* chosen);
 void AddModelCommands(CLI::App* app, Command* chosen);
 void AddAnalyzeCommands(CLI::App* app, Command* chosen);
 void AddServerCommands(CLI::App* app, Command* chosen);
+void AddTopCommand(CLI::App* app, Command* chosen);
 
 }  // namespace trainyard
 

@@ -21,10 +21,6 @@ constexpr size_t kClassWidthMax = 20;
 constexpr size_t kFeatureOptionsShownMax = 10;
 constexpr size_t kCategoriesWidthMax = 40;
 
-absl::Duration ToDuration(const google::protobuf::Duration& duration) {
-  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
-}
-
 // "a, b, c"; the first kFeaturesShownMax of them.
 template <typename Texts>
 std::string Listed(const Texts& texts) {
@@ -459,6 +455,10 @@ std::string LimitsText(const v1::Limits& limits) {
 
 absl::Time ToTime(const google::protobuf::Timestamp& timestamp) {
   return absl::FromUnixSeconds(timestamp.seconds()) + absl::Nanoseconds(timestamp.nanos());
+}
+
+absl::Duration ToDuration(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
 }
 
 std::string AnalysisKind(const v1::AnalysisSpec& analysis) {

@@ -9,6 +9,7 @@
 
 #include "absl/time/time.h"
 #include "client/render.h"
+#include "google/protobuf/duration.pb.h"
 #include "google/protobuf/repeated_field.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "trainyard/v1/admin.pb.h"
@@ -25,6 +26,7 @@ inline constexpr int kFeaturesShownMax = 50;
 inline constexpr int kConfusionClassesShownMax = 12;
 
 absl::Time ToTime(const google::protobuf::Timestamp& timestamp);
+absl::Duration ToDuration(const google::protobuf::Duration& duration);
 absl::Time EventTime(const v1::JobEvent& event);
 
 std::string StateWord(v1::JobState state);  // "RUNNING"

@@ -6,6 +6,7 @@
 #include "client/job_history.h"
 #include "client/progress.h"
 #include "client/render.h"
+#include "client/watch_plot.h"
 #include "client/watch_view.h"
 #include "core/base/error_info.h"
 #include "core/base/status_macros.h"
@@ -19,8 +20,10 @@ using Stub = v1::JobService::Stub;
 constexpr absl::Duration kWaitStep = absl::Seconds(20);
 
 struct WatchCommandOptions {
-  std::string name;
+  std::vector<std::string> names;
   int64_t start_sequence = 1;
+  bool plot = false;
+  bool logarithmic = false;
 };
 
 struct EventsOptions {
@@ -47,8 +50,27 @@ ExitOr RunList(Session& session, const ListOptions& options) {
   return ExitCode::kOk;
 }
 
+ExitOr RunWatchPlot(Session& session, const WatchCommandOptions& options) {
+  if (session.screen.json()) {
+    return UsageError("job watch: --plot is for people, -o json for programs",
+                      {.hint = "leave one of them out"});
+  }
+  if (options.names.size() > kPlottedJobsMax) {
+    return UsageError(absl::StrCat("job watch: --plot draws at most ", kPlottedJobsMax, " jobs"),
+                      {.hint = "name fewer"});
+  }
+  std::vector<std::string> names;
+  for (const std::string& name : options.names) names.push_back(FullName(kJobCollection, name));
+  return WatchPlot(session.remote, session.screen, names, options.logarithmic);
+}
+
 ExitOr RunWatch(Session& session, const WatchCommandOptions& options) {
-  return Follow(session.remote, session.screen, FullName(kJobCollection, options.name),
+  if (options.plot) return RunWatchPlot(session, options);
+  if (options.names.size() > 1) {
+    return UsageError("job watch: several jobs are watched as pictures only",
+                      {.hint = "add --plot, or name one job"});
+  }
+  return Follow(session.remote, session.screen, FullName(kJobCollection, options.names.front()),
                 options.start_sequence);
 }
 
@@ -174,6 +196,21 @@ void AddNameCommands(CLI::App* group, Command* chosen) {
   }
 }
 
+void AddWatch(CLI::App* group, Command* chosen) {
+  auto watch = std::make_shared<WatchCommandOptions>();
+  CLI::App* const watcher = AddCommand(group, "watch", "Follow a job from its start to its end",
+                                       watch, &RunWatch, chosen);
+  watcher->add_option("JOB", watch->names, "trainingJobs/ID or ID; several with --plot")
+      ->required();
+  CLI::Option* const from =
+      watcher->add_option("--from", watch->start_sequence, "First event wanted");
+  from->check(CLI::PositiveNumber)->capture_default_str();
+  CLI::Option* const plot =
+      watcher->add_flag("--plot", watch->plot, "Draw the losses while they come; q leaves");
+  plot->excludes(from);
+  watcher->add_flag("--log", watch->logarithmic, "Draw the logarithm of the loss")->needs(plot);
+}
+
 }  // namespace
 
 void AddJobCommands(CLI::App* app, Command* chosen) {
@@ -189,13 +226,7 @@ void AddJobCommands(CLI::App* app, Command* chosen) {
   AddLimit(lister, list.get());
   lister->add_option("--filter", list->filter,
                      "Terms joined by AND, e.g. 'state = RUNNING AND owner = \"ann\"'");
-  auto watch = std::make_shared<WatchCommandOptions>();
-  CLI::App* watcher = AddCommand(group, "watch", "Follow a job from its start to its end", watch,
-                                 &RunWatch, chosen);
-  watcher->add_option("JOB", watch->name, "trainingJobs/ID or ID")->required();
-  watcher->add_option("--from", watch->start_sequence, "First event wanted")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  AddWatch(group, chosen);
   auto events = std::make_shared<EventsOptions>();
   CLI::App* eventer = AddCommand(group, "events", "Show stored events", events, &RunEvents, chosen);
   eventer->add_option("JOB", events->name, "trainingJobs/ID or ID")->required();
@@ -206,6 +237,7 @@ void AddJobCommands(CLI::App* app, Command* chosen) {
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
   AddExportCommands(group, chosen);
+  AddCurveCommands(group, chosen);
 }
 
 }  // namespace trainyard

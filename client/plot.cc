@@ -78,6 +78,15 @@ std::string CurveData(const Doubles& x, const Doubles& first, const Doubles& sec
   return text + "EOD\n";
 }
 
+// A block of data by `name`: x y; a point that is not finite breaks the line.
+std::string NamedData(absl::string_view name, const Curve& curve) {
+  std::string text = absl::StrCat(name, " << EOD\n");
+  for (size_t i = 0; i < std::min(curve.x.size(), curve.y.size()); ++i) {
+    absl::StrAppend(&text, Number(curve.x[i]), " ", Number(curve.y[i]), "\n");
+  }
+  return text + "EOD\n";
+}
+
 std::string Head(const PlotOptions& options) {
   const char* const terminal = IsPng(options)
                                    ? "pngcairo size 1000,800 noenhanced"
@@ -290,6 +299,17 @@ absl::StatusOr<std::string> Run(const std::string& program, const PlotOptions& o
   return ReadBack(out.get());
 }
 
+// Draws `program`, and writes what comes of it.
+absl::Status WritePicture(const std::string& program, const PlotOptions& options) {
+  TY_ASSIGN_OR_RETURN(const std::unique_ptr<TargetFile> target, TargetFile::Create(options.path));
+  TY_ASSIGN_OR_RETURN(const std::string picture, Run(program, options));
+  if (!absl::StartsWith(picture, IsPng(options) ? "\x89PNG" : "<?xml")) {
+    return DrawingFailed(options, "it gave no picture");
+  }
+  TY_RETURN_IF_ERROR(target->Append(picture));
+  return target->Commit();
+}
+
 // Whether gnuplot has something to draw: it refuses ranges without a single point.
 bool HasFinite(const v1::AnalysisResult& result) {
   const auto has_finite = [](const Doubles& values) {
@@ -321,12 +341,14 @@ absl::Status CheckPlotProgram(const PlotOptions& options) {
   return Run(Head(options), options).status();
 }
 
+absl::Status CheckPicture(const PlotOptions& options) {
+  if (IsPng(options) || absl::EndsWith(options.path, ".svg")) return absl::OkStatus();
+  return UsageError(absl::StrCat("picture \"", options.path, "\": ends with neither .svg nor .png"),
+                    {.hint = "the ending decides the format"});
+}
+
 absl::Status CheckPlot(Kind kind, const PlotOptions& options) {
-  if (!IsPng(options) && !absl::EndsWith(options.path, ".svg")) {
-    return UsageError(
-        absl::StrCat("--plot \"", options.path, "\": ends with neither .svg nor .png"),
-        {.hint = "the ending decides the format"});
-  }
+  TY_RETURN_IF_ERROR(CheckPicture(options));
   const bool landscape = kind == Kind::kLossLandscape;
   const bool has_plot = landscape || kind == Kind::kLossLine || kind == Kind::kDecisionBoundary ||
                         kind == Kind::kLearningRateFinder;
@@ -359,13 +381,38 @@ std::string PlotProgram(const v1::AnalysisResult& result, const PlotOptions& opt
 absl::Status WritePlot(const v1::AnalysisResult& result, const PlotOptions& options) {
   TY_RETURN_IF_ERROR(CheckPlot(result.kind_case(), options));
   TY_RETURN_IF_ERROR(CheckDrawable(result, options));
-  TY_ASSIGN_OR_RETURN(const std::unique_ptr<TargetFile> target, TargetFile::Create(options.path));
-  TY_ASSIGN_OR_RETURN(const std::string picture, Run(PlotProgram(result, options), options));
-  if (!absl::StartsWith(picture, IsPng(options) ? "\x89PNG" : "<?xml")) {
-    return DrawingFailed(options, "it gave no picture");
+  return WritePicture(PlotProgram(result, options), options);
+}
+
+std::string CurveProgram(const CurvePlot& plot, const PlotOptions& options) {
+  std::string data;
+  std::vector<std::string> parts;
+  for (size_t i = 0; i < plot.curves.size(); ++i) {
+    const Curve& curve = plot.curves[i];
+    absl::StrAppend(&data, NamedData(absl::StrCat("$curve", i), curve));
+    parts.push_back(absl::StrCat("$curve", i, " using 1:2 with lines lw 2 dt ",
+                                 curve.dotted ? 2 : 1, " title ", Quoted(curve.name)));
   }
-  TY_RETURN_IF_ERROR(target->Append(picture));
-  return target->Commit();
+  return absl::StrCat(Head(options), data, "set title ", Quoted(plot.title),
+                      "\nset xlabel 'steps'\nset ylabel 'loss'\nset grid\n",
+                      plot.logarithmic ? "set logscale y\nset format y '%g'\n" : "", "plot ",
+                      absl::StrJoin(parts, ", "), "\n");
+}
+
+absl::Status WriteCurves(const CurvePlot& plot, const PlotOptions& options) {
+  TY_RETURN_IF_ERROR(CheckPicture(options));
+  const auto drawable = [&plot](double loss) {
+    return std::isfinite(loss) && (loss > 0 || !plot.logarithmic);
+  };
+  const bool has_points = std::any_of(
+      plot.curves.begin(), plot.curves.end(),
+      [&](const Curve& curve) { return std::any_of(curve.y.begin(), curve.y.end(), drawable); });
+  if (!has_points) {
+    return UsageError(absl::StrCat("cannot draw ", options.path, ": no loss to draw yet"),
+                      {.hint = "wait for the first step, and leave --log out when no loss is above "
+                               "0"});
+  }
+  return WritePicture(CurveProgram(plot, options), options);
 }
 
 }  // namespace trainyard

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "client/describe.h"
 #include "client/job_history.h"
 #include "client/render.h"
@@ -58,6 +59,16 @@ std::string Head(const ProgressState& state) {
 std::string StateChangeLine(const v1::StateChange& change) {
   return absl::StrCat(StateWord(change.to()), change.message().empty() ? "" : ": ",
                       Printable(change.message()));
+}
+
+// "note: …", or "warning: … Try: …" about a training that goes wrong.
+std::string NoteLine(const v1::Note& note) {
+  if (note.warning() == v1::TRAINING_WARNING_UNSPECIFIED) {
+    return absl::StrCat("note: ", Printable(note.message()));
+  }
+  const std::string message = absl::StrCat("warning: ", Printable(note.message()));
+  if (note.remedy().empty()) return message;
+  return absl::StrCat(absl::StripSuffix(message, "."), ". Try: ", Printable(note.remedy()));
 }
 
 }  // namespace
@@ -197,7 +208,7 @@ std::string EventLine(const v1::JobEvent& event, const ProgressState& state) {
       return absl::StrCat("step ", event.evaluation().steps_done(), "  validation ",
                           DescribeMetrics(event.evaluation().validation()));
     case v1::JobEvent::kNote:
-      return absl::StrCat("note: ", Printable(event.note().message()));
+      return NoteLine(event.note());
     case v1::JobEvent::kRewind:
       return absl::StrCat("rewound to step ", event.rewind().to_step(), ": ",
                           Printable(event.rewind().message()));

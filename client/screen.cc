@@ -18,17 +18,20 @@ namespace trainyard {
 namespace {
 
 constexpr size_t kWidthDefault = 80;
+constexpr size_t kHeightDefault = 24;  // of a terminal that does not say
 constexpr char kWipe[] = "\r\x1b[K";
 constexpr char kRed[] = "\x1b[31m";
 constexpr char kPlain[] = "\x1b[0m";
 constexpr absl::string_view kErrorWord = "error:";
 
-size_t TerminalWidth() {
+winsize TerminalSize() {
   winsize size = {};
   for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) {
-    if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+    if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0) return size;
   }
-  return kWidthDefault;
+  size.ws_col = kWidthDefault;
+  size.ws_row = kHeightDefault;
+  return size;
 }
 
 std::string ToJson(const google::protobuf::Message& message, bool pretty) {
@@ -46,8 +49,12 @@ std::string ToJson(const google::protobuf::Message& message, bool pretty) {
 }  // namespace
 
 Streams StandardStreams() {
-  return {std::cout, std::cerr, isatty(STDOUT_FILENO) == 1, isatty(STDERR_FILENO) == 1,
-          TerminalWidth};
+  return {std::cout,
+          std::cerr,
+          isatty(STDOUT_FILENO) == 1,
+          isatty(STDERR_FILENO) == 1,
+          [] { return size_t{TerminalSize().ws_col}; },
+          [] { return size_t{TerminalSize().ws_row}; }};
 }
 
 std::string JsonOf(const google::protobuf::Message& message) { return ToJson(message, true); }
@@ -66,13 +73,16 @@ size_t Screen::table_width() const {
   return known ? streams_.width() : kWidthUnlimited;
 }
 
+size_t Screen::height() const {
+  const bool known = streams_.out_is_terminal && streams_.height != nullptr;
+  return known ? streams_.height() : kWidthUnlimited;
+}
+
 void Screen::Show(const google::protobuf::Message& message, absl::string_view text) {
   Print(json() ? absl::string_view(ToJson(message, true)) : text);
 }
 
-void Screen::ShowJsonLine(const google::protobuf::Message& message) {
-  Print(JsonLineOf(message));
-}
+void Screen::ShowJsonLine(const google::protobuf::Message& message) { Print(JsonLineOf(message)); }
 
 void Screen::Print(absl::string_view text) {
   Wipe();

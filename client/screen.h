@@ -26,7 +26,9 @@ struct Streams {
   std::ostream& err;
   bool out_is_terminal = false;
   bool err_is_terminal = false;
-  std::function<size_t()> width;  // columns of the terminal, asked each time since it may change
+  // Columns and lines of the terminal, asked each time since they may change.
+  std::function<size_t()> width;
+  std::function<size_t()> height;
 };
 
 // `message` as one JSON document with the field names of the contract, every scalar present.
@@ -51,6 +53,8 @@ class Screen {
   bool out_is_terminal() const { return streams_.out_is_terminal; }
   // Of lines on stdout: the terminal's width; without a terminal there is no limit.
   size_t table_width() const;
+  // Lines of the terminal; without a terminal there is no limit.
+  size_t height() const;
   // Of pictures on stdout: coloured on a terminal only.
   ChartStyle chart_style() const;
 

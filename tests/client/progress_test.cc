@@ -139,6 +139,11 @@ TEST_F(ProgressTest, EventsWorthALineHaveOne) {
   v1::JobEvent note = At(0);
   note.mutable_note()->set_message("task inferred");
   EXPECT_EQ(EventLine(note, state()), "note: task inferred");
+  note.mutable_note()->set_message("Half of layers[0] is dead.");
+  note.mutable_note()->set_warning(v1::TRAINING_WARNING_DEAD_UNITS);
+  note.mutable_note()->set_remedy("a smaller learning rate");
+  EXPECT_EQ(EventLine(note, state()),
+            "warning: Half of layers[0] is dead. Try: a smaller learning rate");
 }
 
 TEST_F(ProgressTest, SeedsAreCountedOverAllTheirEpochs) {
