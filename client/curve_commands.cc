@@ -1,9 +1,13 @@
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/command.h"
+#include "client/describe.h"
 #include "client/job_history.h"
 #include "client/loss_curves.h"
 #include "client/plot.h"
+#include "core/base/error_info.h"
 #include "core/base/status_macros.h"
 
 namespace trainyard {
@@ -40,6 +44,24 @@ ExitOr RunPlot(Session& session, const PlotCommandOptions& options) {
   return ExitCode::kOk;
 }
 
+ExitOr RunLayers(Session& session, const NameOptions& options) {
+  const std::string name = FullName(kJobCollection, options.name);
+  TY_ASSIGN_OR_RETURN(std::vector<v1::JobEvent> log, ReadLog(session.remote, name));
+  const std::vector<v1::JobEvent> history = WithoutVoid(std::move(log));
+  const auto newest = std::find_if(history.rbegin(), history.rend(), [](const auto& event) {
+    return !event.epoch().layers().empty();
+  });
+  if (newest == history.rend()) {
+    return MakeError(absl::StatusCode::kNotFound,
+                     absl::StrCat(name, " has no record of its layers"),
+                     {.reason = ErrorReason::kNotFound,
+                      .hint = "train with --layer-records summary or histograms, and wait for an "
+                              "epoch to end"});
+  }
+  session.screen.Show(newest->epoch(), DescribeLayers(newest->epoch()));
+  return ExitCode::kOk;
+}
+
 }  // namespace
 
 void AddCurveCommands(CLI::App* group, Command* chosen) {
@@ -54,6 +76,11 @@ void AddCurveCommands(CLI::App* group, Command* chosen) {
       ->type_name("FILE")
       ->required();
   plotter->add_flag("--log", plot->logarithmic, "Draw the logarithm of the loss");
+  auto layers = std::make_shared<NameOptions>();
+  AddCommand(group, "layers", "Show what the newest epoch recorded of each layer", layers,
+             &RunLayers, chosen)
+      ->add_option("JOB", layers->name, "trainingJobs/ID or ID")
+      ->required();
 }
 
 }  // namespace trainyard

@@ -1,6 +1,7 @@
 #include "client/describe.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "client/chart.h"
 #include "client/error_text.h"
 #include "client/proto_text.h"
 #include "client/render.h"
@@ -168,6 +170,10 @@ std::string PrecisionText(v1::Precision precision) {
   return precision == v1::PRECISION_BF16 ? "bf16" : "";
 }
 
+std::string LayerRecordsText(v1::LayerRecords records) {
+  return records <= v1::LAYER_RECORDS_NONE ? "" : EnumWord(*v1::LayerRecords_descriptor(), records);
+}
+
 // Of the `count` of something that is usually 1 or 0.
 std::string Unusual(int64_t count, int64_t usual) {
   return count <= usual ? "" : FormatCount(count);
@@ -235,6 +241,7 @@ std::string SpecText(const v1::TrainingSpec& spec) {
       {"max steps", Unusual(spec.max_steps(), 0)},
       {"early stopping", EarlyStoppingText(spec)},
       {"evaluation", EveryText(spec.evaluation_interval())},
+      {"layer records", LayerRecordsText(spec.layer_records())},
       {"metrics", Listed(spec.metrics())},
       {"split", SplitText(spec.split())},
       {"test rows of", spec.test_dataset()},
@@ -385,6 +392,15 @@ std::string ReceiptText(const v1::JobReceipt& receipt) {
        {"made by",
         absl::StrCat("build ", receipt.build(), ", oneDNN ", receipt.onednn_version(), ", ",
                      receipt.isa(), ", threads ", receipt.threads(), ", seed ", receipt.seed())}});
+}
+
+// "-0.31 ▁▃█▄▁ 0.28"; empty without counts.
+std::string HistogramText(const v1::LayerRecord::Histogram& histogram) {
+  if (histogram.counts().empty()) return "";
+  const std::span<const int64_t> counts(histogram.counts().data(),
+                                        static_cast<size_t>(histogram.counts_size()));
+  return absl::StrCat(FormatNumber(histogram.min()), " ", Bars(counts), " ",
+                      FormatNumber(histogram.max()));
 }
 
 std::string CategoriesText(const v1::ModelFeature& feature) {
@@ -556,6 +572,25 @@ std::string DescribeJob(const v1::TrainingJob& job) {
   if (!receipt.empty()) absl::StrAppend(&text, "receipt:\n", receipt);
   if (job.has_error()) absl::StrAppend(&text, DescribeJobError(job.error()));
   return text + WarningLines(job);
+}
+
+std::string DescribeLayers(const v1::EpochMetrics& epoch) {
+  TextTable table({{"LAYER"},
+                   {"WEIGHT NORM", Align::kRight},
+                   {"GRADIENT NORM", Align::kRight},
+                   {"UPDATE RATIO", Align::kRight},
+                   {"DEAD UNITS", Align::kRight},
+                   {"SATURATED", Align::kRight},
+                   {"WEIGHTS"},
+                   {"GRADIENTS"}});
+  for (const v1::LayerRecord& layer : epoch.layers()) {
+    table.AddRow({layer.name(), FormatNumber(layer.weight_norm()),
+                  FormatNumber(layer.gradient_norm()), FormatNumber(layer.update_ratio()),
+                  PercentText(layer.dead_unit_fraction()), PercentText(layer.saturated_fraction()),
+                  HistogramText(layer.weights()), HistogramText(layer.gradients())});
+  }
+  return absl::StrCat("after epoch ", FormatCount(epoch.epoch() + 1), ", step ",
+                      FormatCount(epoch.steps_done()), "\n", table.Render());
 }
 
 std::string DescribeJobs(const v1::ListTrainingJobsResponse& list) {

@@ -42,6 +42,8 @@ std::string DescribeConfusion(const v1::ConfusionMatrix& confusion);
 std::string DescribeDatasets(const v1::ListDatasetsResponse& list);
 std::string DescribePreview(const v1::PreviewDatasetResponse& preview);
 std::string DescribeJob(const v1::TrainingJob& job);
+// What an epoch says of its layers: a table, with the histograms as bars where there are some.
+std::string DescribeLayers(const v1::EpochMetrics& epoch);
 std::string DescribeJobs(const v1::ListTrainingJobsResponse& list);
 // A terminal job: how it ended, its test metrics or its error, its model and what to do next.
 std::string DescribeOutcome(const v1::TrainingJob& job);

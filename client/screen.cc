@@ -7,6 +7,7 @@
 #include <iostream>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/error_text.h"
 #include "client/exit_code.h"
@@ -21,8 +22,8 @@ constexpr size_t kWidthDefault = 80;
 constexpr size_t kHeightDefault = 24;  // of a terminal that does not say
 constexpr char kWipe[] = "\r\x1b[K";
 constexpr char kRed[] = "\x1b[31m";
+constexpr char kYellow[] = "\x1b[1;33m";
 constexpr char kPlain[] = "\x1b[0m";
-constexpr absl::string_view kErrorWord = "error:";
 
 winsize TerminalSize() {
   winsize size = {};
@@ -32,6 +33,12 @@ winsize TerminalSize() {
   size.ws_col = kWidthDefault;
   size.ws_row = kHeightDefault;
   return size;
+}
+
+// `text` with `word`, if it begins with that, in a colour.
+std::string Painted(absl::string_view text, absl::string_view word, const char* color) {
+  if (!absl::StartsWith(text, word)) return std::string(text);
+  return absl::StrCat(color, word, kPlain, text.substr(word.size()));
 }
 
 std::string ToJson(const google::protobuf::Message& message, bool pretty) {
@@ -98,13 +105,14 @@ void Screen::Note(absl::string_view line) {
 void Screen::ShowError(const absl::Status& status) {
   Wipe();
   if (json()) Print(ErrorJson(status));
-  streams_.err << Paint(DescribeError(status)) << std::flush;
+  const std::string text = DescribeError(status);
+  const bool paint = options_.color && streams_.err_is_terminal;
+  streams_.err << (paint ? Painted(text, "error:", kRed) : text) << std::flush;
 }
 
-std::string Screen::Paint(absl::string_view text) const {
-  const bool paint = options_.color && streams_.err_is_terminal;
-  if (!paint || text.substr(0, kErrorWord.size()) != kErrorWord) return std::string(text);
-  return absl::StrCat(kRed, kErrorWord, kPlain, text.substr(kErrorWord.size()));
+void Screen::PrintLine(absl::string_view line) {
+  const bool paint = options_.color && streams_.out_is_terminal;
+  Print(paint ? Painted(line, "warning:", kYellow) : std::string(line));
 }
 
 void Screen::DrawOnOut(const std::function<std::string(size_t width)>& line) {

@@ -64,6 +64,8 @@ class Screen {
   void ShowJsonLine(const google::protobuf::Message& message);
   // Text of the answer; flushed, so that a reader at the other end of a pipe sees it now.
   void Print(absl::string_view text);
+  // As Print, with a first word "warning:" standing out on a terminal.
+  void PrintLine(absl::string_view line);
   // A remark on stderr.
   void Note(absl::string_view line);
   // An error on stderr, and with -o json on stdout as well.
@@ -81,7 +83,6 @@ class Screen {
  private:
   void Draw(std::ostream& stream, bool is_terminal,
             const std::function<std::string(size_t width)>& line);
-  std::string Paint(absl::string_view text) const;
 
   Streams streams_;
   const ScreenOptions options_;

@@ -182,6 +182,8 @@ constexpr FlagSpec kRunFlags[] = {
     {"--max-runtime", "max_runtime", "DURATION",
      "Stop by itself, keeping the model, e.g. 90s, 10m"},
     {"--max-memory", "max_memory_bytes", "BYTES", "The worker is killed beyond this"},
+    {"--layer-records", "layer_records", "WORD",
+     "What each epoch records of the layers: none, summary or histograms (default none)"},
     {"--step-event-interval", "step_event_interval", "N",
      "Record every so many steps (default: about 10 a second)"},
 };

@@ -42,7 +42,7 @@ void TextView::OnMessage(const v1::WatchTrainingJobResponse& event) {
   const bool evaluated = event.event().has_epoch() || event.event().has_evaluation();
   const bool in_bar = screen_->out_is_terminal() && evaluated;
   const std::string line = in_bar ? "" : EventLine(event.event(), tracker_.state());
-  if (!line.empty()) screen_->Print(absl::StrCat(line, "\n"));
+  if (!line.empty()) screen_->PrintLine(absl::StrCat(line, "\n"));
   if (!line.empty() || absl::Now() - drawn_ >= kDrawInterval) Draw();
 }
 
