@@ -28,6 +28,15 @@ int64_t LayerMonitor::RowCount(const TrainConfig& config, int64_t train_rows) {
   return config.layers.empty() ? 0 : std::min(train_rows, kRowsMax);
 }
 
+int64_t LayerMonitor::NumbersPerEpoch(const TrainConfig& config) {
+  if (config.layer_records == LayerRecords::kNone) return 0;
+  constexpr int64_t kSummary = 5;        // norms, ratio, fractions
+  constexpr int64_t kHistogramEdge = 4;  // least, greatest, sum, sum of squares
+  const bool histograms = config.layer_records == LayerRecords::kHistograms;
+  const int64_t per_layer = kSummary + (histograms ? 2 * (kBins + kHistogramEdge) : 0);
+  return per_layer * static_cast<int64_t>(config.layers.size() + 1);
+}
+
 LayerMonitor::LayerMonitor(const TrainConfig& config, const Part& part)
     : records_(config.layer_records),
       has_hidden_layers_(!config.layers.empty()),

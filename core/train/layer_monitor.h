@@ -34,10 +34,16 @@ class LayerMonitor {
  public:
   static constexpr int64_t kRowsMax = 256;
   static constexpr int64_t kBins = 30;
+  // Numbers in the records of a job's layers, all epochs of all runs together: they stay in its
+  // log. At most about 40 MB there.
+  static constexpr int64_t kRecordNumbersMax = 10'000'000;
 
   // The rows that Look gives to the network's Forward in one go: a size that it must be prepared
   // for. 0: none.
   static int64_t RowCount(const TrainConfig& config, int64_t train_rows);
+
+  // Numbers that the records of one epoch have.
+  static int64_t NumbersPerEpoch(const TrainConfig& config);
 
   LayerMonitor(const TrainConfig& config, const Part& part);
 

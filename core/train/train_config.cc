@@ -10,6 +10,7 @@
 #include "core/data/split.h"
 #include "core/optim/optimizer_checks.h"
 #include "core/train/config_checks.h"
+#include "core/train/layer_monitor.h"
 
 namespace trainyard {
 namespace {
@@ -160,6 +161,18 @@ void CheckEventCount(const TrainConfig& config, const Schema& schema, Violations
                                       limits::kTrainingEventsMax, ": raise it, or leave it out")});
 }
 
+// REQUIRES: as CheckEventCount.
+void CheckLayerRecords(const TrainConfig& config, Violations* violations) {
+  const int64_t epochs = config.epochs * RunCountOf(config);
+  const int64_t numbers = epochs * LayerMonitor::NumbersPerEpoch(config);
+  if (numbers <= LayerMonitor::kRecordNumbersMax) return;
+  violations->push_back(
+      {"layer_records",
+       absl::StrCat("make ", numbers, " numbers in ", epochs, " epochs of ",
+                    config.layers.size() + 1, " layers; at most ", LayerMonitor::kRecordNumbersMax,
+                    ": record SUMMARY instead of HISTOGRAMS, or use fewer epochs")});
+}
+
 // An affine map stays one behind another; batch normalisation is affine in evaluation.
 bool IsLinear(const LayerConfig& layer) {
   return layer.activation == Activation::kIdentity && layer.normalization != Normalization::kLayer;
@@ -197,6 +210,7 @@ void ResolveCounts(const Schema& schema, TrainConfig* config, Violations* violat
     config->step_event_interval = ChooseStepEventInterval(*config, schema);
   }
   CheckEventCount(*config, schema, violations);
+  CheckLayerRecords(*config, violations);
 }
 
 // Weights so that each class counts the same in the sum over the training rows.

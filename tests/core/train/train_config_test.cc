@@ -273,6 +273,20 @@ TEST(TrainConfigTest, TooManyEvents) {
   EXPECT_LE(steps / chosen.config.step_event_interval + config.epochs, limits::kTrainingEventsMax);
 }
 
+TEST(TrainConfigTest, TooManyRecordsOfLayers) {
+  TrainConfig config = For("label");
+  config.layers.assign(7, {8, Activation::kRelu});
+  config.epochs = 20'000;  // 8 layers: 73 numbers with histograms, 5 without
+  config.layer_records = LayerRecords::kHistograms;
+  const Resolved refused = Resolve(config);
+  EXPECT_THAT(FieldsOf(refused), ElementsAre("layer_records"));
+  EXPECT_THAT(refused.violations[0].description, HasSubstr("11680000 numbers in 20000 epochs"));
+  config.layer_records = LayerRecords::kSummary;
+  EXPECT_THAT(FieldsOf(Resolve(config)), IsEmpty());
+  config.seed_count = 20;
+  EXPECT_THAT(FieldsOf(Resolve(config)), testing::Contains("layer_records"));
+}
+
 TEST(TrainConfigTest, TheChosenIntervalShrinksAsStepsGrowHeavier) {
   TrainConfig small = For("label");
   TrainConfig large = For("label");
