@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,7 @@ void Write(absl::string_view text) {
 FullScreen::FullScreen(Interrupt* interrupt) : interrupt_(interrupt) {
   TakeKeys();
   Write(kTake);
-  hook_.emplace(interrupt, [this] { GiveBack(); });
+  hook_.emplace(interrupt, [this] { GiveBackSoon(); });
 }
 
 FullScreen::~FullScreen() { GiveBack(); }
@@ -58,6 +59,18 @@ void FullScreen::TakeKeys() {
 
 void FullScreen::GiveBack() {
   absl::MutexLock lock(&mutex_);
+  GiveBackLocked();
+}
+
+// A terminal that takes nothing holds Draw up, but not whoever interrupts.
+void FullScreen::GiveBackSoon() {
+  asked_back_ = true;
+  if (!mutex_.TryLock()) return;  // Draw sees to it
+  GiveBackLocked();
+  mutex_.Unlock();
+}
+
+void FullScreen::GiveBackLocked() {
   if (!taken_) return;
   taken_ = false;
   Write(kGiveBack);
@@ -74,18 +87,23 @@ void FullScreen::Draw(absl::string_view text, size_t height) {
   if (!taken_) return;
   Write(absl::StrCat(kHome, kClearLine, absl::StrJoin(lines, between), has_room ? kNextLine : "",
                      has_room ? kClearBelow : ""));
+  if (asked_back_) GiveBackLocked();
 }
 
 std::optional<char> FullScreen::WaitKey(absl::Duration delay) {
-  if (!before_.has_value()) {  // a stdin that is no terminal has no keys
+  if (!before_.has_value() || keys_ended_) {  // a stdin that is no terminal has no keys
     interrupt_->Sleep(delay);
     return std::nullopt;
   }
-  const absl::Time end = absl::Now() + delay;
-  while (absl::Now() < end && !interrupt_->raised()) {
+  using Clock = std::chrono::steady_clock;  // somebody may set the other one
+  const Clock::time_point end = Clock::now() + absl::ToChronoNanoseconds(delay);
+  while (Clock::now() < end && !interrupt_->raised()) {
     pollfd keys = {STDIN_FILENO, POLLIN, 0};
     char key = 0;
-    if (poll(&keys, 1, kKeyPollMs) > 0 && read(STDIN_FILENO, &key, 1) == 1) return key;
+    if (poll(&keys, 1, kKeyPollMs) <= 0) continue;
+    if (read(STDIN_FILENO, &key, 1) == 1) return key;
+    keys_ended_ = true;  // the terminal is gone
+    interrupt_->Sleep(absl::FromChrono(end - Clock::now()));
   }
   return std::nullopt;
 }

@@ -14,6 +14,7 @@
 
 #include <termios.h>
 
+#include <atomic>
 #include <optional>
 
 #include "absl/base/thread_annotations.h"
@@ -42,11 +43,15 @@ class FullScreen {
  private:
   void TakeKeys();
   void GiveBack();
+  void GiveBackSoon();  // never blocks
+  void GiveBackLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Interrupt* const interrupt_;
   std::optional<termios> before_;  // of stdin; nullopt when that is no terminal
   absl::Mutex mutex_;
   bool taken_ ABSL_GUARDED_BY(mutex_) = true;
+  std::atomic<bool> asked_back_{false};
+  bool keys_ended_ = false;              // WaitKey's
   std::optional<Interrupt::Hook> hook_;  // uses everything above
 };
 

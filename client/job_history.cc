@@ -94,14 +94,23 @@ std::optional<int64_t> StepsDone(const v1::JobEvent& event) {
   return std::nullopt;
 }
 
+// Whether a repeated stretch of training tells it again.
+bool ComesAgain(const v1::JobEvent& event) {
+  const bool training = StepsDone(event).has_value() || event.has_test();
+  return training || event.has_analysis_progress() ||
+         (event.has_note() && !event.note().has_checkpoint_step());
+}
+
 void AddToHistory(v1::JobEvent event, std::vector<v1::JobEvent>* history) {
   if (!event.has_rewind()) {
     history->push_back(std::move(event));
     return;
   }
   const int64_t to_step = event.rewind().to_step();
-  std::erase_if(*history, [to_step](const v1::JobEvent& old) {
-    return StepsDone(old).value_or(0) > to_step;
+  int64_t steps_done = 0;  // what is of no step of its own is of that before it, as at the server
+  std::erase_if(*history, [&](const v1::JobEvent& old) {
+    steps_done = StepsDone(old).value_or(steps_done);
+    return ComesAgain(old) && steps_done > to_step;
   });
 }
 

@@ -151,7 +151,7 @@ std::string TopText(const TopPage& page, const TopStyle& style) {
       ServerLines(page, running),
       Section("RUNNING", running, static_cast<int64_t>(running.size()), running_rows, page, style,
               &RunningTable),
-      Section("QUEUE", pending,
+      Section(page.pending.next_page_token().empty() ? "QUEUE" : "QUEUE, its newest jobs", pending,
               std::max(page.info.jobs_pending(), static_cast<int64_t>(pending.size())),
               room - running_rows, page, style, &QueueTable));
 }

@@ -29,8 +29,8 @@ struct TopStyle {
 };
 inline constexpr size_t kTopRowsMin = 3;
 
-// Running jobs by who has run longest, then the queue from its front. Jobs for which there is no
-// room are counted.
+// Running jobs by who has run longest, then the queue from its front, as far as the page has it.
+// Jobs for which there is no room are counted.
 std::string TopText(const TopPage& page, const TopStyle& style);
 
 }  // namespace trainyard

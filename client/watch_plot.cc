@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -10,9 +11,12 @@
 #include "client/loss_curves.h"
 #include "client/render.h"
 #include "core/base/status_macros.h"
+#include "google/protobuf/util/time_util.h"
 
 namespace trainyard {
 namespace {
+
+using google::protobuf::util::TimeUtil;
 
 // Four pictures a second: a curve moves no faster, and each asks the server for news.
 constexpr absl::Duration kPollInterval = absl::Milliseconds(250);
@@ -91,30 +95,45 @@ absl::StatusOr<ExitCode> WorstEnd(Remote& remote, const std::vector<Watched>& wa
 
 void AddEvent(const v1::JobEvent& event, PlottedJob* job) {
   job->tracker.OnEvent(event);
-  if (event.note().warning() != v1::TRAINING_WARNING_UNSPECIFIED) {
-    job->warnings.push_back(EventLine(event, job->tracker.state()));
-  }
   AddToHistory(event, &job->history);
+}
+
+// The newest warnings of all jobs, oldest first.
+std::vector<std::string> NewestWarnings(const std::vector<PlottedJob>& jobs) {
+  std::vector<std::pair<int64_t, std::string>> warnings;  // nanoseconds, line
+  for (const PlottedJob& job : jobs) {
+    for (const v1::JobEvent& event : job.history) {
+      if (event.note().warning() == v1::TRAINING_WARNING_UNSPECIFIED) continue;
+      warnings.emplace_back(TimeUtil::TimestampToNanoseconds(event.create_time()),
+                            EventLine(event, job.tracker.state()));
+    }
+  }
+  std::stable_sort(warnings.begin(), warnings.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::string> lines;
+  const size_t shown = std::min(warnings.size(), kWarningsShownMax);
+  for (size_t i = warnings.size() - shown; i < warnings.size(); ++i) {
+    lines.push_back(std::move(warnings[i].second));
+  }
+  return lines;
 }
 
 std::string PlotPicture(const std::vector<PlottedJob>& jobs, const PlotPictureOptions& options) {
   std::vector<Panel> panels;
   std::string below;
-  std::vector<std::string> warnings;
   for (const PlottedJob& job : jobs) {
     panels.push_back({job.title, LossCurves(job.history)});
     const std::string name =
         jobs.size() == 1 ? "" : absl::StrCat(Ellipsize(job.title, kNameWidthMax), "  ");
     absl::StrAppend(&below, name,
                     ProgressLine(job.tracker.state(), options.width - DisplayWidth(name)), "\n");
-    warnings.insert(warnings.end(), job.warnings.begin(), job.warnings.end());
   }
-  const size_t shown = std::min(warnings.size(), kWarningsShownMax);
-  for (size_t i = warnings.size() - shown; i < warnings.size(); ++i) {
-    absl::StrAppend(&below, Ellipsize(warnings[i], options.warning_width), "\n");
+  const std::vector<std::string> warnings = NewestWarnings(jobs);
+  for (const std::string& warning : warnings) {
+    absl::StrAppend(&below, Ellipsize(warning, options.warning_width), "\n");
   }
   const size_t rows = (jobs.size() - 1) / PanelsPerRow(jobs.size(), options.width) + 1;
-  const size_t taken = jobs.size() + shown + rows * kPanelExtraLines;
+  const size_t taken = jobs.size() + warnings.size() + rows * kPanelExtraLines;
   const size_t left = options.height > taken ? options.height - taken : 0;
   return absl::StrCat(Panels(panels, {.width = options.width,
                                       .height = std::max(left / rows, kPlotFrameLinesMin),

@@ -26,7 +26,6 @@ struct PlottedJob {
   std::string title;                  // its id, and its name for people
   std::vector<v1::JobEvent> history;  // without what rewinds made void
   ProgressTracker tracker;
-  std::vector<std::string> warnings;  // about the training, as lines
 };
 // Adds the job's next event.
 void AddEvent(const v1::JobEvent& event, PlottedJob* job);

@@ -78,6 +78,13 @@ int64_t FileBytes(const std::string& path) {
   return error ? 0 : static_cast<int64_t>(size);
 }
 
+// What running jobs leave: else each scrape of a busy server would drop some of the finished ones.
+size_t FinishedSeriesMax(const ServerOptions& options) {
+  const auto running = static_cast<size_t>(std::max(options.workers, 0));
+  return options.metrics_max_job_series_jobs -
+         std::min(running, options.metrics_max_job_series_jobs);
+}
+
 int64_t DiskBytes(const std::string& path) {
   std::error_code error;
   const std::filesystem::space_info space = std::filesystem::space(path, error);
@@ -165,7 +172,7 @@ absl::Status Server::StartJobs() {
                                .prepared_directory = directory_->prepared(),
                                .prepared_bytes_max = options_.prepared_bytes_max,
                                .finished_series_ttl = options_.metrics_job_series_ttl,
-                               .finished_series_max = options_.metrics_max_job_series_jobs};
+                               .finished_series_max = FinishedSeriesMax(options_)};
   TY_ASSIGN_OR_RETURN(jobs_, JobManager::Create(jobs, database_.get(), blobs_.get(), &metrics_,
                                                 [this](int slot) { pool_->Kill(slot); }));
   return absl::OkStatus();

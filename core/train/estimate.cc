@@ -50,6 +50,7 @@ int64_t ArrayCount(const TrainConfig& config) {
   if (config.optimizer.ema_decay) ++arrays;                // they while the average is measured
   if (config.early_stopping.enabled && config.early_stopping.restore_best) ++arrays;
   if (config.accumulation_steps > 1) ++arrays;
+  if (config.layer_records != LayerRecords::kNone) ++arrays;  // they before an epoch's last step
   return arrays + (config.threads - 1);  // a helper's gradients
 }
 

@@ -30,8 +30,12 @@ struct Done {
 // Numbers a run's records on from those of the runs before it.
 class RunObserver : public TrainObserver {
  public:
-  RunObserver(TrainObserver& observer, int64_t run, const Done& before)
-      : observer_(observer), run_(run), before_(before), now_(before) {}
+  RunObserver(TrainObserver& observer, int64_t run, bool one_of_several, const Done& before)
+      : observer_(observer),
+        run_(run),
+        one_of_several_(one_of_several),
+        before_(before),
+        now_(before) {}
 
   void OnStep(const StepRecord& step) override {
     StepRecord numbered = step;
@@ -57,7 +61,13 @@ class RunObserver : public TrainObserver {
     numbered.run = run_;
     observer_.OnEvaluation(numbered);
   }
-  void OnWarning(const TrainingWarning& warning) override { observer_.OnWarning(warning); }
+  // Its epochs and losses are of one run.
+  void OnWarning(const TrainingWarning& warning) override {
+    if (!one_of_several_) return observer_.OnWarning(warning);
+    TrainingWarning named = warning;
+    named.message = absl::StrCat("run ", run_ + 1, ": ", warning.message);
+    observer_.OnWarning(named);
+  }
   void OnProgress(int64_t steps_done, int64_t rows_seen) override {
     now_.steps = before_.steps + steps_done;
     now_.rows = before_.rows + rows_seen;
@@ -71,6 +81,7 @@ class RunObserver : public TrainObserver {
  private:
   TrainObserver& observer_;
   const int64_t run_;
+  const bool one_of_several_;
   const Done before_;
   Done now_;
 };
@@ -137,7 +148,7 @@ class Runs {
     TrainConfig one = config_;
     one.seed = seed;
     one.seed_count = 1;
-    RunObserver numbered(observer_, count(), done_);
+    RunObserver numbered(observer_, count(), RunCountOf(config_) > 1, done_);
     TY_ASSIGN_OR_RETURN(TrainResult result, TrainOnce(one, dataset, initial, numbered));
     done_ = numbered.now();
     runs_.seeds.push_back({.seed = seed,

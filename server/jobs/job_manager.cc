@@ -618,7 +618,7 @@ JobCounts JobManagerImpl::Counts() const {
   counts.workers_connected = static_cast<int>(workers_.size());
   for (const auto& [session, worker] : workers_) {
     if (worker.job == nullptr) continue;
-    ++counts.workers_busy;
+    counts.workers_busy += SlotsOf(*worker.job);
     const v1::TrainingJob& job = worker.job->decided();
     const bool cancelling = job.state() == v1::JOB_STATE_CANCELLING;
     ++(cancelling ? counts.cancelling : counts.running);

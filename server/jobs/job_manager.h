@@ -76,7 +76,7 @@ class WorkerSession {
 struct JobCounts {
   int64_t pending = 0, running = 0, cancelling = 0;
   std::array<Metrics::Queue, kPriorityClassCount> queues;  // the same, by PriorityClassOf
-  int workers_connected = 0, workers_busy = 0;
+  int workers_connected = 0, workers_busy = 0;  // a job of several threads takes as many workers
   bool storage_full = false;
 };
 

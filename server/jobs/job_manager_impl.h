@@ -233,9 +233,9 @@ class JobManagerImpl final : public JobManager {
   mutable absl::Mutex mu_;
   absl::flat_hash_map<std::string, std::unique_ptr<Job>> jobs_ ABSL_GUARDED_BY(mu_);  // by name
   absl::flat_hash_map<int64_t, Job*> by_number_ ABSL_GUARDED_BY(mu_);
-  // Jobs that are not terminal, those being submitted included.
   // By dataset and test_dataset.
   absl::flat_hash_map<std::pair<std::string, std::string>, JobTables> tables_ ABSL_GUARDED_BY(mu_);
+  // Jobs that are not terminal, those being submitted included.
   int64_t unfinished_ ABSL_GUARDED_BY(mu_) = 0;
   absl::flat_hash_map<std::string, int64_t> owner_unfinished_ ABSL_GUARDED_BY(mu_);
   Scheduler scheduler_ ABSL_GUARDED_BY(mu_);

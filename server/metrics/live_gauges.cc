@@ -37,8 +37,9 @@ void CollectQueues(const Metrics::Snapshot& now, Families* families) {
   families->push_back(std::move(oldest));
   families->push_back(std::move(capacity));
   families->push_back(SingleGauge("trainyard_workers", "Workers that are connected.", now.workers));
-  families->push_back(
-      SingleGauge("trainyard_workers_busy", "Workers that run a job.", now.workers_busy));
+  families->push_back(SingleGauge("trainyard_workers_busy",
+                                  "Workers that jobs take: one for each of their threads.",
+                                  now.workers_busy));
 }
 
 void CollectStorage(const Metrics::Snapshot& now, Families* families) {

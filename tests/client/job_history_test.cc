@@ -39,11 +39,14 @@ TEST(JobHistoryTest, StepsAreCountedAsDone) {
 TEST(JobHistoryTest, ARewindTakesOutWhatCameAfterItsStepAndStandsBefore) {
   v1::JobEvent evaluation = NewEvent();
   evaluation.mutable_evaluation()->set_steps_done(8);
+  v1::JobEvent warning = NewEvent();
+  warning.mutable_note()->set_message("is told again");
   v1::JobEvent note = NewEvent();
-  note.mutable_note()->set_message("stays");
-  const std::vector<v1::JobEvent> history = WithoutVoid(
-      {EpochEvent(5, 1), StepEvent(6, 1), StepEvent(7, 1), note, evaluation, EpochEvent(10, 1),
-       RewindEvent(6), StepEvent(7, 2), EpochEvent(10, 2), RewindEvent(7), EpochEvent(10, 3)});
+  note.mutable_note()->set_checkpoint_step(6);  // of that attempt alone
+  const std::vector<v1::JobEvent> history =
+      WithoutVoid({EpochEvent(5, 1), StepEvent(6, 1), StepEvent(7, 1), warning, note, evaluation,
+                   EpochEvent(10, 1), RewindEvent(6), StepEvent(7, 2), EpochEvent(10, 2),
+                   RewindEvent(7), EpochEvent(10, 3)});
   EXPECT_THAT(Steps(history), ElementsAre(5, 6, -1, 7, 10));
   EXPECT_EQ(history.back().epoch().train_loss(), 3);
 }

@@ -75,8 +75,13 @@ class RandomClient(threading.Thread):
             action(client)
         except grpc.RpcError as error:
             if error.code() not in EXPECTED:
-                with self.shared.lock:
-                    self.shared.unexpected.append(f"{action.__name__}: {error.code()}: {error.details()}")
+                self.tell(f"{action.__name__}: {error.code()}: {error.details()}")
+        except Exception as error:  # pylint: disable=broad-except - a client that ends would look like peace
+            self.tell(f"{action.__name__}: {error!r}")
+
+    def tell(self, what):
+        with self.shared.lock:
+            self.shared.unexpected.append(what)
 
     def any_job(self):
         with self.shared.lock:
@@ -200,6 +205,9 @@ def soak(folder, minutes, seed):
         kills = kill_workers(server, rng, deadline)
         for thread in [*clients, sampler]:
             thread.join(timeout=180)
+        shared.unexpected += ["a call has not returned" for thread in clients if thread.is_alive()]
+        shared.unexpected += [f"{action.__name__}: never done" for action in clients[0].actions
+                              if not shared.calls[action.__name__]]
         with Client(server.address) as client:
             for name in list(shared.jobs):
                 try:

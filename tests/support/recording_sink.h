@@ -45,15 +45,18 @@ class RecordingSink : public EventSink {
   std::vector<v1::WorkRequest> requests_;
 };
 
+// The fields are for when nobody reads or writes.
 class MemoryBlobs : public BlobClient {
  public:
   absl::StatusOr<std::string> ReadBlob(absl::string_view digest) override {
+    absl::MutexLock lock(&mu_);
     ++reads;
     const auto found = blobs.find(std::string(digest));
     if (found == blobs.end()) return absl::NotFoundError(digest);
     return found->second;
   }
   absl::Status WriteBlob(absl::string_view bytes, absl::string_view digest) override {
+    absl::MutexLock lock(&mu_);
     blobs[std::string(digest)] = std::string(bytes);
     return write_status;
   }
@@ -61,6 +64,9 @@ class MemoryBlobs : public BlobClient {
   std::map<std::string, std::string> blobs;
   absl::Status write_status;
   int reads = 0;
+
+ private:
+  absl::Mutex mu_;
 };
 
 }  // namespace trainyard

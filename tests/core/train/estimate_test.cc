@@ -90,5 +90,13 @@ TEST(EstimateTest, MemoryIsThatOfWhatTheRunKeeps) {
   EXPECT_EQ(bytes_of(more) - bytes_of(plain), 4 * (8 * kParameters + (70 - 32) * (2 + 3 * 8 + 3)));
 }
 
+TEST(EstimateTest, RecordsOfLayersTakeACopyOfTheParameters) {
+  TrainConfig config = {.layers = {{.units = 8}}, .batch_size = 32, .epochs = 5};
+  const int64_t without = EstimateResources(Resolved(config), SmallSchema()).memory_bytes;
+  config.layer_records = LayerRecords::kSummary;
+  const int64_t with = EstimateResources(Resolved(config), SmallSchema()).memory_bytes;
+  EXPECT_EQ(with - without, 4 * kParameters);
+}
+
 }  // namespace
 }  // namespace trainyard

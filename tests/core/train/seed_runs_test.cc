@@ -90,6 +90,17 @@ TEST(SeedRunsTest, RecordsCountOnOverTheRuns) {
   EXPECT_EQ(observer.evaluations.back().steps_done, 24 + 9);
 }
 
+TEST(SeedRunsTest, AWarningSaysOfWhichRunItIs) {
+  RecordingObserver observer;
+  TrainConfig config = Seeds(2);
+  config.optimizer.learning_rate = 1e-9;
+  config.epochs = 30;
+  ASSERT_THAT(TrainSeeds(config, Data(), nullptr, observer, StopFlag()), IsOk());
+  ASSERT_EQ(observer.warnings.size(), 2u);
+  EXPECT_THAT(observer.warnings[0].message, testing::StartsWith("run 1: the training loss does"));
+  EXPECT_THAT(observer.warnings[1].message, testing::StartsWith("run 2: the training loss does"));
+}
+
 class StopAt : public RecordingObserver {
  public:
   StopAt(int64_t step, StopCause cause, StopFlag* stop) : step_(step), cause_(cause), stop_(stop) {}

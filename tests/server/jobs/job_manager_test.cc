@@ -413,6 +413,15 @@ TEST_F(JobManagerTest, MessagesOfAnotherAttemptAreDropped) {
   EXPECT_EQ(LogOf(name), "PENDING RUNNING SUCCEEDED");
 }
 
+TEST_F(JobManagerTest, AJobOfSeveralThreadsTakesAsManyWorkers) {
+  FakeWorkerSession first(0), second(1);
+  manager_->Connect(&first);
+  manager_->Connect(&second);
+  Submit(/*threads=*/2);
+  Assigned(first);
+  EXPECT_EQ(manager_->Counts().workers_busy, 2);
+}
+
 TEST_F(JobManagerTest, LiveSeriesShowTheNewestValuesAndStayForAWhile) {
   FakeWorkerSession worker;
   manager_->Connect(&worker);

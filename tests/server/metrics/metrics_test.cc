@@ -1,6 +1,7 @@
 #include "server/metrics/metrics.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <ctime>
@@ -208,10 +209,10 @@ TEST_F(MetricsTest, AReasonThatIsNotOnTheListMakesNoSeries) {
 }
 
 TEST_F(MetricsTest, GaugesAreReadAtEachScrape) {
-  int64_t pending = 3;
+  std::atomic<int64_t> pending = 3;
   metrics_.SetSnapshot([&] {
     return Metrics::Snapshot{.queues = {{{},
-                                         {.jobs_pending = pending,
+                                         {.jobs_pending = pending.load(),
                                           .jobs_running = 2,
                                           .jobs_cancelling = 1,
                                           .oldest_pending_timestamp_seconds = 1234.5},
@@ -335,10 +336,10 @@ TEST_F(MetricsTest, AJobWithoutALossShowsNone) {
 }
 
 TEST_F(MetricsTest, TwoHundredJobsAndAThousandLeaveNothing) {
-  size_t running = 1'000;
+  std::atomic<size_t> running = 1'000;
   metrics_.SetJobSeries({}, [&] {
     std::vector<Metrics::JobSeries> jobs(running);
-    for (size_t i = 0; i < running; ++i) jobs[i].job_id = absl::StrCat("j", i);
+    for (size_t i = 0; i < jobs.size(); ++i) jobs[i].job_id = absl::StrCat("j", i);
     return jobs;
   });
   const std::string page = ScrapeJobs();
