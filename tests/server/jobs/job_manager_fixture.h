@@ -220,7 +220,10 @@ class JobManagerTest : public testing::Test {
     while (SteadyNow() < deadline) {
       const absl::StatusOr<v1::TrainingJob> job = manager_->Get(name);
       TY_CHECK(job.ok());
-      if (job->state() == state) return *job;
+      // The record is shown an instant before its newest event.
+      const auto newest = manager_->events().Read(name, job->last_sequence(), 1);
+      TY_CHECK(newest.ok());
+      if (job->state() == state && !newest->empty()) return *job;
       absl::MutexLock lock(&mu);
       AwaitFor(mu, absl::Condition(&is_news), deadline - SteadyNow());
       seen = wakeups;
