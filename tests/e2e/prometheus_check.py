@@ -32,6 +32,8 @@ OPTIONS = ("--checkpoint-interval", "100ms", "--preempt-after", "0s", "--preempt
 ANSWER_SECONDS = 60
 # Between a value's event, a scrape of it and the event's commit.
 CLOCK_SECONDS = 1.5
+SAMPLES_MIN = 6  # of a loss, and how long they are waited for
+SAMPLES_SECONDS = 20
 # Pages have 16 digits.
 EXPOSITION_ERROR = 1e-15
 # What Grafana puts for its variables.
@@ -210,15 +212,22 @@ def is_logged(at, value, logged):
 
 def check_losses(prometheus, client, job, misses):
     """Returns how many samples were compared."""
-    logged = losses_of(client.events(job))
     selector = f'trainyard_job_loss{{job_id="{job.split("/")[1]}"}}'
+    deadline = time.monotonic() + SAMPLES_SECONDS
+    series = list(prometheus.samples(selector, "5m"))
+    while sum(len(samples) for _, samples in series) < SAMPLES_MIN and time.monotonic() < deadline:
+        time.sleep(0.2)
+        series = list(prometheus.samples(selector, "5m"))
+    # The job may still train: the log is read after the samples, when what they show is durable.
+    time.sleep(CLOCK_SECONDS)
+    logged = losses_of(client.events(job))
     compared = 0
-    for labels, samples in prometheus.samples(selector, "5m"):
+    for labels, samples in series:
         for at, value in samples:
             compared += 1
             if not is_logged(at, value, logged[labels["split"]]):
                 misses(f"{selector} was {value!r} ({labels['split']}) at {at}, which the event log does not have")
-    if compared < 6:
+    if compared < SAMPLES_MIN:
         misses(f"only {compared} samples of {selector}")
     return compared
 
