@@ -35,7 +35,7 @@ class LayerMonitor {
   static constexpr int64_t kRowsMax = 256;
   static constexpr int64_t kBins = 30;
   // Numbers in the records of a job's layers, all epochs of all runs together: they stay in its
-  // log. At most about 40 MB there.
+  // log, where histograms take some 40 MB at most, and summaries 100 MB.
   static constexpr int64_t kRecordNumbersMax = 10'000'000;
 
   // The rows that Look gives to the network's Forward in one go: a size that it must be prepared
