@@ -362,7 +362,8 @@ class FullScreenTest(ExportTest):
     def test_top_gives_the_terminal_back_when_interrupted(self):
         terminal = self.terminal("top")
         eventually(lambda: b"QUEUE" in terminal.read(), "the page")
-        terminal.press(b"\x1a")  # Ctrl-Z would leave the shell on the other screen
+        # Ctrl-Z would leave the shell on the other screen.
+        self.assertEqual(termios.tcgetattr(terminal.slave)[6][termios.VSUSP], b"\0")
         terminal.process.send_signal(signal.SIGINT)
         self.assertEqual(terminal.end(), INTERRUPTED)
         self.assert_given_back(terminal)
