@@ -30,35 +30,13 @@ constexpr absl::Duration kScrapeInterval = absl::Seconds(1);
 constexpr int kTimedScrapes = 300;
 constexpr absl::Duration kTimedScrapeInterval = absl::Milliseconds(20);
 
-// Reads one job's events to their end.
-class Watcher final : public grpc::ClientReadReactor<v1::WatchTrainingJobResponse> {
- public:
-  // `*stub` and `*done` must outlive the watch; `done` is decremented at its end.
-  Watcher(v1::JobService::Stub* stub, const std::string& job, absl::BlockingCounter* done)
-      : done_(done) {
-    request_.set_name(job);
-    stub->async()->WatchTrainingJob(&context_, &request_, this);
-    StartRead(&response_);
-    StartCall();
-  }
-  void OnReadDone(bool ok) override {
-    if (ok) StartRead(&response_);
-  }
-  void OnDone(const grpc::Status&) override { done_->DecrementCount(); }
-
- private:
-  absl::BlockingCounter* done_;
-  grpc::ClientContext context_;
-  v1::WatchTrainingJobRequest request_;
-  v1::WatchTrainingJobResponse response_;
-};
-
 class Watchers {
  public:
   Watchers(const std::vector<std::unique_ptr<v1::JobService::Stub>>& stubs, const std::string& job)
       : done_(kWatchers) {
     for (size_t i = 0; i < kWatchers; ++i) {
       watchers_.push_back(std::make_unique<Watcher>(stubs[i % stubs.size()].get(), job, &done_));
+      watchers_.back()->Start();
     }
   }
   ~Watchers() { done_.Wait(); }

@@ -36,6 +36,28 @@ absl::StatusOr<v1::TrainingSpec> WatchedSpec(LiveService& service, const std::st
   return spec;
 }
 
+Watcher::Watcher(v1::JobService::Stub* stub, const std::string& job, absl::BlockingCounter* done)
+    : stub_(stub), done_(done) {
+  request_.set_name(job);
+}
+
+void Watcher::Start() {
+  stub_->async()->WatchTrainingJob(&context_, &request_, this);
+  StartRead(&response_);
+  StartCall();
+}
+
+void Watcher::OnReadDone(bool ok) {
+  if (!ok) return;
+  if (response_.has_event()) See(response_.event());
+  StartRead(&response_);
+}
+
+void Watcher::OnDone(const grpc::Status& status) {
+  status_ = status;
+  done_->DecrementCount();
+}
+
 std::vector<std::unique_ptr<v1::JobService::Stub>> WatchConnections(const std::string& address) {
   std::vector<std::unique_ptr<v1::JobService::Stub>> stubs;
   for (int i = 0; i < kConnections; ++i) {

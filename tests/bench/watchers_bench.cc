@@ -21,35 +21,18 @@ namespace {
 constexpr int kWatchers = 1000;
 constexpr int kJobSeconds = 30;
 
-// Follows one job to its end and keeps what it needs for the verdict.
-class Watcher final : public grpc::ClientReadReactor<v1::WatchTrainingJobResponse> {
+// Keeps what it needs for the verdict.
+class JudgingWatcher final : public Watcher {
  public:
-  // `*stub` and `*done` must outlive the watch; `done` is decremented at its end.
-  Watcher(v1::JobService::Stub* stub, const std::string& job, absl::BlockingCounter* done)
-      : done_(done) {
-    request_.set_name(job);
-    stub->async()->WatchTrainingJob(&context_, &request_, this);
-    StartRead(&response_);
-    StartCall();
-  }
-  void OnReadDone(bool ok) override {
-    if (!ok) return;
-    if (response_.has_event()) See(response_.event());
-    StartRead(&response_);
-  }
-  void OnDone(const grpc::Status& status) override {
-    status_ = status;
-    done_->DecrementCount();
-  }
+  using Watcher::Watcher;
 
-  const grpc::Status& status() const { return status_; }
   int64_t events() const { return next_sequence_ - 1; }
   bool dense() const { return dense_; }
   bool ended() const { return ended_; }
   const std::vector<double>& lateness_ms() const { return lateness_ms_; }
 
  private:
-  void See(const v1::JobEvent& event) {
+  void See(const v1::JobEvent& event) override {
     dense_ = dense_ && event.sequence() == next_sequence_;
     ++next_sequence_;
     ended_ = event.state_change().to() == v1::JOB_STATE_SUCCEEDED;
@@ -58,18 +41,13 @@ class Watcher final : public grpc::ClientReadReactor<v1::WatchTrainingJobRespons
     lateness_ms_.push_back(absl::ToDoubleMilliseconds(absl::Now() - durable));
   }
 
-  absl::BlockingCounter* done_;
-  grpc::ClientContext context_;
-  v1::WatchTrainingJobRequest request_;
-  v1::WatchTrainingJobResponse response_;
-  grpc::Status status_;
   int64_t next_sequence_ = 1;
   bool dense_ = true;
   bool ended_ = false;
   std::vector<double> lateness_ms_;
 };
 
-absl::StatusOr<std::string> Report(const std::vector<std::unique_ptr<Watcher>>& watchers,
+absl::StatusOr<std::string> Report(const std::vector<std::unique_ptr<JudgingWatcher>>& watchers,
                                    int64_t resident_bytes_max) {
   std::vector<double> lateness_ms;
   int64_t complete = 0;
@@ -99,9 +77,10 @@ absl::StatusOr<std::string> Run(const std::string& bin) {
   TY_ASSIGN_OR_RETURN(const std::string job, service->Submit(dataset, spec));
 
   absl::BlockingCounter done(kWatchers);
-  std::vector<std::unique_ptr<Watcher>> watchers;
+  std::vector<std::unique_ptr<JudgingWatcher>> watchers;
   for (size_t i = 0; i < kWatchers; ++i) {
-    watchers.push_back(std::make_unique<Watcher>(stubs[i % stubs.size()].get(), job, &done));
+    watchers.push_back(std::make_unique<JudgingWatcher>(stubs[i % stubs.size()].get(), job, &done));
+    watchers.back()->Start();
   }
   int64_t resident_bytes_max = 0;
   for (int second = 0; second < kJobSeconds - 2; ++second) {
