@@ -41,8 +41,6 @@ double GradientPerParameter(const LayerRecord& layer) {
   return layer.gradient_norm / std::sqrt(static_cast<double>(layer.parameter_count));
 }
 
-bool IsRectifier(Activation activation) { return activation == Activation::kRelu; }
-
 }  // namespace
 
 Diagnosis::Diagnosis(const TrainConfig& config, int64_t train_rows)
@@ -103,7 +101,7 @@ void Diagnosis::LookForIdleUnits(const std::vector<LayerRecord>& layers, Warning
            absl::StrCat(Percent(layer.dead_unit_fraction), " of the units of ", layer.name,
                         " are dead: the same for every row"),
            absl::StrCat("lower optimizer.learning_rate (now ", Text(learning_rate_), "), ",
-                        IsRectifier(activations_[i])
+                        activations_[i] == Activation::kRelu
                             ? "or use LEAKY_RELU, ELU or GELU, which have a slope below zero"
                             : "or draw larger initial weights")});
     } else if (layer.saturated_fraction >= kSaturated) {
@@ -131,7 +129,7 @@ void Diagnosis::LookForStuckLoss(const EpochRecord& epoch, Warnings* warnings) {
                     " over the first epoch, at best ", Text(best_train_loss_), " in the ",
                     epoch.epoch + 1, " since"),
        absl::StrCat("raise optimizer.learning_rate (now ", Text(learning_rate_),
-                    "; `trainyard analyze learning-rate-finder` looks for one), do not start from "
+                    "; `trainyard analyze lr-finder` looks for one), do not start from "
                     "equal weights, and see whether the features say anything of the target"),
        warnings);
 }
@@ -160,8 +158,9 @@ void Diagnosis::LookForOverfitting(const EpochRecord& epoch, Warnings* warnings)
 
 void Diagnosis::Warn(WarningKind kind, std::string message, std::string remedy,
                      Warnings* warnings) {
-  if (HasWarned(kind)) return;
-  warned_ |= Bit(kind);
+  const uint32_t bit = 1U << static_cast<int>(kind);
+  if ((warned_ & bit) != 0) return;
+  warned_ |= bit;
   warnings->push_back({kind, std::move(message), std::move(remedy)});
 }
 

@@ -61,8 +61,6 @@ class Diagnosis {
   void LookForVanishing(const std::vector<LayerRecord>& layers, Warnings* warnings);
   void LookForIdleUnits(const std::vector<LayerRecord>& layers, Warnings* warnings);
   void Warn(WarningKind kind, std::string message, std::string remedy, Warnings* warnings);
-  bool HasWarned(WarningKind kind) const { return (warned_ & Bit(kind)) != 0; }
-  static uint32_t Bit(WarningKind kind) { return 1U << static_cast<int>(kind); }
 
   // Constant after construction.
   std::vector<Activation> activations_;  // of the hidden layers
