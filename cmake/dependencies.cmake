@@ -18,6 +18,14 @@ find_package(CLI11 REQUIRED CONFIG)
 find_package(yaml-cpp REQUIRED CONFIG)
 find_package(OpenSSL REQUIRED)
 find_package(ZLIB REQUIRED)
+find_package(CURL REQUIRED)
+
+# Debian's libsodium has no CMake config.
+find_path(TY_SODIUM_INCLUDE sodium.h REQUIRED)
+find_library(TY_SODIUM_LIBRARY sodium REQUIRED)
+add_library(ty_sodium INTERFACE IMPORTED)
+target_include_directories(ty_sodium SYSTEM INTERFACE ${TY_SODIUM_INCLUDE})
+target_link_libraries(ty_sodium INTERFACE ${TY_SODIUM_LIBRARY})
 
 # Debian's libzstd has no CMake config.
 find_path(TY_ZSTD_INCLUDE zstd.h REQUIRED)

@@ -9,7 +9,7 @@ build_packages=(
   cmake ninja-build g++ ccache pkg-config git ca-certificates curl
   libgrpc++-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev libdnnl-dev
   prometheus-cpp-dev libsqlite3-dev libspdlog-dev libcli11-dev libyaml-cpp-dev
-  zlib1g-dev libzstd-dev libssl-dev
+  zlib1g-dev libzstd-dev libssl-dev libsodium-dev libcurl4-openssl-dev tzdata
 )
 test_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev clang clang-tidy libclang-rt-14-dev
