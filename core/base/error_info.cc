@@ -15,13 +15,14 @@ constexpr absl::string_view kPayloadUrl = "trainyard/ErrorInfo";
 constexpr size_t kPartBytesMax = 1 << 20;
 constexpr size_t kViolationsInMessageMax = 5;
 
-constexpr std::array<absl::string_view, 24> kReasonNames = {
+constexpr std::array<absl::string_view, static_cast<size_t>(kErrorReasonLast) + 1> kReasonNames = {
     "UNSPECIFIED",       "INVALID_SPEC",    "INVALID_REQUEST",   "DATASET_REJECTED",
     "DIGEST_MISMATCH",   "OFFSET_MISMATCH", "TOO_LARGE",         "QUEUE_FULL",
     "OWNER_QUOTA",       "REQUEST_ID_REUSED", "PERMISSION",      "NOT_FOUND",
     "INVALID_STATE",     "DRAINING",        "NON_FINITE_LOSS",   "OUT_OF_MEMORY",
     "RUNTIME_LIMIT",     "WORKER_LOST",     "CORRUPT_CHECKPOINT", "INTERNAL",
-    "DATA_LOSS",         "DEADLINE",        "CANCELLED",         "STORAGE_FULL"};
+    "DATA_LOSS",         "DEADLINE",        "CANCELLED",         "STORAGE_FULL",
+    "UNAUTHENTICATED",   "RATE_LIMITED",    "ATTEMPTS_EXHAUSTED", "ASSIGNMENT_CLOSED"};
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 

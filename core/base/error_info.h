@@ -49,7 +49,12 @@ enum class ErrorReason : int {
   kDeadline = 21,
   kCancelled = 22,
   kStorageFull = 23,
+  kUnauthenticated = 24,
+  kRateLimited = 25,
+  kAttemptsExhausted = 26,
+  kAssignmentClosed = 27,
 };
+inline constexpr ErrorReason kErrorReasonLast = ErrorReason::kAssignmentClosed;
 
 // One fault of one field. `field` is a path in the words of the proto, e.g. "spec.layers[2].units".
 struct FieldViolation {

@@ -70,6 +70,7 @@ class BundlePredictor : public Predictor {
   const Bundle& bundle() const override { return bundle_; }
   absl::StatusOr<std::vector<Prediction>> Predict(std::span<const double> values) const override;
   absl::StatusOr<EvalResult> Evaluate(const Table& table) const override;
+  absl::StatusOr<RowErrors> EvaluateRows(const Table& table) const override;
   absl::StatusOr<Matrix> HiddenOutputs(std::span<const double> values,
                                        int64_t layer) const override;
 
@@ -95,7 +96,22 @@ class BundlePredictor : public Predictor {
   // takes what it says of each.
   template <typename Done>
   absl::Status Run(std::span<const double> values, const Done& done) const;
+  // What of a table its rows are evaluated by.
+  struct TableColumns {
+    std::vector<const Column*> features;
+    EncodedTargets targets;
+  };
+  absl::StatusOr<TableColumns> FindColumns(const Table& table) const;
+  // The targets as losses and meters take them. Lifetime: `encoded` must outlive them.
+  LossTargets TargetsOf(const EncodedTargets& encoded) const;
+  // Runs the network over all rows of a table, batch by batch. `done(logits, first_row, rows)`
+  // takes what it says of each.
+  template <typename Done>
+  absl::Status RunTable(const Table& table, const std::vector<const Column*>& features,
+                        const Done& done) const;
   Prediction PredictionOf(const float* logits) const;
+  // Values in EncodedTargets of a row.
+  int64_t values_per_row() const { return bundle_.task == Task::kMultilabel ? output_count() : 1; }
 
   const Bundle bundle_;
   mutable NetworkPool networks_;  // locks inside
@@ -250,37 +266,109 @@ absl::StatusOr<std::vector<float>> RowWeights(const Table& table, const Bundle& 
   return EncodeWeights(*column);
 }
 
-absl::StatusOr<EvalResult> BundlePredictor::Evaluate(const Table& table) const {
+absl::StatusOr<BundlePredictor::TableColumns> BundlePredictor::FindColumns(
+    const Table& table) const {
   std::vector<FieldViolation> violations;
-  const std::vector<const Column*> target_columns = FindTargets(table, bundle_, &violations);
-  TY_ASSIGN_OR_RETURN(const std::vector<const Column*> columns,
-                      FindFeatures(table, bundle_, &violations));
-  TY_ASSIGN_OR_RETURN(const EncodedTargets encoded, Encode(target_columns, bundle_));
-  TY_ASSIGN_OR_RETURN(const std::vector<float> weights, RowWeights(table, bundle_));
-  LossTargets targets{.weights = weights.empty() ? nullptr : weights.data()};
+  const std::vector<const Column*> targets = FindTargets(table, bundle_, &violations);
+  TableColumns columns;
+  TY_ASSIGN_OR_RETURN(columns.features, FindFeatures(table, bundle_, &violations));
+  TY_ASSIGN_OR_RETURN(columns.targets, Encode(targets, bundle_));
+  return columns;
+}
+
+LossTargets BundlePredictor::TargetsOf(const EncodedTargets& encoded) const {
+  LossTargets targets;
   if (bundle_.task == Task::kMulticlass) {
     targets.classes = encoded.classes.data();
   } else {
     targets.values = encoded.numbers.data();
   }
-  const int64_t values_per_row = bundle_.task == Task::kMultilabel ? output_count() : 1;
+  return targets;
+}
+
+template <typename Done>
+absl::Status BundlePredictor::RunTable(const Table& table,
+                                       const std::vector<const Column*>& features,
+                                       const Done& done) const {
   SetKernelThreads(1);
   TY_ASSIGN_OR_RETURN(std::unique_ptr<Mlp> network, networks_.Take());
-  EvalMeter meter(
-      {.loss = bundle_.loss, .task = bundle_.task, .outputs = output_count(), .all = true});
-  const FeatureBuilder builder(columns, bundle_.preprocessor);
+  const FeatureBuilder builder(features, bundle_.preprocessor);
   Matrix x(kBatchRows, feature_count());  // [batch, features]; rows past the last stay as they were
   std::vector<int64_t> rows(kBatchRows);
   for (int64_t begin = 0; begin < table.rows; begin += kBatchRows) {
     rows.resize(std::min(kBatchRows, table.rows - begin));
     std::iota(rows.begin(), rows.end(), begin);
-    TY_ASSIGN_OR_RETURN(const Matrix features, builder.Build(rows));
-    std::copy_n(features.data(), features.size(), x.data());
+    TY_ASSIGN_OR_RETURN(const Matrix batch, builder.Build(rows));
+    std::copy_n(batch.data(), batch.size(), x.data());
     TY_RETURN_IF_ERROR(network->Forward(x.data(), kBatchRows));
-    meter.Add(network->logits(), targets.From(begin, values_per_row), features.rows());
+    done(network->logits(), begin, batch.rows());
   }
   networks_.Give(std::move(network));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<EvalResult> BundlePredictor::Evaluate(const Table& table) const {
+  TY_ASSIGN_OR_RETURN(const TableColumns columns, FindColumns(table));
+  TY_ASSIGN_OR_RETURN(const std::vector<float> weights, RowWeights(table, bundle_));
+  LossTargets targets = TargetsOf(columns.targets);
+  if (!weights.empty()) targets.weights = weights.data();
+  EvalMeter meter(
+      {.loss = bundle_.loss, .task = bundle_.task, .outputs = output_count(), .all = true});
+  TY_RETURN_IF_ERROR(
+      RunTable(table, columns.features, [&](const float* logits, int64_t first_row, int64_t rows) {
+        meter.Add(logits, targets.From(first_row, values_per_row()), rows);
+      }));
   return meter.Result();
+}
+
+// 1 where any label is predicted otherwise than it is.
+double LabelsError(const float* logits, const float* labels, int64_t outputs) {
+  for (int64_t j = 0; j < outputs; ++j) {
+    if ((labels[j] > 0.5f) != (logits[j] > 0)) return 1;
+  }
+  return 0;
+}
+
+double ClassError(const float* logits, int32_t actual, int64_t outputs) {
+  return PredictedClass(logits, outputs) == actual ? 0 : 1;
+}
+
+// Of one row: its target is the first of `targets`.
+void AddRow(const Bundle& bundle, const float* logits, const LossTargets& targets,
+            RowErrors* rows) {
+  const int64_t outputs = bundle.weights.back().out;
+  switch (bundle.task) {
+    case Task::kRegression: {
+      const LossConfig& loss = bundle.loss;
+      const double target = targets.values[0] * loss.target_scale + loss.target_offset;
+      rows->targets.push_back(target);
+      rows->errors.push_back(target - ValueOf(loss, logits[0]));
+      return;
+    }
+    case Task::kMultilabel:
+      rows->errors.push_back(LabelsError(logits, targets.values, outputs));
+      return;
+    case Task::kMulticlass:
+      rows->errors.push_back(ClassError(logits, targets.classes[0], outputs));
+      return;
+    default:
+      rows->errors.push_back(ClassError(logits, targets.values[0] > 0.5f ? 1 : 0, outputs));
+  }
+}
+
+absl::StatusOr<RowErrors> BundlePredictor::EvaluateRows(const Table& table) const {
+  TY_ASSIGN_OR_RETURN(const TableColumns columns, FindColumns(table));
+  const LossTargets targets = TargetsOf(columns.targets);
+  RowErrors errors{.task = bundle_.task};
+  errors.errors.reserve(table.rows);
+  TY_RETURN_IF_ERROR(
+      RunTable(table, columns.features, [&](const float* logits, int64_t first_row, int64_t rows) {
+        for (int64_t r = 0; r < rows; ++r) {
+          AddRow(bundle_, logits + r * output_count(),
+                 targets.From(first_row + r, values_per_row()), &errors);
+        }
+      }));
+  return errors;
 }
 
 }  // namespace
@@ -291,6 +379,19 @@ std::vector<int32_t> LikelyLabels(const Prediction& prediction) {
     if (prediction.probabilities[i] > 0.5) labels.push_back(static_cast<int32_t>(i));
   }
   return labels;
+}
+
+double TargetSquareSum(const RowErrors& rows) {
+  double mean = 0;
+  double sum = 0;
+  double count = 0;
+  // Welford's update: it does not cancel when the mean is large.
+  for (const double target : rows.targets) {
+    const double distance = target - mean;
+    mean += distance / ++count;
+    sum += distance * (target - mean);
+  }
+  return sum;
 }
 
 absl::StatusOr<std::unique_ptr<Predictor>> Predictor::Create(Bundle bundle) {

@@ -32,6 +32,19 @@ struct Prediction {
   double value = 0;   // regression, unit of the target
 };
 
+// What a model gets wrong, row by row, in the order of the table's rows.
+struct RowErrors {
+  Task task = Task::kUnspecified;
+  // Classification: 0 for a row that is right, 1 for one that is wrong (multi-label: in any label).
+  // Regression: y - f(x), in the target's unit; NaN or infinite where f(x) is.
+  std::vector<double> errors;
+  // Regression: y, in the target's unit. Else empty.
+  std::vector<double> targets;
+};
+
+// Sum of the squared distances of the targets from their mean: what r2 compares with.
+double TargetSquareSum(const RowErrors& rows);
+
 // Multi-label: indices of the labels whose probability is above a half, ascending.
 std::vector<int32_t> LikelyLabels(const Prediction& prediction);
 
@@ -58,6 +71,11 @@ class Predictor {
   // the bundle's feature and target columns. Errors: INVALID_ARGUMENT/INVALID_REQUEST: every
   // missing or unsuitable column; a class the model does not know; a cell that it refuses.
   virtual absl::StatusOr<EvalResult> Evaluate(const Table& table) const = 0;
+
+  // What Evaluate's accuracy (multi-label: exact_match), rmse, mae and r2 are means of. Every row
+  // counts the same: weights are ignored, and the weight column is not looked at. Errors: as
+  // Evaluate, but for those of the weight column.
+  virtual absl::StatusOr<RowErrors> EvaluateRows(const Table& table) const = 0;
 };
 
 // Predicts a CSV stream as it comes: append bytes, take finished output records. Used by

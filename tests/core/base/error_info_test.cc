@@ -56,10 +56,10 @@ TEST(ErrorInfoTest, TheMessageListsTheFirstViolationsAndCountsTheRest) {
 
 TEST(ErrorInfoTest, EveryReasonHasItsOwnName) {
   std::set<std::string> names;
-  for (int i = 0; i <= static_cast<int>(ErrorReason::kStorageFull); ++i) {
+  for (int i = 0; i <= static_cast<int>(kErrorReasonLast); ++i) {
     names.insert(std::string(ErrorReasonName(static_cast<ErrorReason>(i))));
   }
-  EXPECT_EQ(names.size(), static_cast<size_t>(ErrorReason::kStorageFull) + 1);
+  EXPECT_EQ(names.size(), static_cast<size_t>(kErrorReasonLast) + 1);
   EXPECT_EQ(ErrorReasonName(ErrorReason::kNonFiniteLoss), "NON_FINITE_LOSS");
   EXPECT_EQ(ErrorReasonName(static_cast<ErrorReason>(-1)), "UNSPECIFIED");
 }

@@ -417,6 +417,105 @@ TEST(PredictorTest, EvaluateComparesEveryLabel) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("as a label")));
 }
 
+// 150 rows, two batches and a rest: columns f0, f1 and what `target` makes of a row's number.
+template <typename Target>
+Table RandomTable(const std::string& target_names, const Target& target) {
+  std::string csv = absl::StrCat("f1,", target_names, ",f0\n");
+  Rng rng(6, RngStream::kAnalysis);
+  for (int i = 0; i < 150; ++i) {
+    absl::StrAppend(&csv, 9 + 3 * rng.Normal(), ",", target(rng), ",", rng.Normal(), "\n");
+  }
+  return TableOf(csv);
+}
+
+double MeanOf(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double v : values) sum += v;
+  return sum / static_cast<double>(values.size());
+}
+
+TEST(PredictorTest, RowsOfClassesHaveEvaluatesAccuracyAsTheirMean) {
+  for (const int classes : {2, 3}) {
+    SCOPED_TRACE(classes);
+    const Table table = RandomTable("target", [&](Rng& rng) {
+      return absl::StrCat("class ", rng.Below(static_cast<uint64_t>(classes)));
+    });
+    const Task task = classes == 2 ? Task::kBinary : Task::kMulticlass;
+    const auto predictor = MakePredictor(RandomBundle(task, 2, {5}, Activation::kTanh, classes, 5));
+    ASSERT_OK_AND_ASSIGN(const RowErrors rows, predictor->EvaluateRows(table));
+    ASSERT_OK_AND_ASSIGN(const EvalResult result, predictor->Evaluate(table));
+    EXPECT_EQ(rows.task, task);
+    ASSERT_EQ(rows.errors.size(), 150u);
+    EXPECT_TRUE(rows.targets.empty());
+    EXPECT_NEAR(1 - MeanOf(rows.errors), result.Find("accuracy"), 1e-12);
+    for (int64_t r = 0; r < 150; ++r) {
+      const double row[] = {table.FindColumn("f0")->numbers[r], table.FindColumn("f1")->numbers[r]};
+      ASSERT_OK_AND_ASSIGN(const auto p, predictor->Predict(row));
+      const bool right = predictor->bundle().classes[p[0].class_index] == table.CellText(r, 1);
+      ASSERT_EQ(rows.errors[r], right ? 0 : 1) << "row " << r;
+    }
+  }
+}
+
+TEST(PredictorTest, RowsOfLabelsAreRightWhenEveryLabelIs) {
+  Bundle bundle = RandomBundle(Task::kMultilabel, 2, {5}, Activation::kTanh, 2, 5);
+  bundle.classes = {"left", "right"};
+  const auto predictor = MakePredictor(bundle);
+  const Table table = RandomTable(
+      "left,right", [](Rng& rng) { return absl::StrCat(rng.Below(2), ",", rng.Below(2)); });
+  ASSERT_OK_AND_ASSIGN(const RowErrors rows, predictor->EvaluateRows(table));
+  ASSERT_OK_AND_ASSIGN(const EvalResult result, predictor->Evaluate(table));
+  EXPECT_NEAR(1 - MeanOf(rows.errors), result.Find("exact_match"), 1e-12);
+  EXPECT_GT(MeanOf(rows.errors), 0);
+  EXPECT_LT(MeanOf(rows.errors), 1);
+}
+
+TEST(PredictorTest, RowsOfNumbersAreTargetMinusPrediction) {
+  Bundle bundle = RandomBundle(Task::kRegression, 2, {6}, Activation::kTanh, 0, 5);
+  bundle.loss.target_offset = 5e5;
+  bundle.loss.target_scale = 2e4;
+  const auto predictor = MakePredictor(bundle);
+  const Table table =
+      RandomTable("target", [](Rng& rng) { return std::to_string(5e5 + 2e4 * rng.Normal()); });
+  ASSERT_OK_AND_ASSIGN(const RowErrors rows, predictor->EvaluateRows(table));
+  ASSERT_OK_AND_ASSIGN(const EvalResult result, predictor->Evaluate(table));
+  ASSERT_EQ(rows.errors.size(), 150u);
+  double squares = 0, absolutes = 0;
+  for (int64_t r = 0; r < 150; ++r) {
+    const double row[] = {table.FindColumn("f0")->numbers[r], table.FindColumn("f1")->numbers[r]};
+    ASSERT_OK_AND_ASSIGN(const auto p, predictor->Predict(row));
+    const double target = table.FindColumn("target")->numbers[r];
+    EXPECT_NEAR(rows.targets[r], target, 0.01);
+    EXPECT_NEAR(rows.errors[r], target - p[0].value, 0.01);
+    squares += rows.errors[r] * rows.errors[r];
+    absolutes += std::fabs(rows.errors[r]);
+  }
+  EXPECT_NEAR(std::sqrt(squares / 150), result.Find("rmse"), 1e-9 * result.Find("rmse"));
+  EXPECT_NEAR(absolutes / 150, result.Find("mae"), 1e-9 * result.Find("mae"));
+  EXPECT_NEAR(1 - squares / TargetSquareSum(rows), result.Find("r2"), 1e-9);
+  EXPECT_DOUBLE_EQ(TargetSquareSum({.targets = {1e9 + 1, 1e9 + 3, 1e9 + 8}}), 26);
+}
+
+TEST(PredictorTest, RowsHaveNoWeightsAndEvaluatesFaults) {
+  Bundle bundle = SmallBundle();
+  bundle.weight_column = "count";
+  const auto predictor = MakePredictor(bundle);
+  const std::string rows[] = {"a,1,2,", "b,3,4,", "a,5,60,", "b,0,-9,"};
+  const std::string head = "kind,weight,size,count\n";
+  const Table weighted =
+      TableOf(absl::StrCat(head, rows[0], "3\n", rows[1], "0\n", rows[2], "9\n", rows[3], "-1\n"));
+  const Table equal =
+      TableOf(absl::StrCat(head, rows[0], "1\n", rows[1], "1\n", rows[2], "1\n", rows[3], "1\n"));
+  ASSERT_OK_AND_ASSIGN(const RowErrors a, predictor->EvaluateRows(weighted));
+  ASSERT_OK_AND_ASSIGN(const RowErrors b, predictor->EvaluateRows(equal));
+  EXPECT_EQ(a.errors, b.errors);
+  ASSERT_OK_AND_ASSIGN(const EvalResult result, predictor->Evaluate(equal));
+  EXPECT_DOUBLE_EQ(1 - MeanOf(a.errors), result.Find("accuracy"));
+  const Table wrong = TableOf("a,size\n1,x\n2,y\n");
+  EXPECT_EQ(predictor->EvaluateRows(wrong).status(), predictor->Evaluate(wrong).status());
+  EXPECT_EQ(ViolatedFields(predictor->EvaluateRows(wrong).status()).size(), 3u);
+}
+
 TEST(PredictorTest, EvaluateNamesEveryUnsuitableColumn) {
   const auto predictor = MakePredictor(SmallBundle());
   const absl::Status status = predictor->Evaluate(TableOf("a,size\n1,x\n2,y\n")).status();
