@@ -95,6 +95,17 @@ absl::Status CheckNoUnfinishedJob(Connection& connection, absl::string_view name
                       "wait for the job, or cancel it");
 }
 
+absl::Status CheckNoAssignment(Connection& connection, absl::string_view name) {
+  TY_ASSIGN_OR_RETURN(Statement query,
+                      connection.Prepare("SELECT course, assignment FROM assignment_datasets "
+                                         "WHERE dataset = ? LIMIT 1"));
+  TY_ASSIGN_OR_RETURN(const bool used, query.Bind(name).Step());
+  if (!used) return absl::OkStatus();
+  return InvalidState(absl::StrCat(name, " is used by courses/", query.Text(0), "/assignments/",
+                                   query.Text(1)),
+                      "what was graded must stay as it is, to be graded again");
+}
+
 absl::Status CheckCreate(const v1::CreateDatasetRequest& request) {
   std::vector<FieldViolation> violations;
   const size_t name_bytes = request.dataset().display_name().size();
@@ -163,10 +174,12 @@ class SqlDatasetStore : public DatasetStore {
   absl::StatusOr<v1::UploadStatus> GetUploadStatus(absl::string_view name) override;
   absl::StatusOr<v1::Dataset> Finalize(const v1::FinalizeDatasetRequest& request) override;
   absl::StatusOr<v1::Dataset> Get(absl::string_view name) override;
-  absl::StatusOr<v1::ListDatasetsResponse> List(const v1::ListDatasetsRequest& request) override;
+  absl::StatusOr<v1::ListDatasetsResponse> List(const v1::ListDatasetsRequest& request,
+                                                absl::string_view owner) override;
   absl::StatusOr<Table> LoadTable(const v1::Dataset& dataset, bool check_cells) override;
   absl::StatusOr<Table> LoadFrozenTable(absl::string_view table_digest) override;
   absl::StatusOr<RejectFile> OpenRejects(absl::string_view name) override;
+  absl::StatusOr<v1::Dataset> Seal(absl::string_view name) override;
   absl::Status Delete(absl::string_view name) override;
   absl::StatusOr<Counts> Count() override;
 
@@ -521,6 +534,10 @@ absl::StatusOr<SqlDatasetStore::Frozen> SqlDatasetStore::Ingest(
 
 absl::StatusOr<Table> SqlDatasetStore::LoadLabels(const std::string& name, Frozen* frozen) {
   TY_ASSIGN_OR_RETURN(const DatasetRow labels, Find(name));
+  if (labels.dataset.sealed()) {
+    return InvalidState(absl::StrCat(name, " is sealed"),
+                        "only the grading of submissions uses it");
+  }
   TY_ASSIGN_OR_RETURN(Table table, LoadTable(labels.dataset, /*check_cells=*/true));
   TY_ASSIGN_OR_RETURN(std::shared_ptr<const void> retained, RetainBlob(labels.dataset.digest()));
   frozen->retained.push_back(std::move(retained));
@@ -603,15 +620,20 @@ absl::StatusOr<v1::Dataset> SqlDatasetStore::Get(absl::string_view name) {
 }
 
 absl::StatusOr<v1::ListDatasetsResponse> SqlDatasetStore::List(
-    const v1::ListDatasetsRequest& request) {
+    const v1::ListDatasetsRequest& request, absl::string_view owner) {
   TY_ASSIGN_OR_RETURN(const PageQuery page, ParsePage(request.page_size(), request.page_token()));
   v1::ListDatasetsResponse response;
   const absl::Status read = database_->Read([&](Connection& connection) -> absl::Status {
     TY_ASSIGN_OR_RETURN(
         Statement rows,
-        connection.Prepare("SELECT number, record, committed_size_bytes FROM datasets "
-                           "WHERE number < ? ORDER BY number DESC LIMIT ?"));
-    rows.Bind(page.before_number).Bind(page.size + 1);
+        connection.Prepare(owner.empty()
+                               ? "SELECT number, record, committed_size_bytes FROM datasets "
+                                 "WHERE number < ? ORDER BY number DESC LIMIT ?"
+                               : "SELECT number, record, committed_size_bytes FROM datasets "
+                                 "WHERE number < ? AND owner = ? ORDER BY number DESC LIMIT ?"));
+    rows.Bind(page.before_number);
+    if (!owner.empty()) rows.Bind(owner);
+    rows.Bind(page.size + 1);
     const auto add = [&](absl::string_view record) -> absl::StatusOr<int64_t> {
       v1::Dataset& dataset = *response.add_datasets();
       TY_RETURN_IF_ERROR(ParseRecord(record, kDatasets, &dataset));
@@ -666,6 +688,30 @@ absl::StatusOr<DatasetStore::RejectFile> SqlDatasetStore::OpenRejects(absl::stri
   return rejects;
 }
 
+absl::StatusOr<v1::Dataset> SqlDatasetStore::Seal(absl::string_view name) {
+  TY_ASSIGN_OR_RETURN(const std::string id, ParseName(kDatasets, name));
+  v1::Dataset sealed;
+  const absl::Status written = database_->Write([&](Connection& connection) -> absl::Status {
+    TY_ASSIGN_OR_RETURN(DatasetRow row, FindDataset(connection, name));
+    sealed = std::move(row.dataset);
+    if (sealed.state() != v1::Dataset::READY) {
+      return InvalidState(absl::StrCat(name, " is not READY"), "finalize it first");
+    }
+    if (sealed.sealed()) return absl::OkStatus();
+    TY_RETURN_IF_ERROR(CheckNoUnfinishedJob(connection, name));
+    // Its trainings could not begin any more.
+    TY_RETURN_IF_ERROR(CheckNoAssignment(connection, name));
+    sealed.set_sealed(true);
+    TY_ASSIGN_OR_RETURN(Statement update,
+                        connection.Prepare("UPDATE datasets SET sealed = 1, record = ? WHERE id = ?"));
+    return update.BindBlob(sealed.SerializeAsString()).Bind(id).Step().status();
+  });
+  TY_RETURN_IF_ERROR(written);
+  // What was left out of the table may be told by its rejects.
+  TY_RETURN_IF_ERROR(RemoveIfThere(*options_.files, RejectsPath(id)));
+  return sealed;
+}
+
 absl::Status SqlDatasetStore::Delete(absl::string_view name) {
   TY_ASSIGN_OR_RETURN(const std::string id, ParseName(kDatasets, name));
   const std::unique_ptr<UploadLocks::Lock> lock = uploads_.locks().Acquire(id, UploadUse::kDelete);
@@ -674,6 +720,7 @@ absl::Status SqlDatasetStore::Delete(absl::string_view name) {
     TY_ASSIGN_OR_RETURN(const DatasetRow row, FindDataset(connection, name));
     if (lock == nullptr) return InUse(name);
     TY_RETURN_IF_ERROR(CheckNoUnfinishedJob(connection, name));
+    TY_RETURN_IF_ERROR(CheckNoAssignment(connection, name));
     digests = {row.dataset.digest(), row.dataset.table_digest(), row.dataset.labels_digest()};
     TY_RETURN_IF_ERROR(connection.Run("DELETE FROM datasets WHERE id = ?", id));
     return DeleteRequests(connection, name);

@@ -77,7 +77,9 @@ class DatasetStore {
   virtual absl::StatusOr<v1::UploadStatus> GetUploadStatus(absl::string_view name) = 0;
   virtual absl::StatusOr<v1::Dataset> Finalize(const v1::FinalizeDatasetRequest& request) = 0;
   virtual absl::StatusOr<v1::Dataset> Get(absl::string_view name) = 0;
-  virtual absl::StatusOr<v1::ListDatasetsResponse> List(const v1::ListDatasetsRequest& request) = 0;
+  // Those of `owner`; empty: everybody's.
+  virtual absl::StatusOr<v1::ListDatasetsResponse> List(const v1::ListDatasetsRequest& request,
+                                                        absl::string_view owner) = 0;
   // The frozen table: its columns are views of the blob's file. With `check_cells` all of it is read and compared with its
   // checksums; DATA_LOSS when it is damaged.
   virtual absl::StatusOr<Table> LoadTable(const v1::Dataset& dataset, bool check_cells) = 0;
@@ -89,8 +91,11 @@ class DatasetStore {
     int64_t size_bytes = 0;
   };
   virtual absl::StatusOr<RejectFile> OpenRejects(absl::string_view name) = 0;
+  // Seals a READY dataset for good; see the rpc. FAILED_PRECONDITION/INVALID_STATE while an unfinished
+  // job uses it.
+  virtual absl::StatusOr<v1::Dataset> Seal(absl::string_view name) = 0;
   // Deletes the row, then the blobs no other row refers to. FAILED_PRECONDITION/INVALID_STATE
-  // while an unfinished job uses it.
+  // while an unfinished job or an assignment uses it.
   virtual absl::Status Delete(absl::string_view name) = 0;
 
   // For the gauges of a scrape.

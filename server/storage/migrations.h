@@ -12,7 +12,7 @@ namespace trainyard {
 // kMigrations[i] takes the schema from version i to i + 1 (PRAGMA user_version).
 // `record` columns hold the serialized public proto message; the other columns are what is searched or ordered by.
 // `number` orders lists (newest first) and is the page token.
-inline constexpr std::array<absl::string_view, 4> kMigrations = {R"sql(
+inline constexpr std::array<absl::string_view, 6> kMigrations = {R"sql(
 CREATE TABLE datasets (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,
@@ -108,6 +108,102 @@ ALTER TABLE jobs ADD COLUMN end_seconds INTEGER;
 CREATE INDEX jobs_by_end ON jobs (end_seconds, number) WHERE end_seconds IS NOT NULL;
 CREATE INDEX models_by_job ON models (job);
 CREATE INDEX jobs_by_reuse_key ON jobs (reuse_key) WHERE reuse_key IS NOT NULL;
+)sql",
+                                                                 R"sql(
+CREATE INDEX datasets_by_owner ON datasets (owner, number);
+CREATE INDEX models_by_owner ON models (owner, number);
+
+CREATE TABLE users (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  record BLOB NOT NULL                  -- trainyard.v1.User
+) STRICT;
+
+CREATE TABLE tokens (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  user TEXT NOT NULL,                   -- users.id
+  secret_digest TEXT NOT NULL,          -- sha256 of the secret, which is not kept
+  record BLOB NOT NULL                  -- trainyard.v1.Token
+) STRICT;
+CREATE INDEX tokens_by_user ON tokens (user, number);
+
+-- Every write, one entry each; an entry's digest covers the one before.
+CREATE TABLE audit (
+  sequence INTEGER PRIMARY KEY,         -- 1, 2, 3, ...
+  digest TEXT NOT NULL,
+  record BLOB NOT NULL                  -- trainyard.v1.AuditEntry
+) STRICT;
+)sql",
+                                                                 R"sql(
+-- Everything that decides a grade, in order; never changed. The state of a course is what its events add up to.
+CREATE TABLE course_events (
+  course TEXT NOT NULL,                 -- id
+  sequence INTEGER NOT NULL,            -- 1, 2, 3, ...
+  record BLOB NOT NULL,                 -- trainyard.v1.CourseEvent
+  PRIMARY KEY (course, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE submissions (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  course TEXT NOT NULL,                 -- id
+  assignment TEXT NOT NULL,             -- id
+  student TEXT NOT NULL,                -- users.id
+  state INTEGER NOT NULL,               -- trainyard.v1.SubmissionState
+  cache_key TEXT NOT NULL,              -- the same for every submission that gives the same score
+  record BLOB NOT NULL,                 -- trainyard.v1.Submission, as its student sees it
+  sealed BLOB NOT NULL                  -- trainyard.v1.SealedRecord, which no answer to a student has
+) STRICT;
+CREATE INDEX submissions_by_state ON submissions (state, number);
+CREATE INDEX submissions_by_student ON submissions (course, assignment, student, number);
+CREATE INDEX submissions_by_cache_key ON submissions (cache_key, number);
+
+-- The best public losses of a student, row by row: the state of the Ladder.
+CREATE TABLE ladders (
+  course TEXT NOT NULL,
+  assignment TEXT NOT NULL,
+  version INTEGER NOT NULL,             -- of the assignment
+  student TEXT NOT NULL,
+  best_loss REAL NOT NULL,              -- as reported
+  row_losses BLOB NOT NULL,             -- float32, little endian
+  PRIMARY KEY (course, assignment, version, student)
+) STRICT, WITHOUT ROWID;
+
+-- Datasets that assignments use: they are not deleted.
+CREATE TABLE assignment_datasets (
+  course TEXT NOT NULL,
+  assignment TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  dataset TEXT NOT NULL,                -- datasets/{id}
+  PRIMARY KEY (course, assignment, version, dataset)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX assignment_datasets_by_dataset ON assignment_datasets (dataset);
+
+-- 1: see DatasetService.SealDataset. No job may begin on it.
+ALTER TABLE datasets ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;
+
+-- What is to be sent to other services, and what was.
+CREATE TABLE deliveries (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  course TEXT NOT NULL,
+  state INTEGER NOT NULL,               -- trainyard.v1.Delivery.State
+  next_attempt_seconds INTEGER NOT NULL, -- since 1970
+  topic TEXT NOT NULL,                  -- of a topic, deliveries go out in order: course/assignment/student/kind
+  timestamp_seconds INTEGER NOT NULL,   -- since 1970; what a document says it is of, growing in a topic
+  record BLOB NOT NULL,                 -- trainyard.v1.Delivery
+  document BLOB NOT NULL                -- the bytes to send
+) STRICT;
+CREATE INDEX deliveries_by_state ON deliveries (state, next_attempt_seconds);
+CREATE INDEX deliveries_by_topic ON deliveries (topic, number);
+CREATE INDEX deliveries_by_course ON deliveries (course, number);
+
+-- Keys that the server made: of signatures, salts, webhooks.
+CREATE TABLE secrets (
+  name TEXT PRIMARY KEY,
+  value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
 )sql"};
 
 }  // namespace trainyard

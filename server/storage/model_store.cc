@@ -99,15 +99,20 @@ absl::StatusOr<v1::Model> ModelStore::Get(absl::string_view name) const {
   return model;
 }
 
-absl::StatusOr<v1::ListModelsResponse> ModelStore::List(
-    const v1::ListModelsRequest& request) const {
+absl::StatusOr<v1::ListModelsResponse> ModelStore::List(const v1::ListModelsRequest& request,
+                                                        absl::string_view owner) const {
   TY_ASSIGN_OR_RETURN(const PageQuery page, ParsePage(request.page_size(), request.page_token()));
   v1::ListModelsResponse response;
   const absl::Status read = database_->Read([&](Connection& connection) -> absl::Status {
-    TY_ASSIGN_OR_RETURN(Statement rows,
-                        connection.Prepare("SELECT number, record FROM models WHERE number < ? "
-                                           "ORDER BY number DESC LIMIT ?"));
-    rows.Bind(page.before_number).Bind(page.size + 1);
+    TY_ASSIGN_OR_RETURN(
+        Statement rows,
+        connection.Prepare(owner.empty() ? "SELECT number, record FROM models WHERE number < ? "
+                                           "ORDER BY number DESC LIMIT ?"
+                                         : "SELECT number, record FROM models WHERE number < ? "
+                                           "AND owner = ? ORDER BY number DESC LIMIT ?"));
+    rows.Bind(page.before_number);
+    if (!owner.empty()) rows.Bind(owner);
+    rows.Bind(page.size + 1);
     TY_ASSIGN_OR_RETURN(*response.mutable_next_page_token(),
                         ReadPage(rows, page.size, [&](absl::string_view record) {
                           return AddModel(record, &response);

@@ -28,7 +28,9 @@ class ModelStore {
   absl::StatusOr<v1::Model> Import(v1::Model model, absl::string_view bundle,
                                    absl::string_view request_id);
   absl::StatusOr<v1::Model> Get(absl::string_view name) const;
-  absl::StatusOr<v1::ListModelsResponse> List(const v1::ListModelsRequest& request) const;
+  // Those of `owner`; empty: everybody's.
+  absl::StatusOr<v1::ListModelsResponse> List(const v1::ListModelsRequest& request,
+                                              absl::string_view owner) const;
   // FAILED_PRECONDITION/INVALID_STATE while a job that is not finished starts from it or analyses
   // it.
   absl::Status Delete(absl::string_view name);

@@ -238,7 +238,7 @@ v1::FailureCategory CategoryOf(v1::ErrorReason reason) {
   }
 }
 
-std::string MessageDigest(const Message& message) {
+std::string MessageBytes(const Message& message) {
   std::string bytes;
   {
     google::protobuf::io::StringOutputStream stream(&bytes);
@@ -246,8 +246,10 @@ std::string MessageDigest(const Message& message) {
     coded.SetSerializationDeterministic(true);
     message.SerializeToCodedStream(&coded);
   }
-  return Sha256Digest(bytes);
+  return bytes;
 }
+
+std::string MessageDigest(const Message& message) { return Sha256Digest(MessageBytes(message)); }
 
 std::string SpecDigest(const v1::TrainingSpec& resolved) { return MessageDigest(resolved); }
 

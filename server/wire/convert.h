@@ -83,7 +83,9 @@ v1::Prediction PredictionToProto(const Prediction& prediction, const Bundle& bun
 v1::JobError JobErrorFromStatus(const absl::Status& status);
 v1::FailureCategory CategoryOf(v1::ErrorReason reason);
 
-// `sha256:` and hex of a message's deterministic serialization: what makes two requests, or two specs, the same.
+// A message's deterministic serialization: the same message has the same bytes in this build.
+std::string MessageBytes(const google::protobuf::Message& message);
+// `sha256:` and hex of MessageBytes: what makes two requests, or two specs, the same.
 std::string MessageDigest(const google::protobuf::Message& message);
 // MessageDigest of a resolved spec, as receipts show it.
 std::string SpecDigest(const v1::TrainingSpec& resolved);

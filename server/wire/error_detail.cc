@@ -54,8 +54,9 @@ ErrorReason ReasonOfCode(absl::StatusCode code) {
     case absl::StatusCode::kAborted:
       return ErrorReason::kInvalidState;
     case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kUnauthenticated:
       return ErrorReason::kPermission;
+    case absl::StatusCode::kUnauthenticated:
+      return ErrorReason::kUnauthenticated;
     case absl::StatusCode::kUnavailable:
       return ErrorReason::kDraining;
     case absl::StatusCode::kDeadlineExceeded:

@@ -19,6 +19,8 @@ bool IsIdCharacter(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= 
 absl::string_view ListCommand(absl::string_view name) {
   if (absl::StartsWith(name, kDatasets)) return "trainyard dataset list";
   if (absl::StartsWith(name, kModels)) return "trainyard model list";
+  if (absl::StartsWith(name, kUsers)) return "trainyard user list";
+  if (absl::StartsWith(name, kTokens)) return "trainyard token list";
   return "trainyard job list";
 }
 

@@ -1,4 +1,5 @@
-// Resource names: `datasets/{id}`, `trainingJobs/{id}`, `models/{id}`. Ids are 1 to 63 characters of [a-z0-9-].
+// Resource names: `datasets/{id}`, `trainingJobs/{id}`, `models/{id}`, `users/{id}`, `tokens/{id}`.
+// Ids are 1 to 63 characters of [a-z0-9-].
 #ifndef TRAINYARD_SERVER_WIRE_NAMES_H_
 #define TRAINYARD_SERVER_WIRE_NAMES_H_
 
@@ -12,6 +13,8 @@ namespace trainyard {
 inline constexpr absl::string_view kDatasets = "datasets";
 inline constexpr absl::string_view kTrainingJobs = "trainingJobs";
 inline constexpr absl::string_view kModels = "models";
+inline constexpr absl::string_view kUsers = "users";
+inline constexpr absl::string_view kTokens = "tokens";
 
 // The id of `collection/{id}`. INVALID_ARGUMENT/INVALID_REQUEST (field "name", what was expected) otherwise.
 absl::StatusOr<std::string> ParseName(absl::string_view collection, absl::string_view name);

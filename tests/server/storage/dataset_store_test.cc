@@ -229,6 +229,18 @@ TEST_F(DatasetStoreTest, FinalizeTwiceIsOneFinalize) {
   EXPECT_THAT(store_->OpenUpload(name), HasReason(ErrorReason::kInvalidState));
 }
 
+TEST_F(DatasetStoreTest, ASealedTableIsNoLabelsOfAnother) {
+  const std::string labels = Ready("label\n1\n2\n3\n"), table = CreateName();
+  ASSERT_THAT(Upload(table, kCsv), IsOk());
+  ASSERT_THAT(store_->Seal(labels), IsOk());
+  v1::FinalizeDatasetRequest request;
+  request.set_name(table);
+  request.set_labels_dataset(labels);
+  EXPECT_THAT(store_->Finalize(request), HasReason(ErrorReason::kInvalidState));
+  request.set_labels_dataset(Ready("label\n1\n2\n3\n"));
+  EXPECT_THAT(store_->Finalize(request), IsOk());
+}
+
 TEST_F(DatasetStoreTest, ThreadsThatFinalizeAtOnceGetTheSame) {
   const std::string name = CreateName();
   ASSERT_THAT(Upload(name, kCsv), IsOk());
@@ -327,12 +339,12 @@ TEST_F(DatasetStoreTest, ListIsNewestFirstWithoutColumns) {
   ASSERT_THAT(Upload(b, "xyz"), IsOk());
   v1::ListDatasetsRequest request;
   request.set_page_size(1);
-  ASSERT_OK_AND_ASSIGN(const v1::ListDatasetsResponse first, store_->List(request));
+  ASSERT_OK_AND_ASSIGN(const v1::ListDatasetsResponse first, store_->List(request, ""));
   ASSERT_EQ(first.datasets_size(), 1);
   EXPECT_EQ(first.datasets(0).name(), b);
   EXPECT_EQ(first.datasets(0).size_bytes(), 3);
   request.set_page_token(first.next_page_token());
-  ASSERT_OK_AND_ASSIGN(const v1::ListDatasetsResponse second, store_->List(request));
+  ASSERT_OK_AND_ASSIGN(const v1::ListDatasetsResponse second, store_->List(request, ""));
   ASSERT_EQ(second.datasets_size(), 1);
   EXPECT_EQ(second.datasets(0).name(), a);
   EXPECT_EQ(second.datasets(0).row_count(), 3);

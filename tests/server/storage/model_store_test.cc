@@ -62,17 +62,17 @@ TEST_F(ModelStoreTest, ListIsNewestFirstInPages) {
   for (const char* name : {"models/a", "models/b", "models/c"}) Add(name, name);
   v1::ListModelsRequest request;
   request.set_page_size(2);
-  ASSERT_OK_AND_ASSIGN(const v1::ListModelsResponse first, models_->List(request));
+  ASSERT_OK_AND_ASSIGN(const v1::ListModelsResponse first, models_->List(request, ""));
   EXPECT_THAT(Names(first), ElementsAre("models/c", "models/b"));
   // What is made or deleted in between does not move the pages.
   Add("models/d", "d");
   ASSERT_THAT(models_->Delete("models/b"), IsOk());
   request.set_page_token(first.next_page_token());
-  ASSERT_OK_AND_ASSIGN(const v1::ListModelsResponse second, models_->List(request));
+  ASSERT_OK_AND_ASSIGN(const v1::ListModelsResponse second, models_->List(request, ""));
   EXPECT_THAT(Names(second), ElementsAre("models/a"));
   EXPECT_THAT(second.next_page_token(), IsEmpty());
   request.set_page_token("nonsense");
-  EXPECT_THAT(models_->List(request), HasReason(ErrorReason::kInvalidRequest));
+  EXPECT_THAT(models_->List(request, ""), HasReason(ErrorReason::kInvalidRequest));
 }
 
 TEST_F(ModelStoreTest, APageOfLargeModelsStaysSmall) {
@@ -80,7 +80,7 @@ TEST_F(ModelStoreTest, APageOfLargeModelsStaysSmall) {
   v1::ListModelsRequest request;
   int seen = 0;
   do {
-    ASSERT_OK_AND_ASSIGN(const v1::ListModelsResponse page, models_->List(request));
+    ASSERT_OK_AND_ASSIGN(const v1::ListModelsResponse page, models_->List(request, ""));
     EXPECT_LT(page.ByteSizeLong(), size_t{4} << 20);
     ASSERT_GT(page.models_size(), 0);
     seen += page.models_size();

@@ -28,7 +28,7 @@ TEST(ErrorDetailTest, ReasonsOfCoreAndProtoAreTheSame) {
         value->name(),
         absl::StrCat("ERROR_REASON_", ErrorReasonName(static_cast<ErrorReason>(value->number()))));
   }
-  EXPECT_EQ(descriptor->value_count(), static_cast<int>(ErrorReason::kStorageFull) + 1);
+  EXPECT_EQ(descriptor->value_count(), static_cast<int>(kErrorReasonLast) + 1);
 }
 
 TEST(ErrorDetailTest, DecodeGivesBackWhatEncodeTook) {
