@@ -9,6 +9,7 @@
 
 #include "absl/time/clock.h"
 #include "core/base/error_info.h"
+#include "server/add_admin.h"
 #include "server/base/log.h"
 #include "server/base/steady_clock.h"
 #include "server/options.h"
@@ -70,6 +71,16 @@ int ShowExpired(const trainyard::ServerOptions& options) {
   return shown.ok() ? 0 : Fail(shown, 1);
 }
 
+// The token goes to stdout alone, so that it can be put into a file.
+int ShowNewAdmin(const trainyard::ServerOptions& options) {
+  const absl::StatusOr<std::string> bearer = trainyard::AddAdmin(options);
+  if (!bearer.ok()) return Fail(bearer.status(), 1);
+  std::cout << *bearer << "\n";
+  std::cerr << "a token of users/" << options.admin_id
+            << ", which is an ADMIN; it is not shown again\n";
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -79,6 +90,7 @@ int main(int argc, char** argv) {
   trainyard::Log::SetLevel((*options)->log_level);
   using Command = trainyard::ServerOptions::Command;
   if ((*options)->command == Command::kExpired) return ShowExpired(**options);
+  if ((*options)->command == Command::kAddAdmin) return ShowNewAdmin(**options);
   if ((*options)->command != Command::kServe) return RunCopy(**options);
 
   // Blocked before the first thread starts, so that all inherit it and only sigwait below gets

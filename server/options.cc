@@ -19,6 +19,7 @@ namespace trainyard {
 namespace {
 
 constexpr size_t kJobSeriesJobsMax = 2'000;
+constexpr double kRateLimitMax = 1e6;
 constexpr int kWorkersMax = static_cast<int>(limits::kThreadsMax);
 
 struct HostPort {
@@ -39,7 +40,9 @@ HostPort SplitAddress(const std::string& address) {
 }
 
 bool IsLoopback(const std::string& host) {
-  return host == "localhost" || host == "[::1]" || absl::StartsWith(host, "127.");
+  // A name may begin with 127. as well.
+  const bool is_number = host.find_first_not_of("0123456789.") == std::string::npos;
+  return host == "localhost" || host == "[::1]" || (is_number && absl::StartsWith(host, "127."));
 }
 
 void CheckAddress(const std::string& field, const std::string& address,
@@ -53,17 +56,30 @@ void CheckAddress(const std::string& field, const std::string& address,
 void CheckListen(const ServerOptions& options, std::vector<FieldViolation>* violations) {
   if (options.listen.empty()) violations->push_back({"listen", "is empty; give host:port"});
   for (const std::string& address : options.listen) {
+    if (IsUnixSocket(address)) continue;
     CheckAddress("listen", address, violations);
-    if (options.insecure || IsLoopback(SplitAddress(address).host)) continue;
+    const bool has_tls = !options.tls.certificate.empty();
+    if (options.insecure || has_tls || IsLocalAddress(address)) continue;
     violations->push_back(
         {"listen",
          absl::StrCat(
              "\"", address,
-             "\" can be reached from other machines, where everyone may do everything without a "
-             "password; listen on 127.0.0.1, or add --insecure if the network is trusted")});
+             "\" can be reached from other machines, and without TLS everybody on the way reads "
+             "tokens and data; give --tls-cert and --tls-key, listen on 127.0.0.1, or add "
+             "--insecure if the network is trusted")});
   }
   if (!options.metrics_listen.empty()) {
     CheckAddress("metrics-listen", options.metrics_listen, violations);
+  }
+}
+
+void CheckTls(const TlsPaths& tls, std::vector<FieldViolation>* violations) {
+  if (tls.certificate.empty() != tls.key.empty()) {
+    violations->push_back({tls.key.empty() ? "tls-key" : "tls-cert",
+                           "is missing; --tls-cert and --tls-key go together"});
+  }
+  if (tls.certificate.empty() && !tls.client_ca.empty()) {
+    violations->push_back({"tls-client-ca", "asks for TLS; give --tls-cert and --tls-key as well"});
   }
 }
 
@@ -88,6 +104,13 @@ void CheckFlops(const ServerOptions& options, std::vector<FieldViolation>* viola
                                                        "; give 0 for no limit, or e.g. 1e15")});
 }
 
+void CheckRateLimit(const ServerOptions& options, std::vector<FieldViolation>* violations) {
+  if (options.rate_limit >= 0 && options.rate_limit <= kRateLimitMax) return;  // false for NaN
+  violations->push_back(
+      {"rate-limit", absl::StrCat("is ", options.rate_limit, "; give 0 for no limit, or up to ",
+                                  kRateLimitMax, " calls per second")});
+}
+
 void CheckLimits(const ServerOptions& options, std::vector<FieldViolation>* violations) {
   CheckRange("workers", options.workers, 0, kWorkersMax, violations);
   CheckRange("dataset-bytes-max", options.dataset_bytes_max, 1, limits::kDatasetBytesMax,
@@ -97,6 +120,7 @@ void CheckLimits(const ServerOptions& options, std::vector<FieldViolation>* viol
   CheckRange("job-memory-bytes-max", options.job_memory_bytes_max, limits::kJobMemoryBytesMin,
              INT64_MAX, violations);
   CheckFlops(options, violations);
+  CheckRateLimit(options, violations);
   CheckRange("metrics-max-job-series-jobs",
              static_cast<int64_t>(options.metrics_max_job_series_jobs), 0, kJobSeriesJobsMax,
              violations);
@@ -116,6 +140,8 @@ void CheckLimits(const ServerOptions& options, std::vector<FieldViolation>* viol
                 absl::Hours(24), violations);
   CheckRange("free-bytes-floor", options.free_bytes_floor, 0, INT64_MAX, violations);
   CheckRange("prepared-bytes-max", options.prepared_bytes_max, 0, INT64_MAX, violations);
+  CheckRange("audit-max-entries", options.audit_max_entries, Audit::kDropBlock, INT64_MAX,
+             violations);
   CheckRange("watchers-max", options.watchers_max, 1, 50'000, violations);
   CheckDuration("job-runtime-max", options.job_runtime_max, absl::Seconds(1),
                 absl::Seconds(limits::kRuntimeSecondsMax), violations);
@@ -220,9 +246,29 @@ void AddCommands(CLI::App& app, ServerOptions& options) {
                  ServerOptions::Command::kBackup, options);
   AddCopyCommand(app, "restore", "Make --data-dir a copy of the backup in DIR, and end",
                  "where from", ServerOptions::Command::kRestore, options);
+  CLI::App* const add_admin = app.add_subcommand(
+      "add-admin", "Make the user NAME an administrator's, print a token of it once, and end");
+  add_admin->fallthrough();
+  add_admin->add_option("NAME", options.admin_id, "id of the user, made when it is not there")
+      ->required();
+  add_admin->callback([&options] { options.command = ServerOptions::Command::kAddAdmin; });
   app.add_subcommand("expired", "Show what would be deleted now with these options, and end")
       ->fallthrough()
       ->callback([&options] { options.command = ServerOptions::Command::kExpired; });
+}
+
+void AddAuthOptions(CLI::App& app, ServerOptions& options) {
+  app.add_option("--tls-cert", options.tls.certificate,
+                 "PEM file: this server's certificate, then those between it and a root");
+  app.add_option("--tls-key", options.tls.key, "PEM file: its private key, without passphrase");
+  app.add_option("--tls-client-ca", options.tls.client_ca,
+                 "PEM file: clients must show a certificate of this authority");
+  app.add_option("--rate-limit", options.rate_limit,
+                 "calls of one user per second, twice as many at once; 0: no limit")
+      ->capture_default_str();
+  app.add_option("--audit-max-entries", options.audit_max_entries,
+                 "entries of the audit log that are kept, the newest")
+      ->capture_default_str();
 }
 
 void AddOptions(CLI::App& app, ServerOptions& options) {
@@ -230,10 +276,11 @@ void AddOptions(CLI::App& app, ServerOptions& options) {
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.set_version_flag("--version", std::string(BuildString()));
   app.add_option("--listen", options.listen,
-                 "host:port for clients; may be repeated; port 0 picks one")
+                 "host:port or unix:path for clients; may be repeated; port 0 picks one")
       ->capture_default_str();
   app.add_flag("--insecure", options.insecure,
-               "allow addresses that other machines reach, without TLS or passwords");
+               "allow addresses that other machines reach, without TLS or without users");
+  AddAuthOptions(app, options);
   app.add_option("--data-dir", options.data_dir, "everything durable is kept here")
       ->capture_default_str();
   app.add_option("--workers", options.workers, "worker processes, one thread each; 0 runs no jobs")
@@ -283,9 +330,16 @@ absl::StatusOr<std::optional<ServerOptions>> ParseOptions(int argc, const char* 
   return options;
 }
 
+bool IsUnixSocket(const std::string& address) { return absl::StartsWith(address, "unix:"); }
+
+bool IsLocalAddress(const std::string& address) {
+  return IsUnixSocket(address) || IsLoopback(SplitAddress(address).host);
+}
+
 absl::Status ValidateOptions(const ServerOptions& options) {
   std::vector<FieldViolation> violations;
   CheckListen(options, &violations);
+  CheckTls(options.tls, &violations);
   if (options.data_dir.empty()) violations.push_back({"data-dir", "is empty; name a directory"});
   CheckLimits(options, &violations);
   if (violations.empty()) return absl::OkStatus();

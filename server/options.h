@@ -6,7 +6,8 @@
 //   in front, e.g. workers = 4
 //   trainyard-server backup /mnt/backup --data-dir /var/lib/trainyard     # beside a running server
 //   trainyard-server restore /mnt/backup --data-dir /var/lib/trainyard    # before the first start
-//   trainyard-server expired --finished-job-ttl 720h --data-dir …           # a dry run of retention
+//   trainyard-server expired --finished-job-ttl 720h --data-dir …        # a dry run of retention
+//   trainyard-server add-admin ann --data-dir /var/lib/trainyard          # while no server runs
 //
 // Thread-safety: a value.
 #ifndef TRAINYARD_SERVER_OPTIONS_H_
@@ -21,16 +22,20 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "core/base/limits.h"
+#include "server/auth/audit.h"
+#include "server/auth/tls.h"
 #include "server/metrics/metrics.h"
 
 namespace trainyard {
 
 struct ServerOptions {
-  // What to do. kBackup and kRestore copy and end; kExpired shows what retention would delete.
-  enum class Command { kServe, kBackup, kRestore, kExpired };
+  // What to do. kBackup and kRestore copy and end; kExpired shows what retention would delete;
+  // kAddAdmin makes an administrator and a token.
+  enum class Command { kServe, kBackup, kRestore, kExpired, kAddAdmin };
   Command command = Command::kServe;
   std::string backup_dir;  // kBackup: to; kRestore: from
-  // host:port of each address to serve clients on; port 0 picks a free one.
+  std::string admin_id;    // kAddAdmin
+  // host:port of each address to serve clients on, or unix:path; port 0 picks a free one.
   std::vector<std::string> listen = {"127.0.0.1:7070"};
   // host:port for Prometheus; empty: none.
   std::string metrics_listen = "127.0.0.1:9400";
@@ -41,8 +46,10 @@ struct ServerOptions {
   size_t metrics_max_job_series_jobs = 200;
   // How long a finished job stays there: at least two scrapes.
   absl::Duration metrics_job_series_ttl = absl::Minutes(5);
-  // Without TLS, everyone who reaches the port may do everything: other addresses than loopback ask
-  // for this.
+  // TLS on all addresses but unix:path. With a client CA, clients must show a certificate of it.
+  TlsPaths tls;
+  // Without TLS everybody on the way reads tokens, and without users everyone who reaches the port
+  // may do everything: other addresses than loopback and unix:path ask for both, or for this.
   bool insecure = false;
   // Everything durable. Created when it is not there.
   std::string data_dir = "trainyard-data";
@@ -57,6 +64,11 @@ struct ServerOptions {
   // File that gets "host:port" of the first address once the server serves; empty: none. For port
   // 0.
   std::string print_address;
+
+  // Calls that one user may make a second, twice as many at once. 0: no limit.
+  double rate_limit = 200;
+  // Entries of the audit log that are kept, the newest.
+  int64_t audit_max_entries = Audit::kEntriesMaxDefault;
 
   // Limits (DESIGN.md section 6).
   int64_t dataset_bytes_max = limits::kDatasetBytesMax;
@@ -96,6 +108,10 @@ absl::StatusOr<std::optional<ServerOptions>> ParseOptions(int argc, const char* 
 
 // Every fault at once.
 absl::Status ValidateOptions(const ServerOptions& options);
+
+bool IsUnixSocket(const std::string& address);
+// Whether only this machine reaches the address.
+bool IsLocalAddress(const std::string& address);
 
 }  // namespace trainyard
 

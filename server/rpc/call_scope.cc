@@ -1,8 +1,14 @@
 #include "server/rpc/call_scope.h"
 
 #include <chrono>
+#include <utility>
+#include <vector>
 
+#include "absl/time/clock.h"
 #include "core/base/error_info.h"
+#include "core/base/status_macros.h"
+#include "google/protobuf/util/time_util.h"
+#include "server/base/ids.h"
 #include "server/base/log.h"
 #include "server/base/steady_clock.h"
 #include "server/rpc/rpc_status.h"
@@ -11,8 +17,9 @@
 namespace trainyard {
 namespace {
 
-// Until there are users and tokens, whoever reaches the port is this one.
-constexpr char kLocalOwner[] = "local";
+// Who calls on the workers' own socket; nothing is owned by it.
+constexpr char kWorkerOwner[] = "worker";
+constexpr char kAuthorizationKey[] = "authorization";
 
 absl::string_view TypeName(RpcType type) {
   switch (type) {
@@ -55,7 +62,12 @@ void LogFailure(const char* method, const absl::Status& status, double seconds) 
 
 CallScope::CallScope(const RpcContext& rpc, grpc::CallbackServerContext* call, const char* method,
                      RpcType type)
-    : rpc_(rpc), call_(call), method_(method), type_(type), start_(SteadyNow()) {
+    : rpc_(rpc),
+      call_(call),
+      method_(method),
+      type_(type),
+      kind_(MethodKindOf(method)),
+      start_(SteadyNow()) {
   rpc_.metrics->RpcStarted(method_, TypeName(type_));
 }
 
@@ -67,7 +79,54 @@ absl::StatusOr<Principal> CallScope::Begin() {
   if (rpc_.refuse_when_draining && rpc_.drain->draining()) return DrainingError();
   const absl::Status alive = CheckAlive();
   if (!alive.ok()) return alive;
-  return Principal{.owner = kLocalOwner};
+  TY_ASSIGN_OR_RETURN(principal_, Authenticate());
+  if (rpc_.authenticator == nullptr) return principal_;
+  // Before anything that is audited, refusals included.
+  if (IsWrite(kind_)) TY_RETURN_IF_ERROR(rpc_.audit->CheckRoom());
+  TY_RETURN_IF_ERROR(CheckMethod(kind_, principal_));
+  return principal_;
+}
+
+absl::StatusOr<Principal> CallScope::Authenticate() const {
+  if (rpc_.authenticator == nullptr) return Principal{.owner = kWorkerOwner};
+  std::vector<absl::string_view> headers;
+  const auto [first, last] = call_->client_metadata().equal_range(kAuthorizationKey);
+  for (auto header = first; header != last; ++header) {
+    headers.emplace_back(header->second.data(), header->second.size());
+  }
+  return rpc_.authenticator->Authenticate(headers, call_->peer());
+}
+
+bool CallScope::is_audited() const {
+  return rpc_.audit != nullptr && IsWrite(kind_) && !principal_.owner.empty() &&
+         !rpc_.authenticator->open();
+}
+
+void CallScope::NoteRequest(const google::protobuf::Message& request) {
+  if (!is_audited()) return;
+  request_digest_ = Sha256Digest(request.SerializeAsString());
+  resource_ = ResourceOf(request);
+}
+
+void CallScope::NoteAnswer(const google::protobuf::Message& answer) {
+  if (!is_audited()) return;
+  std::string made = ResourceOf(answer);
+  if (!made.empty()) resource_ = std::move(made);
+}
+
+void CallScope::AppendToAudit(const absl::Status& status) {
+  const bool matters = status.ok() || absl::IsPermissionDenied(status);
+  if (!matters || !is_audited()) return;
+  v1::AuditEntry entry;
+  *entry.mutable_time() =
+      google::protobuf::util::TimeUtil::NanosecondsToTimestamp(absl::GetCurrentTimeNanos());
+  entry.set_principal(principal_.owner);
+  entry.set_token_id(principal_.token_id);
+  entry.set_method(method_);
+  entry.set_resource(resource_);
+  entry.set_request_digest(request_digest_);
+  entry.set_code(std::string(GrpcCodeName(status.code())));
+  rpc_.audit->Append(std::move(entry));
 }
 
 absl::Status CallScope::CheckAlive() const {
@@ -83,6 +142,7 @@ absl::Status CallScope::CheckAlive() const {
 
 grpc::Status CallScope::End(const absl::Status& status) {
   Count(status);
+  AppendToAudit(status);
   return ToGrpcStatus(status);
 }
 

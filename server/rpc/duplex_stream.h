@@ -29,6 +29,8 @@ class DuplexStream final : public grpc::ServerBidiReactor<Request, Response>,
   class Transform {
    public:
     virtual ~Transform() = default;
+    // Called once, first.
+    virtual void SetCaller(const Principal& /*caller*/) {}
     // The next message; null when the client has sent all. Valid until Next returns false.
     virtual absl::Status Accept(const Request* request) = 0;
     // Fills the next answer to what was accepted (empty when called); false when there is none any
@@ -76,6 +78,7 @@ class DuplexStream final : public grpc::ServerBidiReactor<Request, Response>,
   void Begin() {
     const absl::StatusOr<Principal> principal = scope_.Begin();
     if (!principal.ok()) return End(principal.status());
+    transform_->SetCaller(*principal);
     this->StartRead(&request_);
   }
 

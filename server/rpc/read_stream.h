@@ -128,6 +128,7 @@ class ReadStream final : public grpc::ServerReadReactor<Request>,
     for (int i = 0; i < kMessagesPerTurn; ++i) {
       Request* const message = TakeFull();
       if (message == nullptr) return Close(InputStatus());
+      if (!std::exchange(noted_, true)) scope_.NoteRequest(*message);
       const absl::Status status = Guarded([&] { return sink_->Accept(*message); });
       if (!status.ok()) return Close(status);
       if (!GiveBack(message)) return;
@@ -155,7 +156,10 @@ class ReadStream final : public grpc::ServerReadReactor<Request>,
   void Close(const absl::Status& input) {
     const absl::Status closed = Guarded([&] { return sink_->Close(input, response_); });
     const absl::Status status = input.ok() ? closed : input;
-    if (status.ok()) scope_.MessageSent();
+    if (status.ok()) {
+      scope_.NoteAnswer(*response_);
+      scope_.MessageSent();
+    }
     absl::MutexLock lock(&mutex_);
     finished_ = true;
     this->Finish(scope_.End(status));
@@ -167,6 +171,7 @@ class ReadStream final : public grpc::ServerReadReactor<Request>,
   Executor* const pool_;
   const std::unique_ptr<Sink> sink_;
   std::shared_ptr<ReadStream> self_;  // until OnDone
+  bool noted_ = false;                // the first message; touched by Process alone
 
   absl::Mutex mutex_;
   std::array<Request, kBuffers> buffers_;  // each in one of the three below

@@ -12,26 +12,36 @@ namespace {
 
 // One unary call on its way through a pool.
 struct UnaryCall {
-  UnaryCall(const RpcContext& rpc, grpc::CallbackServerContext* call, const char* method)
-      : scope(rpc, call, method, RpcType::kUnary), reactor(call->DefaultReactor()) {}
+  UnaryCall(const RpcContext& rpc, grpc::CallbackServerContext* call, const char* method,
+            const google::protobuf::Message* the_request,
+            const google::protobuf::Message* the_response)
+      : scope(rpc, call, method, RpcType::kUnary),
+        reactor(call->DefaultReactor()),
+        request(the_request),
+        response(the_response) {}
 
   void Finish(const absl::Status& status) {
-    if (status.ok()) scope.MessageSent();
+    if (request != nullptr) scope.NoteRequest(*request);
+    if (status.ok()) {
+      scope.NoteAnswer(*response);
+      scope.MessageSent();
+    }
     reactor->Finish(scope.End(status));
   }
 
   CallScope scope;
   grpc::ServerUnaryReactor* const reactor;
+  const google::protobuf::Message* const request;  // null: it is not audited
+  const google::protobuf::Message* const response;
   Principal principal;
 };
 
-absl::Status RunBody(const UnaryCall& call, const google::protobuf::Message& response,
-                     const UnaryBody& body) {
+absl::Status RunBody(const UnaryCall& call, const UnaryBody& body) {
   // It may have waited long in the queue; nobody may want the answer any more.
   absl::Status status = call.scope.CheckAlive();
   if (!status.ok()) return status;
   status = Guarded([&] { return body(call.principal); });
-  return status.ok() ? CheckAnswerSize(response) : status;
+  return status.ok() ? CheckAnswerSize(*call.response) : status;
 }
 
 }  // namespace
@@ -39,7 +49,14 @@ absl::Status RunBody(const UnaryCall& call, const google::protobuf::Message& res
 grpc::ServerUnaryReactor* Serve(const RpcContext& rpc, grpc::CallbackServerContext* call,
                                 const char* method, Executor* pool,
                                 const google::protobuf::Message* response, UnaryBody body) {
-  auto unary = std::make_shared<UnaryCall>(rpc, call, method);
+  return Serve(rpc, call, method, pool, nullptr, response, std::move(body));
+}
+
+grpc::ServerUnaryReactor* Serve(const RpcContext& rpc, grpc::CallbackServerContext* call,
+                                const char* method, Executor* pool,
+                                const google::protobuf::Message* request,
+                                const google::protobuf::Message* response, UnaryBody body) {
+  auto unary = std::make_shared<UnaryCall>(rpc, call, method, request, response);
   unary->scope.MessageReceived();
   absl::StatusOr<Principal> principal = unary->scope.Begin();
   if (!principal.ok()) {
@@ -47,9 +64,8 @@ grpc::ServerUnaryReactor* Serve(const RpcContext& rpc, grpc::CallbackServerConte
     return unary->reactor;
   }
   unary->principal = *std::move(principal);
-  const bool queued = pool->Submit([unary, response, body = std::move(body)] {
-    unary->Finish(RunBody(*unary, *response, body));
-  });
+  const bool queued =
+      pool->Submit([unary, body = std::move(body)] { unary->Finish(RunBody(*unary, body)); });
   if (!queued) unary->Finish(BusyError());
   return unary->reactor;
 }

@@ -1,6 +1,7 @@
-// Serve is the one door for unary calls. In order: count, authenticate, refuse if draining or past
-// the deadline, run `body` on a pool, check the size of the answer, convert its Status, count and
-// time, log one line if it failed. Handlers contain no plumbing:
+// Serve is the one door for unary calls. In order: count, refuse if draining or past the deadline,
+// authenticate, refuse what the caller may not do at all, run `body` on a pool, check the size of
+// the answer, audit, convert its Status, count and time, log one line if it failed. Handlers
+// contain no plumbing:
 //
 //   grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* call, const
 //   v1::GetModelRequest* request,
@@ -33,6 +34,11 @@ using UnaryBody = std::function<absl::Status(const Principal&)>;
 
 grpc::ServerUnaryReactor* Serve(const RpcContext& rpc, grpc::CallbackServerContext* call,
                                 const char* method, Executor* pool,
+                                const google::protobuf::Message* response, UnaryBody body);
+// For calls that change something: the audit has a digest of the request.
+grpc::ServerUnaryReactor* Serve(const RpcContext& rpc, grpc::CallbackServerContext* call,
+                                const char* method, Executor* pool,
+                                const google::protobuf::Message* request,
                                 const google::protobuf::Message* response, UnaryBody body);
 
 // Runs `body`; an exception of a library or of an allocation becomes a Status, so that one call

@@ -30,6 +30,8 @@ class WriteStream final : public grpc::ServerWriteReactor<Response>,
   class Source {
    public:
     virtual ~Source() = default;
+    // Called once, first.
+    virtual void SetCaller(const Principal& /*caller*/) {}
     // Fills the next message (empty when called); false when there is none any more. An error ends
     // the stream.
     virtual absl::StatusOr<bool> Next(Response* response) = 0;
@@ -69,6 +71,7 @@ class WriteStream final : public grpc::ServerWriteReactor<Response>,
     scope_.MessageReceived();
     const absl::StatusOr<Principal> principal = scope_.Begin();
     if (!principal.ok()) return End(principal.status());
+    source_->SetCaller(*principal);
     Continue();
   }
 
