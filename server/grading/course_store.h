@@ -1,0 +1,80 @@
+// CourseStore keeps courses: their events in SQL, and what these add up to in memory. Whoever changes a course says what should happen, seeing the
+// state as it is; nothing else happens in between.
+//
+//   TY_RETURN_IF_ERROR(store->Append("dl-2027", principal.owner, [&](const CourseState& state) -> absl::StatusOr<Events> {
+//     if (state.RoleOf(...) != ...) return PermissionDenied();
+//     ...
+//     return Events{event};
+//   }));
+//   TY_RETURN_IF_ERROR(store->Read("dl-2027", [&](const CourseState& state) { ... }));
+//
+// Thread-safety: all methods from any thread; functions that are given run under a lock and must not call the store.
+// Errors: NOT_FOUND for a course that does not exist; DATA_LOSS; RESOURCE_EXHAUSTED/TOO_LARGE for a course of too many events; those of the functions.
+#ifndef TRAINYARD_SERVER_GRADING_COURSE_STORE_H_
+#define TRAINYARD_SERVER_GRADING_COURSE_STORE_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "server/grading/course_state.h"
+#include "server/storage/database.h"
+#include "trainyard/v1/course_event.pb.h"
+
+namespace trainyard {
+
+class CourseStore {
+ public:
+  static constexpr size_t kCoursesMax = 1'000;
+  static constexpr int64_t kCourseEventsMax = 1'000'000;
+  // Serialized; what a roster of ten thousand takes, and more.
+  static constexpr int64_t kEventBytesMax = int64_t{16} << 20;
+
+  using Events = std::vector<v1::CourseEvent>;
+  // Sequence, time and actor are set by the store. None: nothing changes.
+  using Decide = absl::FunctionRef<absl::StatusOr<Events>(const CourseState&)>;
+  // What is written in the same transaction.
+  using Also = std::function<absl::Status(Connection&)>;
+
+  // REQUIRES: `database` outlives the store.
+  static absl::StatusOr<std::unique_ptr<CourseStore>> Open(Database* database);
+
+  // Makes a course of its first events. ALREADY_EXISTS/INVALID_STATE.
+  absl::Status Create(const std::string& course, absl::string_view actor, Events events,
+                      const Also& also = {});
+  absl::Status Append(const std::string& course, absl::string_view actor, Decide decide,
+                      const Also& also = {});
+  absl::Status Read(const std::string& course,
+                    absl::FunctionRef<absl::Status(const CourseState&)> look) const;
+  // As the course was after the event `sequence`; 0: as it is.
+  absl::StatusOr<CourseState> At(const std::string& course, int64_t sequence) const;
+  // Events from `start` on, at most `count`, and no more than fit into an answer.
+  absl::StatusOr<Events> List(const std::string& course, int64_t start, int64_t count) const;
+  // Ids, ascending.
+  std::vector<std::string> Courses() const;
+
+ private:
+  explicit CourseStore(Database* database) : database_(database) {}
+  absl::Status Load();
+  // Stamps, makes durable, applies.
+  absl::Status Commit(const std::string& course, absl::string_view actor, Events events,
+                      const Also& also) ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mu_);
+
+  Database* const database_;
+  absl::Mutex append_mu_ ABSL_ACQUIRED_BEFORE(mu_);  // one change at a time, its fsync included
+  mutable absl::Mutex mu_;
+  std::map<std::string, CourseState> states_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace trainyard
+
+#endif  // TRAINYARD_SERVER_GRADING_COURSE_STORE_H_

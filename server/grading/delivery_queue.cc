@@ -1,0 +1,181 @@
+#include "server/grading/delivery_queue.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/base/status_macros.h"
+#include "google/protobuf/util/time_util.h"
+#include "server/base/log.h"
+#include "server/base/steady_clock.h"
+#include "server/grading/delivery_document.h"
+#include "server/storage/database.h"
+
+namespace trainyard {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+
+// Share by which a delay is shorter or longer.
+constexpr double kJitter = 0.2;
+// When the database fails: it is tried again after this long.
+constexpr absl::Duration kDatabaseRetry = absl::Seconds(5);
+// The outcome of an attempt whose answer did not come: the service may have the document.
+constexpr absl::string_view kNoAnswer = "no answer: ";
+
+google::protobuf::Timestamp ToTimestamp(absl::Time time) {
+  return TimeUtil::NanosecondsToTimestamp(absl::ToUnixNanos(time));
+}
+
+bool IsSuccess(int code) { return code >= 200 && code <= 299; }
+
+bool IsWorthAnotherTry(int code) {
+  return code == 408 || code == 425 || code == 429 || code >= 500;
+}
+
+// A timestamp that the platform has seen can only be this delivery's own, if it may have come
+// before.
+bool CameBefore(const v1::Delivery& record, int code) {
+  const bool unknown = record.last_outcome().rfind(std::string(kNoAnswer), 0) == 0;
+  return record.kind() == v1::DeliveryTarget::LTI_SCORE && code == 409 && unknown;
+}
+
+}  // namespace
+
+DeliveryVerdict JudgeAttempt(const v1::Delivery& record, const absl::StatusOr<HttpAnswer>& answer,
+                             int attempts_max) {
+  const bool last = record.attempts() + 1 >= attempts_max;
+  const v1::Delivery::State again = last ? v1::Delivery::GIVEN_UP : v1::Delivery::WAITING;
+  if (absl::IsInvalidArgument(answer.status())) {
+    return {.state = v1::Delivery::GIVEN_UP, .outcome = std::string(answer.status().message())};
+  }
+  if (!answer.ok()) {
+    return {.state = again, .outcome = absl::StrCat(kNoAnswer, answer.status().message())};
+  }
+  const std::string outcome = absl::StrCat("HTTP ", answer->code);
+  const bool delivered = IsSuccess(answer->code) || CameBefore(record, answer->code);
+  if (delivered) return {.state = v1::Delivery::DELIVERED, .outcome = outcome};
+  if (!IsWorthAnotherTry(answer->code)) {
+    return {.state = v1::Delivery::GIVEN_UP, .outcome = outcome};
+  }
+  return {.state = again, .outcome = outcome, .retry_after = answer->retry_after};
+}
+
+absl::Duration DeliveryDelay(const DeliveryOptions& options, int attempts) {
+  absl::Duration delay = options.delay_min;
+  for (int i = 1; i < attempts && delay < options.delay_max; ++i) delay *= 2;
+  return std::min(delay, options.delay_max);
+}
+
+DeliveryQueue::DeliveryQueue(DeliveryOptions options, Database* database, DeliveryObserver observer)
+    : options_(std::move(options)),
+      database_(database),
+      observer_(std::move(observer)),
+      thread_([this] { Run(); }) {}
+
+DeliveryQueue::~DeliveryQueue() {
+  {
+    absl::MutexLock lock(&mu_);
+    stopping_ = true;
+  }
+  thread_.join();
+}
+
+void DeliveryQueue::Wake() {
+  absl::MutexLock lock(&mu_);
+  woken_ = true;
+}
+
+void DeliveryQueue::Run() {
+  pthread_setname_np(pthread_self(), "ty-deliveries");
+  while (!stopping_.load()) {
+    const absl::StatusOr<absl::Duration> wait = SendBatch();
+    if (!wait.ok()) Log::Warning("deliveries_failed", {{"error", wait.status().ToString()}});
+    absl::MutexLock lock(&mu_);
+    AwaitFor(mu_, absl::Condition(this, &DeliveryQueue::ShouldRun), wait.value_or(kDatabaseRetry));
+    woken_ = false;
+  }
+}
+
+absl::StatusOr<absl::Duration> DeliveryQueue::SendBatch() {
+  std::vector<DueDelivery> due;
+  TY_RETURN_IF_ERROR(database_->Read([&](Connection& connection) -> absl::Status {
+    TY_ASSIGN_OR_RETURN(due, FindDueDeliveries(connection, absl::Now(), options_.batch_course_max,
+                                               options_.batch_max));
+    return absl::OkStatus();
+  }));
+  std::set<std::string> silent_courses;
+  for (const DueDelivery& delivery : due) {
+    if (stopping_.load()) return absl::ZeroDuration();
+    if (silent_courses.contains(delivery.record.course())) continue;
+    TY_ASSIGN_OR_RETURN(const bool goes_on, SendOne(delivery));
+    if (!goes_on) silent_courses.insert(delivery.record.course());
+  }
+  return Observe();
+}
+
+absl::StatusOr<bool> DeliveryQueue::SendOne(const DueDelivery& delivery) {
+  const absl::StatusOr<HttpAnswer> answer = Post(delivery);
+  // Stopped in the middle: not an attempt. The next start sends it again.
+  if (absl::IsCancelled(answer.status())) return false;
+  const DeliveryVerdict verdict = JudgeAttempt(delivery.record, answer, options_.attempts_max);
+  const v1::Delivery after = After(delivery.record, verdict);
+  TY_RETURN_IF_ERROR(database_->Write(
+      [&](Connection& connection) { return UpdateDelivery(connection, delivery.number, after); }));
+  if (observer_.on_outcome) observer_.on_outcome(after);
+  if (after.state() == v1::Delivery::GIVEN_UP) {
+    Log::Warning("delivery_given_up", {{"delivery", after.id()},
+                                       {"submission", after.submission()},
+                                       {"attempts", after.attempts()},
+                                       {"outcome", after.last_outcome()}});
+  }
+  return answer.ok();
+}
+
+absl::StatusOr<HttpAnswer> DeliveryQueue::Post(const DueDelivery& delivery) {
+  const v1::Delivery& record = delivery.record;
+  const bool lacks_token =
+      record.kind() == v1::DeliveryTarget::LTI_SCORE && delivery.secret.empty();
+  if (lacks_token) return absl::InvalidArgumentError("there is no bearer token for this target");
+  return HttpPost(
+      {.url = record.url(),
+       .headers = DeliveryHeaders(record.kind(), record.id(), delivery.secret, delivery.document),
+       .body = delivery.document},
+      options_.http, stopping_);
+}
+
+v1::Delivery DeliveryQueue::After(const v1::Delivery& before, const DeliveryVerdict& verdict) {
+  v1::Delivery after = before;
+  const absl::Time now = absl::Now();
+  after.set_attempts(before.attempts() + 1);
+  after.set_state(verdict.state);
+  after.set_last_outcome(verdict.outcome);
+  after.clear_next_attempt_time();
+  if (verdict.state == v1::Delivery::DELIVERED) *after.mutable_deliver_time() = ToTimestamp(now);
+  if (verdict.state == v1::Delivery::WAITING) {
+    const absl::Duration delay = DeliveryDelay(options_, after.attempts()) *
+                                 absl::Uniform(random_, 1 - kJitter, 1 + kJitter);
+    const absl::Duration asked_for = std::min(verdict.retry_after, options_.delay_max);
+    *after.mutable_next_attempt_time() = ToTimestamp(now + std::max(delay, asked_for));
+  }
+  return after;
+}
+
+absl::StatusOr<absl::Duration> DeliveryQueue::Observe() {
+  DeliveryStats stats;
+  std::optional<absl::Time> next;
+  TY_RETURN_IF_ERROR(database_->Read([&](Connection& connection) -> absl::Status {
+    TY_ASSIGN_OR_RETURN(stats, ReadDeliveryStats(connection, absl::Now()));
+    TY_ASSIGN_OR_RETURN(next, NextDeliveryTime(connection));
+    return absl::OkStatus();
+  }));
+  if (observer_.on_stats) observer_.on_stats(stats);
+  if (!next.has_value()) return options_.poll_interval;
+  return std::clamp(*next - absl::Now(), absl::ZeroDuration(), options_.poll_interval);
+}
+
+}  // namespace trainyard
