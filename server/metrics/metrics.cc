@@ -6,8 +6,6 @@
 #include <thread>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
@@ -18,6 +16,7 @@
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
 #include "server/metrics/job_series.h"
+#include "server/metrics/labelled_counter.h"
 #include "server/metrics/live_gauges.h"
 #include "server/metrics/process_metrics.h"
 #include "server/metrics/rpc_metrics.h"
@@ -34,31 +33,6 @@ using Buckets = std::vector<double>;
 
 constexpr char kServicePath[] = "/metrics";
 constexpr char kJobsPath[] = "/metrics/jobs";
-
-// A counter with one label whose values are known beforehand: all start at 0, and any other value
-// counts as the first.
-class LabelledCounter {
- public:
-  LabelledCounter(prometheus::Family<Counter>& family, const Labels& fixed,
-                  const std::string& label, const std::vector<std::string>& values) {
-    for (const std::string& value : values) {
-      Labels labels = fixed;
-      labels.emplace(label, value);
-      Counter* const counter = &family.Add(labels);
-      if (fallback_ == nullptr) fallback_ = counter;
-      counters_.emplace(value, counter);
-    }
-  }
-  void Increment(absl::string_view value, double by = 1) {
-    const auto found = counters_.find(value);
-    (found == counters_.end() ? fallback_ : found->second)->Increment(by);
-  }
-
- private:
-  // Constant after construction, so that no lock is needed.
-  Counter* fallback_ = nullptr;
-  absl::flat_hash_map<std::string, Counter*> counters_;
-};
 
 // One of a family's members for each class of the queue, all of them there from the start.
 template <typename Metric>
@@ -77,15 +51,6 @@ class PerQueue {
   // A series of a family, or an object of ours over several.
   std::array<Metric, kPriorityClassCount> members_;
 };
-
-// The lower-case names of all ErrorReasons, "unspecified" first.
-std::vector<std::string> Reasons() {
-  std::vector<std::string> names;
-  for (int reason = 0; reason <= static_cast<int>(ErrorReason::kStorageFull); ++reason) {
-    names.push_back(absl::AsciiStrToLower(ErrorReasonName(static_cast<ErrorReason>(reason))));
-  }
-  return names;
-}
 
 }  // namespace
 
@@ -125,7 +90,7 @@ class Metrics::Impl {
   PerQueue<std::unique_ptr<LabelledCounter>> ReasonsPerQueue(const char* name, const char* help) {
     prometheus::Family<Counter>& family = CounterNamed(name, help);
     return PerQueue<std::unique_ptr<LabelledCounter>>([&](const Labels& queue) {
-      return std::make_unique<LabelledCounter>(family, queue, "reason", Reasons());
+      return std::make_unique<LabelledCounter>(family, queue, "reason", ReasonLabels());
     });
   }
 
@@ -141,7 +106,7 @@ class Metrics::Impl {
       CounterNamed("trainyard_jobs_rejected_total", "Submits that were not accepted, by reason."),
       {},
       "reason",
-      Reasons()};
+      ReasonLabels()};
   PerQueue<Counter*> finished =
       CounterPerQueue("trainyard_jobs_finished_total", "Jobs that succeeded.");
   PerQueue<std::unique_ptr<LabelledCounter>> failed =
@@ -220,6 +185,7 @@ class Metrics::Impl {
   Counter& predicted_rows = NewCounter("trainyard_predicted_rows_total", "Rows predicted.");
 
   RpcMetrics rpc{registry_.get()};
+  GradingMetrics grading{registry_.get()};
   const std::shared_ptr<JobSeriesCollectable> job_series = std::make_shared<JobSeriesCollectable>();
   const std::shared_ptr<LiveGauges> live = std::make_shared<LiveGauges>(job_series.get());
 
@@ -236,6 +202,7 @@ absl::Status Metrics::Impl::Listen(const std::string& address) {
     exposer_ = std::make_unique<prometheus::Exposer>(address);
     exposer_->RegisterCollectable(registry_, kServicePath);
     exposer_->RegisterCollectable(live, kServicePath);
+    exposer_->RegisterCollectable(grading.gauges(), kServicePath);
     exposer_->RegisterCollectable(process_, kServicePath);
     exposer_->RegisterCollectable(job_series, kJobsPath);
     port_ = exposer_->GetListeningPorts().at(0);
@@ -348,6 +315,8 @@ void Metrics::RpcMessageReceived(absl::string_view method, absl::string_view grp
 void Metrics::RpcMessageSent(absl::string_view method, absl::string_view grpc_type) {
   impl_->rpc.MessageSent(method, grpc_type);
 }
+
+GradingMetrics& Metrics::grading() { return impl_->grading; }
 
 void Metrics::SetSnapshot(std::function<Snapshot()> snapshot) {
   impl_->live->SetSource(std::move(snapshot));

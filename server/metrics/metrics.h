@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/metrics/grading_metrics.h"
 #include "server/wire/priority_class.h"
 #include "trainyard/v1/job.pb.h"
 
@@ -80,6 +81,9 @@ class Metrics {
                   double seconds);
   void RpcMessageReceived(absl::string_view method, absl::string_view grpc_type);
   void RpcMessageSent(absl::string_view method, absl::string_view grpc_type);
+
+  // Submissions, points and deliveries of courses. Lives as long as this.
+  GradingMetrics& grading();
 
   // What is collected at each scrape.
   struct Queue {

@@ -21,7 +21,9 @@ import yaml
 
 from support import contract as c
 from support.case import WDBC, eventually
+from support.classroom import DONE, Classroom, thirds
 from support.client import Client, diagnosis_spec
+from support.hook import Hook
 from support.prometheus import SHIPPED, Prometheus, check_metrics, fetch, parse
 from support.server import Server
 
@@ -38,7 +40,7 @@ SAMPLES_SECONDS = 20
 EXPOSITION_ERROR = 1e-15
 # What Grafana puts for its variables.
 VARIABLES = {"$__rate_interval": "10s", "$__range": "1m", "$instance": ".*", "$queue": ".*",
-             "$job_id": ".*"}
+             "$job_id": ".*", "$assignment": ".*"}
 # Runs for minutes: until it is stopped.
 ENDLESS = diagnosis_spec(layers=[c.spec.LayerSpec(units=256), c.spec.LayerSpec(units=256)], epochs=100_000)
 
@@ -97,11 +99,47 @@ def all_expressions():
     return found
 
 
+class CourseLoad:
+    """What a class does, with points sent to a hook: every way in which a submission ends that is nobody's fault."""
+
+    HOMEWORK = "hw-a"
+
+    def __init__(self, server, hook):
+        self.room = Classroom(server, ["ann", "bob"])
+        self.room.deliver_to(hook.url, hook.secret)
+        # Every submission is trained again. Limits that are never met, so that points are told.
+        self.room.publish(self.HOMEWORK, self.room.upload(thirds(WDBC.read_text())),
+                          c.spec.TrainingSpec(target_column="diagnosis", batch_size=16), seed_count=1, replay_fraction=1,
+                          attempts=c.course.AttemptLimits(burst=1000, ungradable_max=1000),
+                          leak_limits=c.course.LeakLimits(student_bits_max=100_000, class_bits_max=100_000))
+        self.token = self.room.tokens["root"]
+
+    def __exit__(self, *unused):
+        self.room.connection.close()
+
+    def __enter__(self):
+        return self
+
+    def round(self, number):
+        spec = c.spec.TrainingSpec(epochs=2 + number, layers=[c.spec.LayerSpec(units=4)])
+        for student in ("ann", "bob"):  # the second from the cache
+            graded = self.room.wait(student, self.room.submit(student, self.HOMEWORK, spec).name)
+            assert graded.state == DONE, graded
+        diverges = c.spec.TrainingSpec(
+            epochs=2 + number, layers=[c.spec.LayerSpec(units=4, activation=c.spec.ACTIVATION_IDENTITY)],
+            optimizer=c.spec.OptimizerSpec(kind=c.spec.OptimizerSpec.SGD, learning_rate=1e6))
+        self.room.wait("ann", self.room.submit("ann", self.HOMEWORK, diverges).name)
+        endless = self.room.submit("ann", self.HOMEWORK, c.spec.TrainingSpec(epochs=100_000 - number))
+        self.room.clients["ann"].submissions.CancelSubmission(c.submission.CancelSubmissionRequest(name=endless.name))
+        with contextlib.suppress(grpc.RpcError):
+            self.room.submit("ann", self.HOMEWORK, c.spec.TrainingSpec(seed=7))
+
+
 class Load:
     """Everything that people do with a server, again and again until it is stopped."""
 
-    def __init__(self, address):
-        self.client = Client(address)
+    def __init__(self, course, client):
+        self.course, self.client = course, client
         self.dataset = self.client.upload(WDBC).name
         self.model = self.client.wait(self.client.submit(self.dataset, diagnosis_spec()).name).model
         self.stop = threading.Event()
@@ -129,6 +167,7 @@ class Load:
         self.uploads()
         self.jobs()
         self.refused()
+        self.course.round(self.rounds)
         self.client.predict(self.model, [[1.0] * 30] * 3)
 
     def uploads(self):
@@ -247,10 +286,11 @@ def run(folder, misses):
     silent = yaml.safe_load(SILENT.read_text())
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(Server(folder / "data", workers=2, options=OPTIONS))
-        client = stack.enter_context(Client(server.address))
+        course = stack.enter_context(CourseLoad(server, stack.enter_context(Hook(folder, "secret"))))
+        client = stack.enter_context(Client(server.address, course.token))
         metrics = client.info().metrics_address
         prometheus = stack.enter_context(Prometheus(folder, metrics))
-        load = Load(server.address)
+        load = Load(course, client)
         endless = client.submit(load.dataset, ENDLESS, display_name="endless").name
         with load:
             check_answers(prometheus, load, {name: each for name, each in expressions.items() if name not in silent}, misses)

@@ -151,17 +151,25 @@ export function bars(
 }
 
 // A histogram's buckets over time.
-export function heat(title: string, metric: string, filter: string, span: number): heatmap.PanelBuilder {
+export function heat(
+  title: string,
+  unit: Unit,
+  metric: string,
+  filter: string,
+  options: { description?: string; span?: number } = {},
+): heatmap.PanelBuilder {
   const expr = `sum by (le) (increase(${metric}_bucket{${filter}}[$__rate_interval]))`;
-  return new heatmap.PanelBuilder()
+  const panel = new heatmap.PanelBuilder()
     .title(title)
     .datasource(datasource)
-    .span(span)
+    .span(options.span ?? 8)
     .height(8)
     .calculate(false)
-    .yAxis(new heatmap.YAxisConfigBuilder().unit("s"))
+    .yAxis(new heatmap.YAxisConfigBuilder().unit(unit))
     .color(new heatmap.HeatmapColorOptionsBuilder().mode(heatmap.HeatmapColorMode.Scheme).scheme("Oranges").steps(64))
     .withTarget(target({ expr, legend: "{{le}}" }, 0).format(prometheus.PromQueryFormat.Heatmap));
+  if (options.description !== undefined) panel.description(options.description);
+  return panel;
 }
 
 // Quantiles of a histogram, one query each; `by` keeps labels apart.
@@ -178,7 +186,7 @@ export function row(title: string): dashboard.RowBuilder {
 }
 
 interface Variable {
-  name: "instance" | "queue" | "job_id";
+  name: "instance" | "queue" | "job_id" | "assignment";
   label: string;
   // label_values(…) of Prometheus.
   values: string;
@@ -198,6 +206,11 @@ export const jobVariable: Variable = {
   name: "job_id",
   label: "Job",
   values: 'label_values(trainyard_job_info{instance=~"$instance"}, job_id)',
+};
+export const assignmentVariable: Variable = {
+  name: "assignment",
+  label: "Assignment",
+  values: 'label_values(trainyard_submissions_accepted_total{instance=~"$instance"}, assignment)',
 };
 
 function variable({ name, label, values }: Variable): Builder<dashboard.VariableModel> {

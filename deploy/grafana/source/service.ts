@@ -164,7 +164,7 @@ function training(board: dashboard.DashboardBuilder): void {
         { max: 1 },
       ),
     )
-    .withPanel(heat("Run time of jobs", "trainyard_job_run_duration_seconds", queue, 8))
+    .withPanel(heat("Run time of jobs", "s", "trainyard_job_run_duration_seconds", queue))
     .withPanel(
       graph("Checkpoints", "s", quantiles("trainyard_checkpoint_write_seconds", server, [0.5, 0.99]), {
         description: "From taking one until it is stored; training goes on meanwhile.",
@@ -406,7 +406,7 @@ function selfCheck(board: dashboard.DashboardBuilder): void {
             legend: "{{job}} {{instance}}",
           },
         ],
-        { description: "At most 1 000 of the service, and 8 of each live job." },
+        { description: "At most 1 000 of the service, 22 of each assignment, and 8 of each live job." },
       ),
     );
 }
