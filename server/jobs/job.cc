@@ -86,16 +86,4 @@ absl::string_view JobStateName(v1::JobState state) {
   return absl::StripPrefix(v1::JobState_Name(state), "JOB_STATE_");
 }
 
-google::protobuf::Timestamp ToTimestamp(absl::Time time) {
-  const timespec parts = absl::ToTimespec(time);
-  google::protobuf::Timestamp timestamp;
-  timestamp.set_seconds(parts.tv_sec);
-  timestamp.set_nanos(static_cast<int32_t>(parts.tv_nsec));
-  return timestamp;
-}
-
-absl::Time FromTimestamp(const google::protobuf::Timestamp& time) {
-  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
-}
-
 }  // namespace trainyard

@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "google/protobuf/timestamp.pb.h"
+#include "server/wire/timestamp.h"
 #include "trainyard/v1/job.pb.h"
 
 namespace trainyard {
@@ -38,10 +38,6 @@ std::vector<std::string> ModelNames(const v1::TrainingJob& job);
 
 // "RUNNING" for JOB_STATE_RUNNING.
 absl::string_view JobStateName(v1::JobState state);
-
-// To the nanosecond, as protobuf has it.
-google::protobuf::Timestamp ToTimestamp(absl::Time time);
-absl::Time FromTimestamp(const google::protobuf::Timestamp& time);
 
 }  // namespace trainyard
 

@@ -198,9 +198,9 @@ std::string JobManagerImpl::TablePath(const std::string& digest) const {
   return digest.empty() ? "" : blobs_->Path(digest).value_or("");
 }
 
-v1::Assignment JobManagerImpl::AssignmentOf(const Job& job) const {
+v1::JobAssignment JobManagerImpl::AssignmentOf(const Job& job) const {
   const v1::TrainingJob& record = job.decided();
-  v1::Assignment assignment;
+  v1::JobAssignment assignment;
   assignment.set_job(record.name());
   assignment.set_attempt(record.attempt());
   *assignment.mutable_resolved_spec() = record.resolved_spec();

@@ -174,7 +174,7 @@ class JobManagerImpl final : public JobManager {
   double CostOf(const Job& job) const;
   void Start(Job& job, WorkerSession* session) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::string TablePath(const std::string& digest) const;
-  v1::Assignment AssignmentOf(const Job& job) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  v1::JobAssignment AssignmentOf(const Job& job) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
   bool FailIfTableLost(Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool FailIfTableLost(Job& job, const std::string& dataset, const std::string& digest)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -100,9 +100,13 @@ absl::Status StepToReady(Statement& query, absl::string_view dataset) {
 absl::Status CheckReady(Connection& connection, absl::string_view dataset) {
   TY_ASSIGN_OR_RETURN(const std::string id, ParseName(kDatasets, dataset));
   TY_ASSIGN_OR_RETURN(Statement query,
-                      connection.Prepare("SELECT table_digest FROM datasets WHERE id = ?"));
+                      connection.Prepare("SELECT table_digest, sealed FROM datasets WHERE id = ?"));
   query.Bind(id);
-  return StepToReady(query, dataset);
+  TY_RETURN_IF_ERROR(StepToReady(query, dataset));
+  if (query.Int(1) == 0) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kFailedPrecondition, absl::StrCat(dataset, " is sealed"),
+                   {.reason = ErrorReason::kInvalidState,
+                    .hint = "only the grading of submissions uses it"});
 }
 
 absl::StatusOr<v1::Dataset> FindReady(Connection& connection, absl::string_view dataset) {

@@ -50,12 +50,13 @@ absl::Status AddExpiredJobs(const RetentionOptions& options, absl::Time now, Con
   }
 }
 
-// Of the jobs that stay.
+// Of the jobs that stay, and of assignments.
 absl::StatusOr<absl::flat_hash_set<std::string>> DatasetsInUse(Connection& connection,
                                                                const RetentionPlan& plan) {
   const absl::flat_hash_set<std::string> going(plan.jobs.begin(), plan.jobs.end());
   TY_ASSIGN_OR_RETURN(Statement query,
-                      connection.Prepare("SELECT id, dataset, test_dataset FROM jobs"));
+                      connection.Prepare("SELECT id, dataset, test_dataset FROM jobs UNION ALL "
+                                         "SELECT '', dataset, NULL FROM assignment_datasets"));
   absl::flat_hash_set<std::string> used;
   while (true) {
     TY_ASSIGN_OR_RETURN(const bool found, query.Step());

@@ -19,7 +19,7 @@ constexpr int kPauseShare = 50;
 
 }  // namespace
 
-std::string CheckpointIdentity(const v1::Assignment& assignment, const EngineInfo& engine) {
+std::string CheckpointIdentity(const v1::JobAssignment& assignment, const EngineInfo& engine) {
   return absl::StrCat("spec ", assignment.spec_digest(), ", table ", assignment.table_digest(),
                       ", test table ", assignment.test_table_digest(), ", build ", BuildString(),
                       ", oneDNN ", engine.onednn_version, ", ISA ", engine.isa);

@@ -35,7 +35,7 @@ namespace trainyard {
 
 // What a checkpoint of `assignment` taken by this process belongs to: spec, data, build, oneDNN and
 // instruction set. Jobs repeat bit for bit within it.
-std::string CheckpointIdentity(const v1::Assignment& assignment, const EngineInfo& engine);
+std::string CheckpointIdentity(const v1::JobAssignment& assignment, const EngineInfo& engine);
 
 class CheckpointWriter : public CheckpointSink {
  public:

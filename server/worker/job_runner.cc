@@ -54,7 +54,7 @@ absl::Duration MaxRuntime(const v1::TrainingSpec& spec) {
   return DurationFromProto(spec.max_runtime());
 }
 
-absl::Duration CheckpointInterval(const v1::Assignment& assignment) {
+absl::Duration CheckpointInterval(const v1::JobAssignment& assignment) {
   if (!assignment.has_checkpoint_interval()) return absl::InfiniteDuration();
   return DurationFromProto(assignment.checkpoint_interval());
 }
@@ -96,7 +96,7 @@ absl::Status SpecError(std::vector<FieldViolation> violations) {
 }
 
 // Of the bundle of a model that the assignment names.
-std::string DigestOf(const v1::Assignment& assignment, const std::string& model) {
+std::string DigestOf(const v1::JobAssignment& assignment, const std::string& model) {
   for (const v1::ModelBlob& blob : assignment.models()) {
     if (blob.model() == model) return blob.digest();
   }
@@ -165,7 +165,7 @@ void JobRunner::WarmUp() {
   if (!result.ok()) Log::Warning("warm_up_failed", {{"why", result.status().ToString()}});
 }
 
-v1::JobOutcome JobRunner::Run(const v1::Assignment& assignment, StopFlag* stop, EventSink* sink) {
+v1::JobOutcome JobRunner::Run(const v1::JobAssignment& assignment, StopFlag* stop, EventSink* sink) {
   const v1::TrainingSpec& spec = assignment.resolved_spec();
   Start start = FindStart(assignment);
   Reporter reporter({.job = assignment.job(),
@@ -199,7 +199,7 @@ v1::JobOutcome JobRunner::Run(const v1::Assignment& assignment, StopFlag* stop, 
   return outcome;
 }
 
-JobRunner::Start JobRunner::FindStart(const v1::Assignment& assignment) {
+JobRunner::Start JobRunner::FindStart(const v1::JobAssignment& assignment) {
   Start start;
   const std::string identity = CheckpointIdentity(assignment, engine_);
   for (const v1::Checkpoint& checkpoint : assignment.checkpoints()) {
@@ -219,7 +219,7 @@ JobRunner::Start JobRunner::FindStart(const v1::Assignment& assignment) {
   return start;
 }
 
-absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Work(const v1::Assignment& assignment,
+absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Work(const v1::JobAssignment& assignment,
                                                           const Start& start, const StopFlag& stop,
                                                           Reporter* reporter) {
   prepared_.Use(assignment.prepared_directory(), assignment.prepared_bytes_max());
@@ -229,7 +229,7 @@ absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Work(const v1::Assignment& 
   return Train(assignment, std::move(job), start, stop, reporter);
 }
 
-absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Train(const v1::Assignment& assignment,
+absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Train(const v1::JobAssignment& assignment,
                                                            Job job, const Start& start,
                                                            const StopFlag& stop,
                                                            Reporter* reporter) {
@@ -260,7 +260,7 @@ absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Train(const v1::Assignment&
   return Store(assignment, job, std::move(result));
 }
 
-absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Analyze(const v1::Assignment& assignment,
+absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Analyze(const v1::JobAssignment& assignment,
                                                              const Job& job, const StopFlag& stop,
                                                              Reporter* reporter) {
   MlpWeights other;
@@ -288,7 +288,7 @@ absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Analyze(const v1::Assignmen
   return WriteResult(result.SerializeAsString());
 }
 
-absl::StatusOr<JobRunner::Job> JobRunner::Load(const v1::Assignment& assignment,
+absl::StatusOr<JobRunner::Job> JobRunner::Load(const v1::JobAssignment& assignment,
                                                Reporter* reporter) {
   Job job;
   std::vector<FieldViolation> violations;
@@ -315,7 +315,7 @@ absl::StatusOr<JobRunner::Job> JobRunner::Load(const v1::Assignment& assignment,
   return job;
 }
 
-absl::StatusOr<Dataset> JobRunner::Prepare(const v1::Assignment& assignment, const Job& job,
+absl::StatusOr<Dataset> JobRunner::Prepare(const v1::JobAssignment& assignment, const Job& job,
                                            int64_t fold, Reporter* reporter) {
   std::optional<PreparedData> prepared;
   // The features of a model are scaled by that model: its data is nobody else's.
@@ -338,7 +338,7 @@ void JobRunner::Keep(const std::string& key, const DataConfig& config, PreparedD
   if (found.has_value()) *prepared = *std::move(found);
 }
 
-absl::StatusOr<PreparedData> JobRunner::Build(const v1::Assignment& assignment, const Job& job,
+absl::StatusOr<PreparedData> JobRunner::Build(const v1::JobAssignment& assignment, const Job& job,
                                               int64_t fold) {
   TY_ASSIGN_OR_RETURN(
       const std::shared_ptr<const Table> table,
@@ -365,7 +365,7 @@ absl::StatusOr<PreparedData> JobRunner::Build(const v1::Assignment& assignment, 
   return prepared;
 }
 
-absl::StatusOr<Bundle> JobRunner::LoadModel(const v1::Assignment& assignment,
+absl::StatusOr<Bundle> JobRunner::LoadModel(const v1::JobAssignment& assignment,
                                             const std::string& model) {
   const std::string digest = DigestOf(assignment, model);
   const absl::StatusOr<std::string> bytes = blobs_->ReadBlob(digest);
@@ -382,7 +382,7 @@ absl::StatusOr<Bundle> JobRunner::LoadModel(const v1::Assignment& assignment,
   return bundle;
 }
 
-absl::StatusOr<std::shared_ptr<const Table>> JobRunner::LoadTable(const v1::Assignment& assignment,
+absl::StatusOr<std::shared_ptr<const Table>> JobRunner::LoadTable(const v1::JobAssignment& assignment,
                                                                   const std::string& digest,
                                                                   const std::string& path) {
   std::shared_ptr<const Table> table = tables_.Find(digest);
@@ -418,7 +418,7 @@ absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::WriteResult(const std::stri
   return succeeded;
 }
 
-absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Store(const v1::Assignment& assignment,
+absl::StatusOr<v1::JobOutcome::Succeeded> JobRunner::Store(const v1::JobAssignment& assignment,
                                                            const Job& job, SeedsResult result) {
   const v1::TrainingSpec& spec = assignment.resolved_spec();
   const Dataset& dataset = job.dataset;

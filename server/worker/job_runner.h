@@ -38,7 +38,7 @@ class JobRunner {
 
   // Trains a tiny network, so that the first job does not pay for the engine's start.
   void WarmUp();
-  v1::JobOutcome Run(const v1::Assignment& assignment, StopFlag* stop, EventSink* sink);
+  v1::JobOutcome Run(const v1::JobAssignment& assignment, StopFlag* stop, EventSink* sink);
 
  private:
   // By what a model was trained with features and target scaled.
@@ -63,31 +63,31 @@ class JobRunner {
   };
 
   // The newest checkpoint of the assignment that can be read.
-  Start FindStart(const v1::Assignment& assignment);
-  absl::StatusOr<v1::JobOutcome::Succeeded> Work(const v1::Assignment& assignment,
+  Start FindStart(const v1::JobAssignment& assignment);
+  absl::StatusOr<v1::JobOutcome::Succeeded> Work(const v1::JobAssignment& assignment,
                                                  const Start& start, const StopFlag& stop,
                                                  Reporter* reporter);
-  absl::StatusOr<v1::JobOutcome::Succeeded> Train(const v1::Assignment& assignment, Job job,
+  absl::StatusOr<v1::JobOutcome::Succeeded> Train(const v1::JobAssignment& assignment, Job job,
                                                   const Start& start, const StopFlag& stop,
                                                   Reporter* reporter);
-  absl::StatusOr<v1::JobOutcome::Succeeded> Analyze(const v1::Assignment& assignment,
+  absl::StatusOr<v1::JobOutcome::Succeeded> Analyze(const v1::JobAssignment& assignment,
                                                     const Job& job, const StopFlag& stop,
                                                     Reporter* reporter);
   // `reporter` may be null, as in Prepare.
-  absl::StatusOr<Job> Load(const v1::Assignment& assignment, Reporter* reporter);
+  absl::StatusOr<Job> Load(const v1::JobAssignment& assignment, Reporter* reporter);
   // The data of a job, where it can from the files that workers share. What is worth telling of it goes to `reporter`, unless that is null.
-  absl::StatusOr<Dataset> Prepare(const v1::Assignment& assignment, const Job& job, int64_t fold,
+  absl::StatusOr<Dataset> Prepare(const v1::JobAssignment& assignment, const Job& job, int64_t fold,
                                   Reporter* reporter);
   // For next jobs. What is in a file of its own meanwhile gives that up for the one that is kept.
   void Keep(const std::string& key, const DataConfig& config, PreparedData* prepared);
-  absl::StatusOr<PreparedData> Build(const v1::Assignment& assignment, const Job& job, int64_t fold);
+  absl::StatusOr<PreparedData> Build(const v1::JobAssignment& assignment, const Job& job, int64_t fold);
   // The bundle of a model the assignment names.
-  absl::StatusOr<Bundle> LoadModel(const v1::Assignment& assignment, const std::string& model);
-  absl::StatusOr<std::shared_ptr<const Table>> LoadTable(const v1::Assignment& assignment,
+  absl::StatusOr<Bundle> LoadModel(const v1::JobAssignment& assignment, const std::string& model);
+  absl::StatusOr<std::shared_ptr<const Table>> LoadTable(const v1::JobAssignment& assignment,
                                                          const std::string& digest,
                                                          const std::string& path);
   absl::StatusOr<Table> ReadTable(const std::string& digest, const std::string& path);
-  absl::StatusOr<v1::JobOutcome::Succeeded> Store(const v1::Assignment& assignment, const Job& job,
+  absl::StatusOr<v1::JobOutcome::Succeeded> Store(const v1::JobAssignment& assignment, const Job& job,
                                                   SeedsResult result);
   // Stores what the assignment came to; the answer has its digest and size.
   absl::StatusOr<v1::JobOutcome::Succeeded> WriteResult(const std::string& bytes);

@@ -100,7 +100,7 @@ std::string PreparedStore::ScratchPath() const {
   return directory_.empty() ? "" : TemporaryPath("features");
 }
 
-std::string PreparedStore::KeyOf(const v1::Assignment& assignment, int64_t fold) {
+std::string PreparedStore::KeyOf(const v1::JobAssignment& assignment, int64_t fold) {
   const std::string digest = Sha256Digest(absl::StrCat(
       BuildString(), "\n", assignment.table_digest(), "\n", assignment.test_table_digest(), "\n",
       fold, "\n", MessageDigest(DataPart(assignment.resolved_spec()))));

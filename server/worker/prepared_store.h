@@ -33,7 +33,7 @@ class PreparedStore {
   void Use(std::string directory, int64_t bytes_max);
 
   // Of everything that the prepared data depends on: tables, data part of the spec, seed, fold, build.
-  static std::string KeyOf(const v1::Assignment& assignment, int64_t fold);
+  static std::string KeyOf(const v1::JobAssignment& assignment, int64_t fold);
 
   std::optional<PreparedData> Find(const std::string& key, const DataConfig& config);
   // True when `prepared` is in a file now, where Find finds it.

@@ -140,7 +140,7 @@ class WorkClient::Impl : public EventSink, public BlobClient {
       return closing_ || assignment_.has_value();
     };
     while (true) {
-      v1::Assignment assignment;
+      v1::JobAssignment assignment;
       std::shared_ptr<StopFlag> stop;
       {
         absl::MutexLock lock(&mu_);
@@ -164,7 +164,7 @@ class WorkClient::Impl : public EventSink, public BlobClient {
   absl::Mutex write_mu_;  // one write at a time
   absl::Mutex mu_;
   bool closing_ ABSL_GUARDED_BY(mu_) = false;
-  std::optional<v1::Assignment> assignment_ ABSL_GUARDED_BY(mu_);  // not begun yet
+  std::optional<v1::JobAssignment> assignment_ ABSL_GUARDED_BY(mu_);  // not begun yet
   // Of the newest assignment.
   std::string job_ ABSL_GUARDED_BY(mu_);
   int32_t attempt_ ABSL_GUARDED_BY(mu_) = 0;

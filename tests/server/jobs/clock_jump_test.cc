@@ -23,7 +23,7 @@ TEST_P(ClockJumpTest, ARunningJobGoesOn) {
   const std::string name = Submit();
   FakeWorkerSession worker;
   manager_->Connect(&worker);
-  const v1::Assignment assignment = Assigned(worker);
+  const v1::JobAssignment assignment = Assigned(worker);
   const ClockJump jump(absl::Hours(GetParam()));
   Train(worker, assignment, {0.7, 0.6});
   Submit();  // another one: timers are looked at
@@ -38,7 +38,7 @@ TEST_P(ClockJumpTest, AWorkerThatDoesNotStopIsKilledInTime) {
   const std::string name = Submit();
   FakeWorkerSession worker;
   manager_->Connect(&worker);
-  const v1::Assignment assignment = Assigned(worker);
+  const v1::JobAssignment assignment = Assigned(worker);
   ASSERT_THAT(manager_->Cancel(name, "ann"), IsOk());
   const ClockJump jump(absl::Hours(GetParam()));
   WaitForKill(0);

@@ -12,7 +12,7 @@ using testing::ElementsAre;
 
 class JobCheckpointsTest : public JobManagerTest {
  protected:
-  static std::vector<int64_t> StepsOf(const v1::Assignment& assignment) {
+  static std::vector<int64_t> StepsOf(const v1::JobAssignment& assignment) {
     std::vector<int64_t> steps;
     for (const v1::Checkpoint& checkpoint : assignment.checkpoints()) {
       steps.push_back(checkpoint.step());
@@ -32,14 +32,14 @@ TEST_F(JobCheckpointsTest, TheNextAttemptGoesOnFromTheNewestAndTheLogGoesOn) {
   const std::string name = Submit();
   FakeWorkerSession first, second;
   manager_->Connect(&first);
-  const v1::Assignment assignment = Assigned(first);
+  const v1::JobAssignment assignment = Assigned(first);
   EXPECT_EQ(assignment.checkpoints_size(), 0);
   EXPECT_EQ(assignment.checkpoint_interval().seconds(), 30);
   TrainAndSave(first, assignment, {0.7, 0.6}, "after two");
   Train(first, assignment, {0.5, 0.4}, 2);
   manager_->Disconnect(&first, v1::ERROR_REASON_UNSPECIFIED);
   manager_->Connect(&second);
-  const v1::Assignment again = Assigned(second);
+  const v1::JobAssignment again = Assigned(second);
   EXPECT_THAT(StepsOf(again), ElementsAre(2));
   Train(second, again, {0.5, 0.4, 0.3}, 2);
   Succeed(second, again);
@@ -56,7 +56,7 @@ TEST_F(JobCheckpointsTest, TheNextServerKnowsThem) {
   const std::string name = Submit();
   FakeWorkerSession first;
   manager_->Connect(&first);
-  const v1::Assignment assignment = Assigned(first);
+  const v1::JobAssignment assignment = Assigned(first);
   TrainAndSave(first, assignment, {0.7}, "after one");
   TrainAndSave(first, assignment, {0.6}, "after two", 1);
   Train(first, assignment, {0.5}, 2);
@@ -64,7 +64,7 @@ TEST_F(JobCheckpointsTest, TheNextServerKnowsThem) {
   EXPECT_EQ(SweepBlobs(*database_, *blobs_).value(), 0);
   FakeWorkerSession second;
   manager_->Connect(&second);
-  const v1::Assignment again = Assigned(second);
+  const v1::JobAssignment again = Assigned(second);
   EXPECT_THAT(StepsOf(again), ElementsAre(2, 1));
   // The newest could not be read: it goes on from the one before.
   Train(second, again, {0.6, 0.5, 0.4}, 1);
@@ -79,7 +79,7 @@ TEST_F(JobCheckpointsTest, TwoAreKeptAndNoneOfAJobThatIsOver) {
   const std::string name = Submit();
   FakeWorkerSession worker;
   manager_->Connect(&worker);
-  const v1::Assignment assignment = Assigned(worker);
+  const v1::JobAssignment assignment = Assigned(worker);
   TrainAndSave(worker, assignment, {0.7}, "one");
   TrainAndSave(worker, assignment, {0.6}, "two", 1);
   TrainAndSave(worker, assignment, {0.5}, "three", 2);
@@ -97,7 +97,7 @@ TEST_F(JobCheckpointsTest, PauseAsksForOneAndResumeGoesOnFromIt) {
   const std::string name = Submit();
   FakeWorkerSession worker;
   manager_->Connect(&worker);
-  const v1::Assignment assignment = Assigned(worker);
+  const v1::JobAssignment assignment = Assigned(worker);
   std::thread pause([&] { EXPECT_THAT(manager_->Pause(name, "ann"), IsOk()); });
   const auto asked = worker.Next();
   ASSERT_TRUE(asked.has_value());
@@ -107,7 +107,7 @@ TEST_F(JobCheckpointsTest, PauseAsksForOneAndResumeGoesOnFromIt) {
   pause.join();
   EXPECT_EQ(manager_->Get(name)->state(), v1::JOB_STATE_PAUSED);
   ASSERT_THAT(manager_->Resume(name, "ann"), IsOk());
-  const v1::Assignment again = Assigned(worker);
+  const v1::JobAssignment again = Assigned(worker);
   EXPECT_THAT(StepsOf(again), ElementsAre(1));
   Train(worker, again, {0.6}, 1);
   Succeed(worker, again);
@@ -120,7 +120,7 @@ TEST_F(JobCheckpointsTest, ADrainAsksForThemAndWaits) {
   FakeWorkerSession worker;
   manager_->Connect(&worker);
   const std::string name = Submit();
-  const v1::Assignment assignment = Assigned(worker);
+  const v1::JobAssignment assignment = Assigned(worker);
   manager_->BeginDrain();
   EXPECT_TRUE(worker.Next()->stop().yield());
   EXPECT_FALSE(manager_->AwaitIdle(SteadyNow() + absl::Milliseconds(5)));
@@ -138,19 +138,19 @@ TEST_F(JobCheckpointsTest, ARewindMakesLaterOnesVoid) {
   const std::string name = Submit();
   FakeWorkerSession first;
   manager_->Connect(&first);
-  const v1::Assignment assignment = Assigned(first);
+  const v1::JobAssignment assignment = Assigned(first);
   TrainAndSave(first, assignment, {0.7}, "one");
   TrainAndSave(first, assignment, {0.6, 0.5}, "three", 1);
   Reopen();
   FakeWorkerSession second, third;
   manager_->Connect(&second);
-  const v1::Assignment again = Assigned(second);
+  const v1::JobAssignment again = Assigned(second);
   Train(second, again, {0.61, 0.51}, 1);  // another CPU
   manager_->Disconnect(&second, v1::ERROR_REASON_UNSPECIFIED);
   WaitFor(name, v1::JOB_STATE_PENDING);
   ExpectGone("three");
   manager_->Connect(&third);
-  const v1::Assignment last = Assigned(third);
+  const v1::JobAssignment last = Assigned(third);
   EXPECT_THAT(StepsOf(last), ElementsAre(1));
   Train(third, last, {0.61, 0.51, 0.41}, 1);
   Succeed(third, last);
@@ -164,7 +164,7 @@ TEST_F(JobCheckpointsTest, OneThatCannotBeGoneOnFromIsGivenUpAndTheJobBeginsAnew
   const std::string name = Submit();
   FakeWorkerSession worker;
   manager_->Connect(&worker);
-  v1::Assignment assignment = Assigned(worker);
+  v1::JobAssignment assignment = Assigned(worker);
   TrainAndSave(worker, assignment, {0.7}, "one");
   Stop(worker, assignment);  // unasked: as good as lost
   assignment = Assigned(worker);
@@ -178,7 +178,7 @@ TEST_F(JobCheckpointsTest, OneWhoseBlobIsNotThereIsNoCheckpoint) {
   const std::string name = Submit();
   FakeWorkerSession worker;
   manager_->Connect(&worker);
-  const v1::Assignment assignment = Assigned(worker);
+  const v1::JobAssignment assignment = Assigned(worker);
   v1::EventBatch batch = BatchOf(assignment, {0.7});
   AddCheckpoint("one", &batch);
   ASSERT_THAT(blobs_->Remove(Sha256Digest("one")), IsOk());
@@ -198,7 +198,7 @@ TEST_F(JobCheckpointsTest, ProgressBetweenFailuresCounts) {
   }
   FakeWorkerSession last;
   manager_->Connect(&last);
-  const v1::Assignment sixth = Assigned(last);
+  const v1::JobAssignment sixth = Assigned(last);
   EXPECT_EQ(sixth.attempt(), 6);
   Succeed(last, sixth);
   WaitFor(name, v1::JOB_STATE_SUCCEEDED);

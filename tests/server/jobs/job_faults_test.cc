@@ -41,7 +41,7 @@ class Story : public JobManagerTest {
       Make("first");  // before there is a worker, whose start is a commit of its own
       FakeWorkerSession worker;
       manager_->Connect(&worker);
-      const v1::Assignment assignment = Assigned(worker);
+      const v1::JobAssignment assignment = Assigned(worker);
       TrainAndSave(worker, assignment, {kLosses.begin(), kLosses.begin() + kCheckpointStep},
                    "after two");
       Train(worker, assignment, {kLosses.begin() + kCheckpointStep, kLosses.end()},
@@ -163,7 +163,7 @@ class Story : public JobManagerTest {
     }
     manager_->Connect(&worker);
     while (manager_->Counts().pending + manager_->Counts().running > 0) {
-      const v1::Assignment assignment = Assigned(worker);
+      const v1::JobAssignment assignment = Assigned(worker);
       const int64_t from = assignment.checkpoints().empty() ? 0 : assignment.checkpoints(0).step();
       ASSERT_LE(from, kCheckpointStep);
       Train(worker, assignment, {kLosses.begin() + from, kLosses.end()}, from);

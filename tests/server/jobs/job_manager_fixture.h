@@ -131,14 +131,14 @@ class JobManagerTest : public testing::Test {
   }
 
   // The assignment that `session` gets next.
-  static v1::Assignment Assigned(FakeWorkerSession& session) {
+  static v1::JobAssignment Assigned(FakeWorkerSession& session) {
     const auto message = session.Next();
     TY_CHECK(message.has_value());
     TY_CHECK(message->has_assignment());
     return message->assignment();
   }
   // Steps of these losses, the first of them after `steps_before`.
-  static v1::EventBatch BatchOf(const v1::Assignment& assignment, const std::vector<double>& losses,
+  static v1::EventBatch BatchOf(const v1::JobAssignment& assignment, const std::vector<double>& losses,
                                 int64_t steps_before = 0) {
     v1::EventBatch batch;
     batch.set_job(assignment.job());
@@ -169,36 +169,36 @@ class JobManagerTest : public testing::Test {
     batch->add_events()->mutable_checkpoint()->set_step(step);
   }
   // Steps of these losses and a checkpoint after them.
-  void TrainAndSave(FakeWorkerSession& session, const v1::Assignment& assignment,
+  void TrainAndSave(FakeWorkerSession& session, const v1::JobAssignment& assignment,
                     const std::vector<double>& losses, const std::string& bytes,
                     int64_t steps_before = 0) {
     v1::EventBatch batch = BatchOf(assignment, losses, steps_before);
     AddCheckpoint(bytes, &batch);
     manager_->OnEvents(&session, batch);
   }
-  void Train(FakeWorkerSession& session, const v1::Assignment& assignment,
+  void Train(FakeWorkerSession& session, const v1::JobAssignment& assignment,
              const std::vector<double>& losses, int64_t steps_before = 0) {
     manager_->OnEvents(&session, BatchOf(assignment, losses, steps_before));
   }
-  static v1::JobOutcome OutcomeOf(const v1::Assignment& assignment) {
+  static v1::JobOutcome OutcomeOf(const v1::JobAssignment& assignment) {
     v1::JobOutcome outcome;
     outcome.set_job(assignment.job());
     outcome.set_attempt(assignment.attempt());
     return outcome;
   }
-  void Succeed(FakeWorkerSession& session, const v1::Assignment& assignment) {
+  void Succeed(FakeWorkerSession& session, const v1::JobAssignment& assignment) {
     v1::JobOutcome outcome = OutcomeOf(assignment);
     outcome.mutable_succeeded()->set_bundle_digest(blobs_->Put("a bundle").value());
     outcome.mutable_succeeded()->set_bundle_size_bytes(8);
     outcome.mutable_succeeded()->set_stop_reason(v1::STOP_REASON_COMPLETED);
     manager_->OnOutcome(&session, outcome);
   }
-  void Stop(FakeWorkerSession& session, const v1::Assignment& assignment) {
+  void Stop(FakeWorkerSession& session, const v1::JobAssignment& assignment) {
     v1::JobOutcome outcome = OutcomeOf(assignment);
     outcome.mutable_stopped();
     manager_->OnOutcome(&session, outcome);
   }
-  void FailWith(FakeWorkerSession& session, const v1::Assignment& assignment,
+  void FailWith(FakeWorkerSession& session, const v1::JobAssignment& assignment,
                 v1::ErrorReason reason, v1::FailureCategory category) {
     v1::JobOutcome outcome = OutcomeOf(assignment);
     outcome.mutable_failed()->set_reason(reason);

@@ -16,7 +16,7 @@ TEST_F(JobManagerTest, AJobSucceedsWithItsModelAndADenseLog) {
   FakeWorkerSession worker(1);
   manager_->Connect(&worker);
   const std::string name = Submit();
-  const v1::Assignment assignment = Assigned(worker);
+  const v1::JobAssignment assignment = Assigned(worker);
   EXPECT_EQ(assignment.job(), name);
   EXPECT_EQ(assignment.attempt(), 1);
   EXPECT_EQ(assignment.table_digest(), table_digest_);
@@ -78,7 +78,7 @@ TEST_F(JobManagerTest, CancelInEveryState) {
   FakeWorkerSession worker;
   manager_->Connect(&worker);
   const std::string running = Submit();
-  const v1::Assignment assignment = Assigned(worker);
+  const v1::JobAssignment assignment = Assigned(worker);
   EXPECT_EQ(manager_->Cancel(running, "ann")->state(), v1::JOB_STATE_CANCELLING);
   EXPECT_EQ(manager_->Cancel(running, "ann")->state(), v1::JOB_STATE_CANCELLING);
   EXPECT_EQ(worker.Next()->stop().job(), running);
@@ -99,7 +99,7 @@ TEST_F(JobManagerTest, AResultThatOvertakesTheCancelCounts) {
   FakeWorkerSession worker;
   manager_->Connect(&worker);
   const std::string name = Submit();
-  const v1::Assignment assignment = Assigned(worker);
+  const v1::JobAssignment assignment = Assigned(worker);
   ASSERT_THAT(manager_->Cancel(name, "ann"), IsOk());
   Succeed(worker, assignment);
   WaitFor(name, v1::JOB_STATE_SUCCEEDED);
@@ -172,7 +172,7 @@ TEST_F(JobManagerTest, ARepeatedAttemptAppendsOnlyWhatIsNew) {
   Train(first, Assigned(first), {0.7, 0.6});
   manager_->Disconnect(&first, v1::ERROR_REASON_UNSPECIFIED);
   manager_->Connect(&second);
-  const v1::Assignment again = Assigned(second);
+  const v1::JobAssignment again = Assigned(second);
   Train(second, again, {0.7, 0.6, 0.5});
   Succeed(second, again);
   const v1::TrainingJob job = WaitFor(name, v1::JOB_STATE_SUCCEEDED);
@@ -188,7 +188,7 @@ TEST_F(JobManagerTest, ARepeatedAttemptThatDiffersRewinds) {
   Reopen();  // with the attempt open, as a killed server leaves it
   FakeWorkerSession second;
   manager_->Connect(&second);
-  const v1::Assignment again = Assigned(second);
+  const v1::JobAssignment again = Assigned(second);
   EXPECT_EQ(again.attempt(), 2);
   Train(second, again, {0.7, 0.61, 0.51});
   Succeed(second, again);
@@ -263,7 +263,7 @@ TEST_F(JobManagerTest, PauseTakesAJobOffItsWorkerAndResumeBringsItBack) {
   FakeWorkerSession worker;
   manager_->Connect(&worker);
   const std::string name = Submit();
-  const v1::Assignment assignment = Assigned(worker);
+  const v1::JobAssignment assignment = Assigned(worker);
   Train(worker, assignment, {0.7});
   std::thread stops([&] {
     EXPECT_EQ(worker.Next()->stop().attempt(), 1);
@@ -273,7 +273,7 @@ TEST_F(JobManagerTest, PauseTakesAJobOffItsWorkerAndResumeBringsItBack) {
   stops.join();
   EXPECT_EQ(manager_->Pause(name, "ann")->state(), v1::JOB_STATE_PAUSED);
   EXPECT_EQ(manager_->Resume(name, "ann")->state(), v1::JOB_STATE_PENDING);
-  const v1::Assignment again = Assigned(worker);
+  const v1::JobAssignment again = Assigned(worker);
   EXPECT_EQ(again.attempt(), 2);
   EXPECT_EQ(manager_->Resume(name, "ann")->state(), v1::JOB_STATE_RUNNING);
   Train(worker, again, {0.7, 0.6});
@@ -291,7 +291,7 @@ TEST_F(JobManagerTest, AWideJobTakesItsSlots) {
   EXPECT_EQ(manager_->Get(wide)->pending_reason(), v1::PENDING_REASON_WAITING_FOR_SLOTS);
   EXPECT_EQ(manager_->Get(narrow)->pending_reason(), v1::PENDING_REASON_QUEUED);
   manager_->Connect(&two);
-  const v1::Assignment assignment = Assigned(one);
+  const v1::JobAssignment assignment = Assigned(one);
   EXPECT_EQ(assignment.job(), wide);
   EXPECT_FALSE(two.Next(absl::Milliseconds(20)).has_value());
   EXPECT_EQ(manager_->Get(narrow)->jobs_ahead(), 1);
@@ -401,8 +401,8 @@ TEST_F(JobManagerTest, MessagesOfAnotherAttemptAreDropped) {
   FakeWorkerSession worker;
   manager_->Connect(&worker);
   const std::string name = Submit();
-  const v1::Assignment assignment = Assigned(worker);
-  v1::Assignment stale = assignment;
+  const v1::JobAssignment assignment = Assigned(worker);
+  v1::JobAssignment stale = assignment;
   stale.set_attempt(7);
   Train(worker, stale, {0.1});
   v1::JobOutcome failed = OutcomeOf(stale);
@@ -426,7 +426,7 @@ TEST_F(JobManagerTest, LiveSeriesShowTheNewestValuesAndStayForAWhile) {
   FakeWorkerSession worker;
   manager_->Connect(&worker);
   Submit();
-  const v1::Assignment assignment = Assigned(worker);
+  const v1::JobAssignment assignment = Assigned(worker);
   Train(worker, assignment, {0.7, 0.6});
   ASSERT_EQ(manager_->LiveJobs().size(), 1u);
   EXPECT_EQ(manager_->LiveJobs()[0].train_loss, 0.6);
@@ -445,7 +445,7 @@ TEST_F(JobManagerTest, CountsAreKeptByPriority) {
   FakeWorkerSession worker;
   manager_->Connect(&worker);
   const std::string running = Submit();
-  const v1::Assignment assignment = Assigned(worker);
+  const v1::JobAssignment assignment = Assigned(worker);
   const std::string waiting = Submit();
   ASSERT_THAT(manager_->SetPriority(waiting, v1::JOB_PRIORITY_BATCH, "ann"), IsOk());
   const JobCounts counts = manager_->Counts();
@@ -526,14 +526,14 @@ TEST_F(JobManagerTest, AnAnalysisLeavesAResultForAsLongAsItsJobAndNoModel) {
   job.clear_progress();
   ASSERT_OK_AND_ASSIGN(const v1::TrainingJob submitted, manager_->Submit(job, "", ""));
   EXPECT_EQ(submitted.progress().steps_total(), 0);
-  const v1::Assignment assignment = Assigned(worker);
+  const v1::JobAssignment assignment = Assigned(worker);
   EXPECT_TRUE(assignment.analysis().has_linear_collapse());
   Succeed(worker, assignment);
   const v1::TrainingJob done = WaitFor(submitted.name(), v1::JOB_STATE_SUCCEEDED);
   EXPECT_EQ(done.model(), "");
   const std::string digest = done.receipt().result_digest();
   ModelStore models(database_.get(), blobs_.get());
-  EXPECT_EQ(models.List({})->models_size(), 0);
+  EXPECT_EQ(models.List({}, "")->models_size(), 0);
 
   manager_->Disconnect(&worker, v1::ERROR_REASON_UNSPECIFIED);
   EXPECT_EQ(*SweepBlobs(*database_, *blobs_), 0);
@@ -575,7 +575,7 @@ TEST_F(JobManagerTest, AModelIsHeldWhileAJobNeedsItAlsoAfterARestart) {
   Reopen();
   FakeWorkerSession worker;
   manager_->Connect(&worker);
-  const v1::Assignment assignment = Assigned(worker);
+  const v1::JobAssignment assignment = Assigned(worker);
   ASSERT_EQ(assignment.models_size(), 1);
   EXPECT_EQ(assignment.models(0).model(), "models/m1");
   EXPECT_EQ(assignment.models(0).digest(), digest);
@@ -602,7 +602,7 @@ TEST_F(JobManagerTest, ARestartKnowsTheTablesOfJobsThatShareThem) {
   manager_->Connect(&worker);
   std::vector<std::vector<std::string>> tables;
   for (int i = 0; i < 3; ++i) {
-    const v1::Assignment assignment = Assigned(worker);
+    const v1::JobAssignment assignment = Assigned(worker);
     ASSERT_EQ(assignment.missing_markers_size(), 1);
     tables.push_back(
         {assignment.missing_markers(0), assignment.table_digest(), assignment.test_table_digest()});

@@ -37,7 +37,7 @@ TEST_F(JobQueueTest, InteractiveGoesFirstThenNormalThenBatch) {
   FakeWorkerSession worker;
   manager_->Connect(&worker);
   for (const std::string& name : {interactive, normal, batch}) {
-    const v1::Assignment assignment = Assigned(worker);
+    const v1::JobAssignment assignment = Assigned(worker);
     EXPECT_EQ(assignment.job(), name);
     Succeed(worker, assignment);
   }
@@ -54,7 +54,7 @@ TEST_F(JobQueueTest, APriorityMayBeChangedWhileItWaits) {
   EXPECT_EQ(manager_->Get(second)->queue_position(), 1);
   FakeWorkerSession worker;
   manager_->Connect(&worker);
-  const v1::Assignment assignment = Assigned(worker);
+  const v1::JobAssignment assignment = Assigned(worker);
   EXPECT_EQ(assignment.job(), second);
   Succeed(worker, assignment);
   WaitFor(second, v1::JOB_STATE_SUCCEEDED);
@@ -77,7 +77,7 @@ TEST_F(JobPreemptionTest, ABatchJobYieldsToAnInteractiveOneAndGoesOnAfterwards) 
   FakeWorkerSession worker;
   manager_->Connect(&worker);
   const std::string batch = SubmitAs(v1::JOB_PRIORITY_BATCH);
-  const v1::Assignment first = Assigned(worker);
+  const v1::JobAssignment first = Assigned(worker);
   const absl::Time start = absl::Now();
   const std::string interactive = SubmitAs(v1::JOB_PRIORITY_INTERACTIVE);
   const auto asked = worker.Next();
@@ -86,11 +86,11 @@ TEST_F(JobPreemptionTest, ABatchJobYieldsToAnInteractiveOneAndGoesOnAfterwards) 
   EXPECT_EQ(asked->stop().job(), batch);
   EXPECT_GE(absl::Now() - start, absl::Milliseconds(49));
   Stop(worker, first);
-  const v1::Assignment second = Assigned(worker);
+  const v1::JobAssignment second = Assigned(worker);
   EXPECT_EQ(second.job(), interactive);
   EXPECT_EQ(WaitFor(batch, v1::JOB_STATE_PENDING).queue_position(), 1);
   Succeed(worker, second);
-  const v1::Assignment again = Assigned(worker);
+  const v1::JobAssignment again = Assigned(worker);
   EXPECT_EQ(again.job(), batch);
   EXPECT_EQ(again.attempt(), 2);
   Succeed(worker, again);
@@ -103,7 +103,7 @@ TEST_F(JobPreemptionTest, YieldingIsNoFailureHoweverOftenItHappens) {
   manager_->Connect(&worker);
   const std::string batch = SubmitAs(v1::JOB_PRIORITY_BATCH);
   for (int round = 0; round < 5; ++round) {
-    const v1::Assignment assignment = Assigned(worker);
+    const v1::JobAssignment assignment = Assigned(worker);
     ASSERT_EQ(assignment.job(), batch);
     SubmitAs(v1::JOB_PRIORITY_INTERACTIVE);
     ASSERT_TRUE(worker.Next()->has_stop());
@@ -152,7 +152,7 @@ TEST_F(JobQueueTest, AnEstimateComesFromTheSpeedSoFar) {
   manager_->Connect(&worker);
   const std::string first = SubmitAs(v1::JOB_PRIORITY_NORMAL, "ann", 1e9);
   EXPECT_FALSE(manager_->Get(first)->estimate().has_duration());
-  const v1::Assignment assignment = Assigned(worker);
+  const v1::JobAssignment assignment = Assigned(worker);
   const int64_t steps = manager_->Get(first)->progress().steps_total();
   v1::EventBatch batch = BatchOf(assignment, {});
   batch.set_steps_done(steps);
@@ -185,7 +185,7 @@ TEST_F(JobQueueTest, AnOwnerAtTheLimitWaitsAndIsToldWhy) {
   SubmitAs(v1::JOB_PRIORITY_NORMAL, "ann");
   const std::string waits = SubmitAs(v1::JOB_PRIORITY_NORMAL, "ann");
   const std::string other = SubmitAs(v1::JOB_PRIORITY_NORMAL, "bob");
-  const v1::Assignment of_ann = Assigned(first);
+  const v1::JobAssignment of_ann = Assigned(first);
   EXPECT_EQ(Assigned(second).job(), other);
   EXPECT_EQ(manager_->Get(waits)->pending_reason(), v1::PENDING_REASON_OWNER_LIMIT);
   Succeed(first, of_ann);
@@ -201,7 +201,7 @@ TEST_F(JobQueueTest, AFullDiskStopsNewJobsAndLetsRunningOnesFinish) {
   FakeWorkerSession worker;
   manager_->Connect(&worker);
   const std::string runs = Submit(), waits = Submit();
-  const v1::Assignment assignment = Assigned(worker);
+  const v1::JobAssignment assignment = Assigned(worker);
   full = true;
   // It is told behind the change, not with it.
   const auto wait_until_told = [&told](int value) {

@@ -25,14 +25,14 @@ class JobResumeTest : public testing::Test {
  protected:
   JobResumeTest() : runner_(&blobs_) {}
 
-  v1::Assignment Assign(TrainConfig config) {
+  v1::JobAssignment Assign(TrainConfig config) {
     std::ostringstream bytes;
     bytes << std::ifstream(TY_SOURCE_DIR "/tests/data/wdbc.csv").rdbuf();
     StringSource source(bytes.str());
     const absl::StatusOr<IngestResult> ingested = IngestTable(source, {});
     TY_CHECK(ingested.ok());
     const std::string table = EncodeTable(ingested->table);
-    v1::Assignment assignment;
+    v1::JobAssignment assignment;
     assignment.set_table_digest(Sha256Digest(table));
     blobs_.blobs[assignment.table_digest()] = table;
     config.data.target_column = std::string("diagnosis");
@@ -56,7 +56,7 @@ class JobResumeTest : public testing::Test {
     std::vector<std::string> notes_of_checkpoints;
     v1::EventBatch last;
   };
-  Attempt Run(const v1::Assignment& assignment) {
+  Attempt Run(const v1::JobAssignment& assignment) {
     RecordingSink sink;
     StopFlag stop;
     Attempt attempt{.outcome = runner_.Run(assignment, &stop, &sink)};
@@ -76,7 +76,7 @@ class JobResumeTest : public testing::Test {
   }
   // A run left alone. The clock says when checkpoints are taken: there are four at least, of as many
   // runs as that takes.
-  Attempt RunAlone(const v1::Assignment& assignment) {
+  Attempt RunAlone(const v1::JobAssignment& assignment) {
     constexpr size_t kCheckpointsMin = 4;
     Attempt alone = Run(assignment);
     for (int runs = 1; runs < 100 && alone.checkpoints.size() < kCheckpointsMin; ++runs) {
@@ -101,7 +101,7 @@ class JobResumeTest : public testing::Test {
   }
 
   void ExpectGoesOnTheSame(const TrainConfig& config) {
-    v1::Assignment assignment = Assign(config);
+    v1::JobAssignment assignment = Assign(config);
     const Attempt alone = RunAlone(assignment);
     ASSERT_TRUE(alone.outcome.has_succeeded()) << alone.outcome.DebugString();
     for (size_t i = 0; i < alone.checkpoints.size(); i += 1 + alone.checkpoints.size() / 8) {
@@ -137,7 +137,7 @@ TEST_F(JobResumeTest, Folds) {
 }
 
 TEST_F(JobResumeTest, PassesOverWhatCannotBeReadAndSaysSo) {
-  v1::Assignment assignment = Assign({.epochs = 150});
+  v1::JobAssignment assignment = Assign({.epochs = 150});
   const Attempt alone = RunAlone(assignment);
   const v1::Checkpoint newest = alone.checkpoints.back();
   const v1::Checkpoint before = alone.checkpoints[alone.checkpoints.size() / 2];
@@ -161,7 +161,7 @@ TEST_F(JobResumeTest, PassesOverWhatCannotBeReadAndSaysSo) {
 }
 
 TEST_F(JobResumeTest, OneOfAnotherSpecIsPassedOver) {
-  v1::Assignment assignment = Assign({.epochs = 150});
+  v1::JobAssignment assignment = Assign({.epochs = 150});
   const Attempt alone = RunAlone(assignment);
   *assignment.add_checkpoints() = alone.checkpoints.back();
   assignment.set_spec_digest("sha256:other");
@@ -172,7 +172,7 @@ TEST_F(JobResumeTest, OneOfAnotherSpecIsPassedOver) {
 }
 
 TEST_F(JobResumeTest, AStopForAYieldLeavesACheckpoint) {
-  v1::Assignment assignment = Assign({.epochs = 150});
+  v1::JobAssignment assignment = Assign({.epochs = 150});
   const Attempt alone = RunAlone(assignment);
   assignment.clear_checkpoint_interval();
   RecordingSink sink;
@@ -190,7 +190,7 @@ TEST_F(JobResumeTest, AStopForAYieldLeavesACheckpoint) {
 }
 
 TEST_F(JobResumeTest, ACheckpointThatCannotBeStoredIsNoFaultOfTheJob) {
-  v1::Assignment assignment = Assign({.epochs = 150});
+  v1::JobAssignment assignment = Assign({.epochs = 150});
   blobs_.write_status = absl::ResourceExhaustedError("no space left");
   RecordingSink sink;
   StopFlag stop;

@@ -39,12 +39,12 @@ class JobRunnerTest : public testing::Test {
   JobRunnerTest() : runner_(&blobs_) {}
 
   // A resolved assignment on one of tests/data's tables.
-  v1::Assignment Assign(absl::string_view csv, absl::string_view target, TrainConfig config = {}) {
+  v1::JobAssignment Assign(absl::string_view csv, absl::string_view target, TrainConfig config = {}) {
     std::ostringstream bytes;
     bytes << std::ifstream(absl::StrCat(TY_SOURCE_DIR, "/tests/data/", csv)).rdbuf();
     return AssignBytes(bytes.str(), target, std::move(config));
   }
-  v1::Assignment AssignBytes(const std::string& csv, absl::string_view target, TrainConfig config) {
+  v1::JobAssignment AssignBytes(const std::string& csv, absl::string_view target, TrainConfig config) {
     StringSource source(csv);
     absl::StatusOr<IngestResult> ingested = IngestTable(source, {});
     TY_CHECK(ingested.ok());
@@ -57,7 +57,7 @@ class JobRunnerTest : public testing::Test {
     std::vector<std::string> notes;
     config = ResolveTrainConfig(config, SchemaOf(ingested->table), &violations, &notes);
     TY_CHECK(violations.empty());
-    v1::Assignment assignment;
+    v1::JobAssignment assignment;
     assignment.set_job("trainingJobs/a");
     assignment.set_attempt(1);
     *assignment.mutable_resolved_spec() = TrainConfigToProto(config);
@@ -66,7 +66,7 @@ class JobRunnerTest : public testing::Test {
     assignment.set_spec_digest("sha256:spec");
     return assignment;
   }
-  v1::JobOutcome Run(const v1::Assignment& assignment) {
+  v1::JobOutcome Run(const v1::JobAssignment& assignment) {
     return runner_.Run(assignment, &stop_, &sink_);
   }
   Bundle BundleOf(const v1::JobOutcome& outcome) {
@@ -91,7 +91,7 @@ double Metric(const google::protobuf::RepeatedPtrField<v1::Metric>& metrics,
 }
 
 TEST_F(JobRunnerTest, LearnsBreastCancerAndLeavesABundleWithItsProvenance) {
-  const v1::Assignment assignment =
+  const v1::JobAssignment assignment =
       Assign("wdbc.csv", "diagnosis", {.layers = {{.units = 16}}, .epochs = 20});
   const v1::JobOutcome outcome = Run(assignment);
   ASSERT_TRUE(outcome.has_succeeded()) << outcome.DebugString();
@@ -123,7 +123,7 @@ TEST_F(JobRunnerTest, EventsAreStepsThenAnEpochEachThenTheTest) {
 }
 
 TEST_F(JobRunnerTest, TheSameAssignmentTwiceGivesTheSameBytesAndEvents) {
-  const v1::Assignment assignment =
+  const v1::JobAssignment assignment =
       Assign("iris.csv", "species", {.layers = {{.units = 8}}, .epochs = 5, .seed = 7});
   const v1::JobOutcome first = Run(assignment);
   const size_t count = sink_.events().size();
@@ -137,14 +137,14 @@ TEST_F(JobRunnerTest, TheSameAssignmentTwiceGivesTheSameBytesAndEvents) {
 }
 
 TEST_F(JobRunnerTest, ATableIsFetchedOnceForManyJobs) {
-  const v1::Assignment assignment = Assign("iris.csv", "species", {.epochs = 1});
+  const v1::JobAssignment assignment = Assign("iris.csv", "species", {.epochs = 1});
   EXPECT_TRUE(Run(assignment).has_succeeded());
   EXPECT_TRUE(Run(assignment).has_succeeded());
   EXPECT_EQ(blobs_.reads, 1);
 }
 
 TEST_F(JobRunnerTest, APathIsAShortcutAndNotNeeded) {
-  v1::Assignment assignment = Assign("iris.csv", "species", {.epochs = 1});
+  v1::JobAssignment assignment = Assign("iris.csv", "species", {.epochs = 1});
   assignment.set_table_path("/nowhere/table");
   EXPECT_TRUE(Run(assignment).has_succeeded());
   EXPECT_EQ(blobs_.reads, 1);
@@ -164,7 +164,7 @@ TEST_F(JobRunnerTest, ACancelIsAnOutcome) {
 }
 
 TEST_F(JobRunnerTest, ARuntimeLimitKeepsTheModel) {
-  v1::Assignment assignment =
+  v1::JobAssignment assignment =
       Assign("iris.csv", "species",
              {.layers = {{.units = 64}}, .epochs = 100'000, .step_event_interval = 1'000});
   assignment.mutable_resolved_spec()->clear_max_runtime();
@@ -191,7 +191,7 @@ TEST_F(JobRunnerTest, AnExplodingLossIsTheUsersErrorWithItsPlace) {
 }
 
 TEST_F(JobRunnerTest, LostBytesAndAFullDiskAreTheServicesFault) {
-  v1::Assignment assignment = Assign("iris.csv", "species", {.epochs = 1});
+  v1::JobAssignment assignment = Assign("iris.csv", "species", {.epochs = 1});
   blobs_.write_status = MakeError(absl::StatusCode::kResourceExhausted, "disk full",
                                   {.reason = ErrorReason::kStorageFull});
   EXPECT_EQ(Run(assignment).failed().category(), v1::FAILURE_CATEGORY_INFRA);
@@ -243,7 +243,7 @@ TEST_F(JobRunnerTest, CrossValidationIsTrainFoldsAlsoWhenTheFirstFoldIsTheBest) 
   for (uint64_t seed = 1; seed <= 6; ++seed) {
     TrainConfig config{.layers = {{.units = 4}}, .epochs = 2, .seed = seed};
     config.data.split = {.test_fraction = 0.2, .fold_count = 3};
-    const v1::Assignment assignment = Assign("iris.csv", "species", config);
+    const v1::JobAssignment assignment = Assign("iris.csv", "species", config);
     std::vector<FieldViolation> violations;
     config = TrainConfigFromProto(assignment.resolved_spec(), &violations);
     const Table table = DecodeTable(blobs_.blobs.at(assignment.table_digest())).value();
@@ -291,7 +291,7 @@ TrainConfig StandStill(uint64_t seed) {
   return config;
 }
 
-void NameModel(const std::string& name, const v1::JobOutcome& outcome, v1::Assignment* assignment) {
+void NameModel(const std::string& name, const v1::JobOutcome& outcome, v1::JobAssignment* assignment) {
   v1::ModelBlob* model = assignment->add_models();
   model->set_model(name);
   model->set_digest(outcome.succeeded().bundle_digest());
@@ -301,7 +301,7 @@ TEST_F(JobRunnerTest, AnInitialModelIsWhereTrainingBeginsWithItsScaling) {
   const v1::JobOutcome first =
       Run(Assign("iris.csv", "species", {.layers = {{.units = 4}}, .epochs = 5, .seed = 1}));
   // Another seed: another split, on which features would be scaled otherwise.
-  v1::Assignment assignment = Assign("iris.csv", "species", StandStill(2));
+  v1::JobAssignment assignment = Assign("iris.csv", "species", StandStill(2));
   assignment.mutable_resolved_spec()->set_initial_model("models/first");
   NameModel("models/first", first, &assignment);
   const v1::JobOutcome second = Run(assignment);
@@ -329,7 +329,7 @@ TEST_F(JobRunnerTest, AnInitialModelKnowsALargeColumnToItsLastDigits) {
   config.optimizer.kind = OptimizerKind::kLbfgs;
   const v1::JobOutcome first = Run(AssignBytes(csv, "y", config));
   EXPECT_LT(Metric(first.succeeded().test_metrics(), "loss"), 1e-6);
-  v1::Assignment assignment = AssignBytes(csv, "y", StandStill(2));
+  v1::JobAssignment assignment = AssignBytes(csv, "y", StandStill(2));
   assignment.mutable_resolved_spec()->clear_layers();
   assignment.mutable_resolved_spec()->set_initial_model("models/first");
   NameModel("models/first", first, &assignment);
@@ -339,7 +339,7 @@ TEST_F(JobRunnerTest, AnInitialModelKnowsALargeColumnToItsLastDigits) {
 
 TEST_F(JobRunnerTest, AnInitialModelOfOtherDataIsTheUsersError) {
   const v1::JobOutcome other = Run(Assign("wdbc.csv", "diagnosis", StandStill(1)));
-  v1::Assignment assignment = Assign("iris.csv", "species", StandStill(1));
+  v1::JobAssignment assignment = Assign("iris.csv", "species", StandStill(1));
   assignment.mutable_resolved_spec()->set_initial_model("models/other");
   NameModel("models/other", other, &assignment);
   const v1::JobOutcome outcome = Run(assignment);
@@ -370,9 +370,9 @@ class AnalysisRunTest : public JobRunnerTest {
     EXPECT_TRUE(result.ParseFromString(blobs_.blobs.at(outcome.succeeded().bundle_digest())));
     return result;
   }
-  v1::Assignment AssignTwo(const TrainConfig& a, const TrainConfig& b);
+  v1::JobAssignment AssignTwo(const TrainConfig& a, const TrainConfig& b);
   // Fills in defaults as the server does.
-  void SetAnalysis(const v1::AnalysisSpec& analysis, v1::Assignment* assignment) {
+  void SetAnalysis(const v1::AnalysisSpec& analysis, v1::JobAssignment* assignment) {
     std::vector<FieldViolation> violations;
     *assignment->mutable_analysis() =
         ResolveAnalysis(analysis, assignment->resolved_spec(), &violations);
@@ -382,7 +382,7 @@ class AnalysisRunTest : public JobRunnerTest {
 
 TEST_F(AnalysisRunTest, TheCentreOfALandscapeIsTheLossOfTheModel) {
   const TrainConfig config{.layers = {{.units = 4}}, .epochs = 5};
-  v1::Assignment assignment = Assign("iris.csv", "species", config);
+  v1::JobAssignment assignment = Assign("iris.csv", "species", config);
   const v1::JobOutcome trained = Run(assignment);
   NameModel("models/a", trained, &assignment);
   v1::AnalysisSpec analysis;
@@ -420,7 +420,7 @@ TEST_F(AnalysisRunTest, EveryKindLeavesItsResultAndTheSameOneTwice) {
   kinds[6].mutable_learning_rate_finder()->set_steps(10);
   for (const v1::AnalysisSpec& kind : kinds) {
     SCOPED_TRACE(kind.ShortDebugString());
-    v1::Assignment assignment =
+    v1::JobAssignment assignment =
         Assign("iris.csv", "species", {.layers = {{.units = 3, .activation = Activation::kTanh}}});
     SetAnalysis(kind, &assignment);
     const v1::JobOutcome outcome = Run(assignment);
@@ -449,14 +449,14 @@ TEST_F(AnalysisRunTest, DamagedPreparedDataIsNoResult) {
   }
   TrainConfig config{.epochs = 1};
   config.data.task = Task::kBinary;
-  v1::Assignment trains = AssignBytes(csv, "y", config);
+  v1::JobAssignment trains = AssignBytes(csv, "y", config);
   trains.set_prepared_directory(directory.path());
   trains.set_prepared_bytes_max(int64_t{1} << 30);
-  v1::Assignment analyzes = trains;
+  v1::JobAssignment analyzes = trains;
   v1::AnalysisSpec finder;
   finder.mutable_learning_rate_finder()->set_steps(10);
   SetAnalysis(finder, &analyzes);
-  for (const v1::Assignment& assignment : {trains, analyzes}) {
+  for (const v1::JobAssignment& assignment : {trains, analyzes}) {
     ASSERT_TRUE(JobRunner(&blobs_).Run(assignment, &stop_, &sink_).has_succeeded());
     ASSERT_EQ(DamageFiles(directory.path()), 1);
     // Another worker: what this one has checked once it trusts.
@@ -468,7 +468,7 @@ TEST_F(AnalysisRunTest, DamagedPreparedDataIsNoResult) {
 
 TEST_F(AnalysisRunTest, ALineGoesFromOneModelToTheOther) {
   const TrainConfig config{.layers = {{.units = 4}}, .epochs = 2};
-  v1::Assignment assignment = Assign("iris.csv", "species", config);
+  v1::JobAssignment assignment = Assign("iris.csv", "species", config);
   const v1::JobOutcome first = Run(assignment);
   assignment.mutable_resolved_spec()->set_epochs(6);
   const v1::JobOutcome second = Run(assignment);
@@ -489,8 +489,8 @@ TEST_F(AnalysisRunTest, ALineGoesFromOneModelToTheOther) {
 }
 
 // Models "models/a" and "models/b" of the two configs, named in the assignment of the first.
-v1::Assignment AnalysisRunTest::AssignTwo(const TrainConfig& a, const TrainConfig& b) {
-  v1::Assignment assignment = Assign("iris.csv", "species", a);
+v1::JobAssignment AnalysisRunTest::AssignTwo(const TrainConfig& a, const TrainConfig& b) {
+  v1::JobAssignment assignment = Assign("iris.csv", "species", a);
   const v1::JobOutcome first = Run(assignment);
   const v1::JobOutcome second = Run(Assign("iris.csv", "species", b));
   NameModel("models/a", first, &assignment);
@@ -524,7 +524,7 @@ TEST_F(AnalysisRunTest, ALineEndsInTheOtherModelHoweverThatWasScaled) {
   const std::pair<TrainConfig, TrainConfig> pairs[] = {
       {a, other_split}, {a, unscaled}, {unscaled, a}, {normalised, normalised_b}};
   for (const auto& [from, to] : pairs) {
-    v1::Assignment assignment = AssignTwo(from, to);
+    v1::JobAssignment assignment = AssignTwo(from, to);
     SetAnalysis(LineToB(), &assignment);
     const v1::AnalysisResult line = ResultOf(Run(assignment));
     v1::AnalysisSpec there;
@@ -541,7 +541,7 @@ TEST_F(AnalysisRunTest, ALineNeedsAFirstLayerThatTakesUpOtherScaling) {
   TrainConfig a{.layers = {{.units = 4, .bias = false}}, .epochs = 1, .seed = 1};
   TrainConfig b = a;
   b.seed = 2;
-  v1::Assignment assignment = AssignTwo(a, b);
+  v1::JobAssignment assignment = AssignTwo(a, b);
   SetAnalysis(LineToB(), &assignment);
   const v1::JobOutcome no_bias = Run(assignment);
   EXPECT_EQ(no_bias.failed().reason(), v1::ERROR_REASON_INVALID_SPEC);
@@ -560,7 +560,7 @@ TEST_F(AnalysisRunTest, ALineNeedsAFirstLayerThatTakesUpOtherScaling) {
 }
 
 TEST_F(AnalysisRunTest, HalfAnAnalysisIsNone) {
-  v1::Assignment assignment = Assign("wdbc.csv", "diagnosis", {.layers = {{.units = 512}}});
+  v1::JobAssignment assignment = Assign("wdbc.csv", "diagnosis", {.layers = {{.units = 512}}});
   v1::AnalysisSpec analysis;
   analysis.mutable_loss_landscape()->set_resolution(201);
   SetAnalysis(analysis, &assignment);

@@ -115,7 +115,7 @@ TEST_F(PreparedStoreTest, AFileThatIsNoneOfOursIsAsGoodAsNone) {
 }
 
 TEST_F(PreparedStoreTest, TheKeyIsOfWhatDecidesTheData) {
-  v1::Assignment assignment;
+  v1::JobAssignment assignment;
   assignment.set_table_digest("sha256:aa");
   assignment.mutable_resolved_spec()->set_target_column("y");
   const std::string key = PreparedStore::KeyOf(assignment, 0);
@@ -123,16 +123,16 @@ TEST_F(PreparedStoreTest, TheKeyIsOfWhatDecidesTheData) {
   assignment.mutable_resolved_spec()->mutable_optimizer()->set_learning_rate(0.5);
   EXPECT_EQ(PreparedStore::KeyOf(assignment, 0), key);
   EXPECT_NE(PreparedStore::KeyOf(assignment, 1), key);
-  for (const auto& change : std::vector<std::function<void(v1::Assignment*)>>{
-           [](v1::Assignment* a) { a->set_table_digest("sha256:bb"); },
-           [](v1::Assignment* a) { a->set_test_table_digest("sha256:bb"); },
-           [](v1::Assignment* a) { a->mutable_resolved_spec()->set_seed(1); },
-           [](v1::Assignment* a) { a->mutable_resolved_spec()->add_feature_columns("x"); },
-           [](v1::Assignment* a) { a->mutable_resolved_spec()->mutable_split()->set_stratify(true); },
-           [](v1::Assignment* a) {
+  for (const auto& change : std::vector<std::function<void(v1::JobAssignment*)>>{
+           [](v1::JobAssignment* a) { a->set_table_digest("sha256:bb"); },
+           [](v1::JobAssignment* a) { a->set_test_table_digest("sha256:bb"); },
+           [](v1::JobAssignment* a) { a->mutable_resolved_spec()->set_seed(1); },
+           [](v1::JobAssignment* a) { a->mutable_resolved_spec()->add_feature_columns("x"); },
+           [](v1::JobAssignment* a) { a->mutable_resolved_spec()->mutable_split()->set_stratify(true); },
+           [](v1::JobAssignment* a) {
              a->mutable_resolved_spec()->add_feature_options()->set_column("x");
            }}) {
-    v1::Assignment changed = assignment;
+    v1::JobAssignment changed = assignment;
     change(&changed);
     EXPECT_NE(PreparedStore::KeyOf(changed, 0), key);
   }
