@@ -1,0 +1,156 @@
+#include "server/submissions/receipts.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <fstream>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "core/base/error_info.h"
+#include "core/base/status_macros.h"
+#include "server/base/ids.h"
+#include "server/grading/course_gradebook.h"
+#include "server/grading/course_names.h"
+#include "server/wire/receipt.h"
+#include "server/wire/timestamp.h"
+
+namespace trainyard {
+namespace {
+
+absl::StatusOr<std::string> SpecJson(const v1::TrainingSpec& spec) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  if (google::protobuf::util::MessageToJsonString(spec, &json, options).ok()) return json;
+  return MakeError(absl::StatusCode::kInternal, "a spec cannot be written as JSON",
+                   {.reason = ErrorReason::kInternal});
+}
+
+// REQUIRES: `engine_class` is build|oneDNN|ISA|threads.
+ReceiptEngine EngineOf(const v1::SealedRecord& sealed) {
+  const std::vector<std::string> parts = absl::StrSplit(sealed.engine_class(), '|');
+  ReceiptEngine engine{.cpu_family = sealed.cpu_family(), .deterministic = true};
+  if (parts.size() != 4) return engine;
+  engine.build = parts[0];
+  engine.onednn_version = parts[1];
+  engine.isa = parts[2];
+  if (!absl::SimpleAtoi(parts[3], &engine.threads)) engine.threads = 0;
+  return engine;
+}
+
+std::vector<ReceiptDataset> DataOf(const v1::PublishedAssignment& published) {
+  std::vector<ReceiptDataset> data;
+  for (const v1::DatasetCommitment& commitment : published.assignment().commitments()) {
+    const std::string& role = commitment.role();
+    const std::string& digest = role == "training" ? published.training_table_digest()
+                                : role == "public" ? published.public_table_digest()
+                                                   : published.sealed_table_digest();
+    data.push_back({.role = role, .commitment = commitment.commitment(), .table_digest = digest});
+  }
+  return data;
+}
+
+std::vector<ReceiptRun> RunsOf(const v1::SealedRecord& sealed) {
+  std::vector<ReceiptRun> runs;
+  for (const v1::SealedRecord::Run& run : sealed.runs()) {
+    ReceiptRun added{.result_digest = run.result_digest(), .seed = run.seed()};
+    if (run.has_public_value()) added.public_value = run.public_value();
+    if (run.has_sealed_value()) added.sealed_value = run.sealed_value();
+    runs.push_back(std::move(added));
+  }
+  return runs;
+}
+
+ReceiptResult ResultOf(const v1::SubmissionResult& proto) {
+  ReceiptResult result{
+      .points = proto.points(),
+      .max_points = proto.max_points(),
+      .score = proto.score(),
+      .metric = std::string(absl::StripPrefix(v1::ScoreMetric_Name(proto.metric()), "SCORE_METRIC_")),
+      .sealed = proto.sealed()};
+  for (const v1::Criterion& criterion : proto.criteria()) {
+    result.criteria.push_back({.name = criterion.name(),
+                               .points = criterion.points(),
+                               .max_points = criterion.max_points(),
+                               .passed = criterion.passed()});
+  }
+  return result;
+}
+
+absl::StatusOr<ReceiptFields> FieldsOf(const CourseState& state, const std::string& previous,
+                                       const StoredSubmission& submission) {
+  const v1::Submission& record = submission.record;
+  TY_ASSIGN_OR_RETURN(const SubmissionName name, ParseSubmissionName("name", record.name()));
+  const v1::PublishedAssignment* published =
+      state.Find(name.parent.assignment, record.assignment_version());
+  const v1::PolicyVersion* policy = FindPolicy(state, 0);
+  if (published == nullptr || policy == nullptr) {
+    return MakeError(absl::StatusCode::kInternal,
+                     absl::StrCat(record.name(), " has no assignment or policy"),
+                     {.reason = ErrorReason::kInternal});
+  }
+  ReceiptFields fields{.id = record.receipt(),
+                       .course = name.parent.Course(),
+                       .assignment = name.parent.ToString(),
+                       .assignment_version = record.assignment_version(),
+                       .policy_version = policy->version(),
+                       .policy_digest = policy->digest(),
+                       .student = record.student(),
+                       .submission = record.name(),
+                       .accepted_at = FromTimestamp(record.accepted_at()),
+                       .graded_at = FromTimestamp(record.finish_time()),
+                       .spec_digest = record.spec_digest(),
+                       .data = DataOf(*published),
+                       .runs = RunsOf(submission.sealed),
+                       .engine = EngineOf(submission.sealed),
+                       .work = {.parameters = record.work().parameters(),
+                                .train_flops = record.work().train_flops(),
+                                .epochs = record.work().epochs()},
+                       // The trainings show them to their student, too.
+                       .seeds_revealed = true,
+                       .result = ResultOf(submission.sealed.result()),
+                       .previous = previous};
+  TY_ASSIGN_OR_RETURN(fields.spec_json, SpecJson(record.canonical_spec()));
+  if (record.has_public_score()) fields.public_score = record.public_score();
+  return fields;
+}
+
+}  // namespace
+
+absl::Status SignReceipts(const CourseState& state, const std::string& previous,
+                          const SigningKey& key, StoredSubmission* submission) {
+  submission->record.set_receipt(absl::StrCat("ty_", NewId()));
+  TY_ASSIGN_OR_RETURN(const ReceiptFields fields, FieldsOf(state, previous, *submission));
+  TY_ASSIGN_OR_RETURN(*submission->sealed.mutable_staff_receipt(),
+                      BuildReceipt(fields, ReceiptCopy::kStaff, key));
+  TY_ASSIGN_OR_RETURN(*submission->sealed.mutable_student_receipt(),
+                      BuildReceipt(fields, ReceiptCopy::kStudent, key));
+  submission->sealed.set_receipt_digest(ReceiptDigest(submission->sealed.staff_receipt()));
+  return absl::OkStatus();
+}
+
+absl::Status SignReleased(const SigningKey& key, StoredSubmission* submission) {
+  TY_ASSIGN_OR_RETURN(Receipt receipt, ParseReceipt(submission->sealed.staff_receipt()));
+  receipt.fields.released = true;
+  TY_ASSIGN_OR_RETURN(*submission->sealed.mutable_released_receipt(),
+                      BuildReceipt(receipt.fields, ReceiptCopy::kStudent, key));
+  return absl::OkStatus();
+}
+
+std::string CpuFamily() {
+  std::ifstream file("/proc/cpuinfo");
+  std::string line;
+  while (std::getline(file, line)) {
+    const std::pair<std::string, std::string> parts = absl::StrSplit(line, absl::MaxSplits(':', 1));
+    if (absl::StripAsciiWhitespace(parts.first) != "model name") continue;
+    return std::string(absl::StripAsciiWhitespace(parts.second));
+  }
+  return "unknown";
+}
+
+}  // namespace trainyard
