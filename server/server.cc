@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "core/base/error_info.h"
 #include "core/base/limits.h"
@@ -93,6 +94,40 @@ int64_t DiskBytes(const std::string& path) {
 
 std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
 
+std::shared_ptr<grpc::ServerCredentials> TlsCredentials(const TlsFiles& files) {
+  grpc::SslServerCredentialsOptions options(
+      files.client_ca.empty() ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+                              : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  options.pem_root_certs = files.client_ca;
+  options.pem_key_cert_pairs.push_back({files.key, files.certificate});
+  return grpc::SslServerCredentials(options);
+}
+
+bool IsReachedByOthers(const ServerOptions& options) {
+  return !std::all_of(options.listen.begin(), options.listen.end(), IsLocalAddress);
+}
+
+// Whoever reaches a server without users may do everything.
+absl::Status CheckHasUsers(const ServerOptions& options, const Users& users) {
+  if (!users.open() || options.insecure || !IsReachedByOthers(options)) return absl::OkStatus();
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition,
+      "there is no user, so everyone who reaches this server might do everything",
+      {.reason = ErrorReason::kInvalidState,
+       .hint = "run `trainyard-server add-admin NAME` with the same --data-dir first, listen on "
+               "127.0.0.1, or add --insecure if the network is trusted",
+       .in_force = absl::StrCat("listen ", absl::StrJoin(options.listen, ", "))});
+}
+
+void WarnOfInsecurity(const ServerOptions& options, const Users& users) {
+  if (!options.insecure || !IsReachedByOthers(options)) return;
+  const bool has_tls = !options.tls.certificate.empty();
+  if (has_tls && !users.open()) return;
+  Log::Warning("insecure", {{"listen", absl::StrJoin(options.listen, ",")},
+                            {"tls", has_tls ? "on" : "OFF: tokens and data can be read on the way"},
+                            {"users", users.open() ? "NONE: everyone may do everything" : "yes"}});
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& options) {
@@ -100,8 +135,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& opti
   auto server = std::unique_ptr<Server>(new Server(options));
   const absl::Time start = SteadyNow();
   TY_RETURN_IF_ERROR(server->OpenStores());
+  TY_RETURN_IF_ERROR(server->OpenAuth());
   TY_RETURN_IF_ERROR(server->StartJobs());
   server->metrics_.StoreReplayed(absl::ToDoubleSeconds(SteadyNow() - start));
+  server->MakePools();
+  TY_RETURN_IF_ERROR(server->StartGrading());
   TY_RETURN_IF_ERROR(server->StartMetrics());
   server->MakeServices();
   TY_RETURN_IF_ERROR(server->ServeWorkers());
@@ -144,6 +182,18 @@ absl::Status Server::OpenStores() {
                                                     ObserveDatasets(&metrics_)));
   models_ = std::make_unique<ModelStore>(database_.get(), blobs_.get());
   return absl::OkStatus();
+}
+
+absl::Status Server::OpenAuth() {
+  TY_ASSIGN_OR_RETURN(users_, Users::Open(database_.get()));
+  TY_ASSIGN_OR_RETURN(audit_, Audit::Open(database_.get(), options_.audit_max_entries));
+  authenticator_ = std::make_unique<Authenticator>(
+      Authenticator::Options{.calls_per_second = options_.rate_limit}, users_.get());
+  TY_ASSIGN_OR_RETURN(courses_, CourseStore::Open(database_.get()));
+  grants_ = std::make_unique<CourseGrants>(database_.get(), courses_.get());
+  access_ = std::make_unique<Access>(database_.get(), grants_.get());
+  WarnOfInsecurity(options_, *users_);
+  return CheckHasUsers(options_, *users_);
 }
 
 absl::Status Server::StartJobs() {
@@ -224,17 +274,26 @@ ServiceLimits Server::Limits() const {
           .job_threads_max = options_.workers};
 }
 
-RpcContext Server::Context(bool refuse_when_draining) {
+RpcContext Server::ClientContext() {
+  RpcContext rpc = WorkerContext();
+  rpc.authenticator = authenticator_.get();
+  rpc.access = access_.get();
+  rpc.audit = audit_.get();
+  rpc.refuse_when_draining = true;
+  return rpc;
+}
+
+RpcContext Server::WorkerContext() {
   return {.metrics = &metrics_,
           .drain = &drain_,
           .ticker = &ticker_,
           .quick = quick_.get(),
           .heavy = heavy_.get(),
           .streams = streams_.get(),
-          .refuse_when_draining = refuse_when_draining};
+          .refuse_when_draining = false};
 }
 
-void Server::MakeServices() {
+void Server::MakePools() {
   const auto executor = [](const char* name, int threads, size_t queue_max) {
     return std::make_unique<Executor>(
         Executor::Options{.name = name, .threads = threads, .queue_max = queue_max});
@@ -243,21 +302,38 @@ void Server::MakeServices() {
   heavy_ = executor("ty-heavy", kHeavyThreads, kQueueMax);
   streams_ = executor("ty-streams", kStreamThreads, kStreamQueueMax);
   workers_ = executor("ty-workers", kWorkerThreads, kStreamQueueMax);
-  const RpcContext rpc = Context(/*refuse_when_draining=*/true);
+}
+
+absl::Status Server::StartGrading() {
+  admission_ = std::make_unique<JobAdmission>(Limits(), &metrics_, access_.get(), jobs_.get(),
+                                              datasets_.get(), models_.get());
+  TY_ASSIGN_OR_RETURN(grading_,
+                      GradingServices::Create(ClientContext(), {.database = database_.get(),
+                                                                .courses = courses_.get(),
+                                                                .datasets = datasets_.get(),
+                                                                .models = models_.get(),
+                                                                .jobs = jobs_.get(),
+                                                                .admission = admission_.get(),
+                                                                .limits = Limits()}));
+  metrics_.grading().SetSnapshot([this] { return grading_->TakeSnapshot(); });
+  return absl::OkStatus();
+}
+
+void Server::MakeServices() {
+  const RpcContext rpc = ClientContext();
   const WatchOptions watch{.heartbeat_interval = options_.heartbeat_interval,
                            .watchers_max = options_.watchers_max};
   dataset_service_ =
       std::make_unique<DatasetService>(rpc, datasets_.get());
-  admission_ = std::make_unique<JobAdmission>(Limits(), &metrics_, jobs_.get(), datasets_.get(),
-                                              models_.get());
   job_service_ = std::make_unique<JobService>(rpc, watch, jobs_.get(), admission_.get());
   analysis_service_ =
       std::make_unique<AnalysisService>(rpc, jobs_.get(), admission_.get(), blobs_.get());
   model_service_ = std::make_unique<ModelService>(rpc, PredictorCache::Options(), models_.get(),
                                                   datasets_.get());
   admin_service_ = std::make_unique<AdminService>(rpc, Limits(), metrics_address_, jobs_.get());
+  auth_service_ = std::make_unique<AuthService>(rpc, users_.get(), audit_.get());
   worker_service_ = std::make_unique<WorkerService>(
-      Context(/*refuse_when_draining=*/false),
+      WorkerContext(),
       WorkerAdmission{.token = worker_token_, .slots = options_.workers, .build = BuildString()},
       jobs_.get(), blobs_.get(), files_.get(), workers_.get());
 }
@@ -278,19 +354,30 @@ absl::Status Server::ServeClients() {
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   SetArguments(&builder);
+  std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
+  if (!options_.tls.certificate.empty()) {
+    TY_ASSIGN_OR_RETURN(const TlsFiles files, LoadTls(options_.tls, absl::Now()));
+    credentials = TlsCredentials(files);
+  }
   std::vector<int> ports(options_.listen.size(), 0);
   for (size_t i = 0; i < ports.size(); ++i) {
-    builder.AddListeningPort(options_.listen[i], grpc::InsecureServerCredentials(), &ports[i]);
+    const bool is_socket = IsUnixSocket(options_.listen[i]);
+    builder.AddListeningPort(
+        options_.listen[i], is_socket ? grpc::InsecureServerCredentials() : credentials, &ports[i]);
   }
   builder.RegisterService(dataset_service_.get());
   builder.RegisterService(job_service_.get());
   builder.RegisterService(analysis_service_.get());
   builder.RegisterService(model_service_.get());
   builder.RegisterService(admin_service_.get());
+  builder.RegisterService(auth_service_.get());
+  grading_->RegisterOn(&builder);
   client_server_ = builder.BuildAndStart();
   for (size_t i = 0; i < ports.size(); ++i) {
     if (client_server_ == nullptr || ports[i] == 0) return CannotListen(options_.listen[i]);
-    addresses_.push_back(absl::StrCat(HostOf(options_.listen[i]), ":", ports[i]));
+    addresses_.push_back(IsUnixSocket(options_.listen[i])
+                             ? options_.listen[i]
+                             : absl::StrCat(HostOf(options_.listen[i]), ":", ports[i]));
   }
   health_ = client_server_->GetHealthCheckService();
   SetHealth(true);
@@ -314,9 +401,10 @@ void Server::SetHealth(bool serving) {
   for (const char* service :
        {v1::DatasetService::service_full_name(), v1::JobService::service_full_name(),
         v1::AnalysisService::service_full_name(), v1::ModelService::service_full_name(),
-        v1::AdminService::service_full_name()}) {
+        v1::AdminService::service_full_name(), v1::AuthService::service_full_name()}) {
     health->SetServingStatus(service, serving);
   }
+  for (const char* service : GradingServices::Names()) health->SetServingStatus(service, serving);
 }
 
 void Server::Shutdown(absl::Time deadline) {
@@ -341,7 +429,8 @@ void Server::Shutdown(absl::Time deadline) {
   heavy_.reset();
   quick_.reset();
   retention_.reset();
-  metrics_.Stop();  // it asks jobs_ and datasets_ at each scrape
+  metrics_.Stop();  // it asks jobs_, datasets_ and grading_ at each scrape
+  grading_.reset();
   jobs_.reset();
   if (served) Log::Info("stopped");
   Log::Flush();

@@ -25,6 +25,10 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "core/base/file_system.h"
+#include "server/auth/access.h"
+#include "server/auth/audit.h"
+#include "server/auth/authenticator.h"
+#include "server/auth/users.h"
 #include "server/data_directory.h"
 #include "server/jobs/job_manager.h"
 #include "server/jobs/retention.h"
@@ -34,7 +38,10 @@
 #include "server/rpc/call_scope.h"
 #include "server/services/admin_service.h"
 #include "server/services/analysis_service.h"
+#include "server/services/auth_service.h"
+#include "server/services/course_access.h"
 #include "server/services/dataset_service.h"
+#include "server/services/grading_services.h"
 #include "server/services/job_admission.h"
 #include "server/services/job_service.h"
 #include "server/services/model_service.h"
@@ -51,7 +58,8 @@ RetentionOptions RetentionOf(const ServerOptions& options);
 class Server {
  public:
   // Errors: INVALID_ARGUMENT (options, an address that cannot be used), FAILED_PRECONDITION (the
-  // data directory is in use, or of a newer version; no trainyard-worker), DATA_LOSS, INTERNAL.
+  // data directory is in use, or of a newer version; no trainyard-worker; other machines would
+  // reach a server without users), DATA_LOSS, INTERNAL.
   static absl::StatusOr<std::unique_ptr<Server>> Create(const ServerOptions& options);
   // Shutdown without delay, unless it was called.
   ~Server();
@@ -68,14 +76,19 @@ class Server {
 
   // For tests of what happens inside.
   JobManager* jobs() { return jobs_.get(); }
+  SubmissionRunner* submissions() { return grading_->runner(); }
   BlobStore* blobs() { return blobs_.get(); }
   ModelStore* models() { return models_.get(); }
 
  private:
   explicit Server(const ServerOptions& options) : options_(options) {}
   absl::Status OpenStores();
+  absl::Status OpenAuth();
   absl::Status StartJobs();
   absl::Status StartMetrics();
+  void MakePools();
+  // Before StartMetrics: a scrape asks it.
+  absl::Status StartGrading();
   void MakeServices();
   absl::Status ServeWorkers();
   absl::Status ServeClients();
@@ -85,7 +98,8 @@ class Server {
   bool IsStorageFull() const;
   Metrics::Snapshot TakeSnapshot() const;
   ServiceLimits Limits() const;
-  RpcContext Context(bool refuse_when_draining);
+  RpcContext ClientContext();
+  RpcContext WorkerContext();
 
   // Members are declared in the order they are built; destruction is the reverse. Do not reorder.
   const ServerOptions options_;
@@ -93,6 +107,12 @@ class Server {
   Metrics metrics_;
   std::unique_ptr<DataDirectory> directory_;
   std::unique_ptr<Database> database_;
+  std::unique_ptr<Users> users_;
+  std::unique_ptr<Authenticator> authenticator_;
+  std::unique_ptr<CourseStore> courses_;
+  std::unique_ptr<CourseGrants> grants_;
+  std::unique_ptr<Access> access_;
+  std::unique_ptr<Audit> audit_;
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<DatasetStore> datasets_;
   std::unique_ptr<ModelStore> models_;
@@ -107,6 +127,8 @@ class Server {
   std::unique_ptr<AnalysisService> analysis_service_;
   std::unique_ptr<ModelService> model_service_;
   std::unique_ptr<AdminService> admin_service_;
+  std::unique_ptr<AuthService> auth_service_;
+  std::unique_ptr<GradingServices> grading_;
   std::unique_ptr<WorkerService> worker_service_;
   Ticker ticker_;
   // After the services: a body that is queued when the last call is over still uses them.

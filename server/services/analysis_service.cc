@@ -34,8 +34,8 @@ absl::Status CheckHasResult(const v1::TrainingJob& job) {
 grpc::ServerUnaryReactor* AnalysisService::CreateAnalysis(grpc::CallbackServerContext* call,
                                                           const v1::CreateAnalysisRequest* request,
                                                           v1::TrainingJob* response) {
-  return Serve(rpc_, call, "/trainyard.v1.AnalysisService/CreateAnalysis", rpc_.quick, response,
-               [=, this](const Principal& principal) {
+  return Serve(rpc_, call, "/trainyard.v1.AnalysisService/CreateAnalysis", rpc_.quick, request,
+               response, [=, this](const Principal& principal) {
                  return Store(admission_->CreateAnalysis(*request, principal), response);
                });
 }
@@ -44,7 +44,10 @@ grpc::ServerUnaryReactor* AnalysisService::GetAnalysisResult(
     grpc::CallbackServerContext* call, const v1::GetAnalysisResultRequest* request,
     v1::AnalysisResult* response) {
   return Serve(rpc_, call, "/trainyard.v1.AnalysisService/GetAnalysisResult", rpc_.quick, response,
-               [=, this](const Principal&) { return Store(Result(request->name()), response); });
+               [=, this](const Principal& principal) -> absl::Status {
+                 TY_RETURN_IF_ERROR(rpc_.access->CheckRead(principal, request->name()));
+                 return Store(Result(request->name()), response);
+               });
 }
 
 absl::StatusOr<v1::AnalysisResult> AnalysisService::Result(const std::string& name) {

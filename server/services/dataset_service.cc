@@ -22,11 +22,16 @@ namespace {
 
 class RejectSource final : public WriteStream<v1::DownloadRejectReportResponse>::Source {
  public:
-  RejectSource(std::string name, DatasetStore* datasets)
-      : name_(std::move(name)), datasets_(datasets) {}
+  RejectSource(std::string name, const Access* access, DatasetStore* datasets)
+      : name_(std::move(name)), access_(access), datasets_(datasets) {}
+
+  void SetCaller(const Principal& caller) override { caller_ = caller; }
 
   absl::StatusOr<bool> Next(v1::DownloadRejectReportResponse* response) override {
     if (rejects_.file == nullptr) {
+      TY_RETURN_IF_ERROR(access_->CheckRead(caller_, name_));
+      TY_ASSIGN_OR_RETURN(const v1::Dataset dataset, datasets_->Get(name_));
+      if (dataset.sealed()) return CheckReady(dataset);
       TY_ASSIGN_OR_RETURN(rejects_, datasets_->OpenRejects(name_));
     }
     std::string& data = *response->mutable_data();
@@ -39,18 +44,25 @@ class RejectSource final : public WriteStream<v1::DownloadRejectReportResponse>:
 
  private:
   const std::string name_;
+  const Access* const access_;
   DatasetStore* const datasets_;
+  Principal caller_;
   DatasetStore::RejectFile rejects_;  // after the first Next
 };
+
+absl::Status Show(absl::StatusOr<v1::Dataset> dataset, v1::Dataset* response) {
+  if (dataset.ok()) dataset = VisibleOf(*std::move(dataset));
+  return Store(std::move(dataset), response);
+}
 
 }  // namespace
 
 grpc::ServerUnaryReactor* DatasetService::CreateDataset(grpc::CallbackServerContext* call,
                                                         const v1::CreateDatasetRequest* request,
                                                         v1::Dataset* response) {
-  return Serve(rpc_, call, "/trainyard.v1.DatasetService/CreateDataset", rpc_.quick, response,
-               [=, this](const Principal& principal) {
-                 return Store(Create(*request, principal), response);
+  return Serve(rpc_, call, "/trainyard.v1.DatasetService/CreateDataset", rpc_.quick, request,
+               response, [=, this](const Principal& principal) {
+                 return Show(Create(*request, principal), response);
                });
 }
 
@@ -67,14 +79,15 @@ absl::StatusOr<v1::Dataset> DatasetService::Create(const v1::CreateDatasetReques
 grpc::ServerReadReactor<v1::WriteDatasetRequest>* DatasetService::WriteDataset(
     grpc::CallbackServerContext* call, v1::WriteDatasetResponse* response) {
   return UploadStream::Start(rpc_, call, "/trainyard.v1.DatasetService/WriteDataset", response,
-                             rpc_.heavy, std::make_unique<UploadSink>(datasets_));
+                             rpc_.heavy, std::make_unique<UploadSink>(rpc_.access, datasets_));
 }
 
 grpc::ServerUnaryReactor* DatasetService::GetUploadStatus(grpc::CallbackServerContext* call,
                                                           const v1::GetUploadStatusRequest* request,
                                                           v1::UploadStatus* response) {
   return Serve(rpc_, call, "/trainyard.v1.DatasetService/GetUploadStatus", rpc_.quick, response,
-               [=, this](const Principal&) {
+               [=, this](const Principal& principal) -> absl::Status {
+                 TY_RETURN_IF_ERROR(rpc_.access->CheckRead(principal, request->name()));
                  return Store(datasets_->GetUploadStatus(request->name()), response);
                });
 }
@@ -82,31 +95,46 @@ grpc::ServerUnaryReactor* DatasetService::GetUploadStatus(grpc::CallbackServerCo
 grpc::ServerUnaryReactor* DatasetService::FinalizeDataset(grpc::CallbackServerContext* call,
                                                           const v1::FinalizeDatasetRequest* request,
                                                           v1::Dataset* response) {
-  return Serve(
-      rpc_, call, "/trainyard.v1.DatasetService/FinalizeDataset", rpc_.heavy, response,
-      [=, this](const Principal&) { return Store(datasets_->Finalize(*request), response); });
+  return Serve(rpc_, call, "/trainyard.v1.DatasetService/FinalizeDataset", rpc_.heavy, request,
+               response, [=, this](const Principal& principal) -> absl::Status {
+                 const std::string& labels = request->labels_dataset();
+                 TY_RETURN_IF_ERROR(rpc_.access->CheckWrite(principal, request->name()));
+                 TY_RETURN_IF_ERROR(rpc_.access->CheckReadIfNamed(principal, labels));
+                 return Show(datasets_->Finalize(*request), response);
+               });
 }
 
 grpc::ServerUnaryReactor* DatasetService::GetDataset(grpc::CallbackServerContext* call,
                                                      const v1::GetDatasetRequest* request,
                                                      v1::Dataset* response) {
-  return Serve(
-      rpc_, call, "/trainyard.v1.DatasetService/GetDataset", rpc_.quick, response,
-      [=, this](const Principal&) { return Store(datasets_->Get(request->name()), response); });
+  return Serve(rpc_, call, "/trainyard.v1.DatasetService/GetDataset", rpc_.quick, response,
+               [=, this](const Principal& principal) -> absl::Status {
+                 TY_RETURN_IF_ERROR(rpc_.access->CheckRead(principal, request->name()));
+                 return Show(datasets_->Get(request->name()), response);
+               });
 }
 
 grpc::ServerUnaryReactor* DatasetService::ListDatasets(grpc::CallbackServerContext* call,
                                                        const v1::ListDatasetsRequest* request,
                                                        v1::ListDatasetsResponse* response) {
   return Serve(rpc_, call, "/trainyard.v1.DatasetService/ListDatasets", rpc_.quick, response,
-               [=, this](const Principal&) { return Store(datasets_->List(*request), response); });
+               [=, this](const Principal& principal) -> absl::Status {
+                 TY_ASSIGN_OR_RETURN(const std::string owner,
+                                     rpc_.access->ListOwner(principal, ""));
+                 TY_ASSIGN_OR_RETURN(*response, datasets_->List(*request, owner));
+                 for (v1::Dataset& dataset : *response->mutable_datasets()) {
+                   dataset = VisibleOf(std::move(dataset));
+                 }
+                 return absl::OkStatus();
+               });
 }
 
 grpc::ServerUnaryReactor* DatasetService::PreviewDataset(grpc::CallbackServerContext* call,
                                                          const v1::PreviewDatasetRequest* request,
                                                          v1::PreviewDatasetResponse* response) {
   return Serve(rpc_, call, "/trainyard.v1.DatasetService/PreviewDataset", rpc_.heavy, response,
-               [=, this](const Principal&) -> absl::Status {
+               [=, this](const Principal& principal) -> absl::Status {
+                 TY_RETURN_IF_ERROR(rpc_.access->CheckRead(principal, request->name()));
                  TY_ASSIGN_OR_RETURN(const v1::Dataset dataset, datasets_->Get(request->name()));
                  return Store(Preview(dataset, request->row_count(), *datasets_), response);
                });
@@ -116,14 +144,27 @@ grpc::ServerWriteReactor<v1::DownloadRejectReportResponse>* DatasetService::Down
     grpc::CallbackServerContext* call, const v1::DownloadRejectReportRequest* request) {
   return WriteStream<v1::DownloadRejectReportResponse>::Start(
       rpc_, call, "/trainyard.v1.DatasetService/DownloadRejectReport", rpc_.heavy,
-      std::make_unique<RejectSource>(request->name(), datasets_));
+      std::make_unique<RejectSource>(request->name(), rpc_.access, datasets_));
+}
+
+grpc::ServerUnaryReactor* DatasetService::SealDataset(grpc::CallbackServerContext* call,
+                                                      const v1::SealDatasetRequest* request,
+                                                      v1::Dataset* response) {
+  return Serve(rpc_, call, "/trainyard.v1.DatasetService/SealDataset", rpc_.quick, request,
+               response, [=, this](const Principal& principal) -> absl::Status {
+                 TY_RETURN_IF_ERROR(rpc_.access->CheckWrite(principal, request->name()));
+                 return Show(datasets_->Seal(request->name()), response);
+               });
 }
 
 grpc::ServerUnaryReactor* DatasetService::DeleteDataset(grpc::CallbackServerContext* call,
                                                         const v1::DeleteDatasetRequest* request,
                                                         google::protobuf::Empty* response) {
-  return Serve(rpc_, call, "/trainyard.v1.DatasetService/DeleteDataset", rpc_.quick, response,
-               [=, this](const Principal&) { return datasets_->Delete(request->name()); });
+  return Serve(rpc_, call, "/trainyard.v1.DatasetService/DeleteDataset", rpc_.quick, request,
+               response, [=, this](const Principal& principal) -> absl::Status {
+                 TY_RETURN_IF_ERROR(rpc_.access->CheckWrite(principal, request->name()));
+                 return datasets_->Delete(request->name());
+               });
 }
 
 }  // namespace trainyard

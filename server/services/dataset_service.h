@@ -37,6 +37,9 @@ class DatasetService final : public v1::DatasetService::CallbackService {
                                            v1::PreviewDatasetResponse* response) override;
   grpc::ServerWriteReactor<v1::DownloadRejectReportResponse>* DownloadRejectReport(
       grpc::CallbackServerContext* call, const v1::DownloadRejectReportRequest* request) override;
+  grpc::ServerUnaryReactor* SealDataset(grpc::CallbackServerContext* call,
+                                        const v1::SealDatasetRequest* request,
+                                        v1::Dataset* response) override;
   grpc::ServerUnaryReactor* DeleteDataset(grpc::CallbackServerContext* call,
                                           const v1::DeleteDatasetRequest* request,
                                           google::protobuf::Empty* response) override;

@@ -56,6 +56,8 @@ absl::StatusOr<bool> ExportSource::Next(v1::ExportModelResponse* response) {
 
 absl::Status ExportSource::Make() {
   TY_RETURN_IF_ERROR(CheckRequest(request_));
+  TY_RETURN_IF_ERROR(access_->CheckRead(caller_, request_.name()));
+  TY_RETURN_IF_ERROR(access_->CheckReadIfNamed(caller_, request_.verify_dataset()));
   TY_ASSIGN_OR_RETURN(const v1::Model model, models_->Get(request_.name()));
   made_ = true;
   if (request_.format() != v1::MODEL_FORMAT_ONNX && request_.format() != v1::MODEL_FORMAT_JSON) {

@@ -21,9 +21,11 @@ namespace trainyard {
 
 class ExportSource final : public WriteStream<v1::ExportModelResponse>::Source {
  public:
-  ExportSource(const v1::ExportModelRequest& request, const ModelStore* models,
-               DatasetStore* datasets, PredictorCache* cache)
-      : request_(request), models_(models), datasets_(datasets), cache_(cache) {}
+  ExportSource(const v1::ExportModelRequest& request, const Access* access,
+               const ModelStore* models, DatasetStore* datasets, PredictorCache* cache)
+      : request_(request), access_(access), models_(models), datasets_(datasets), cache_(cache) {}
+
+  void SetCaller(const Principal& caller) override { caller_ = caller; }
 
   absl::StatusOr<bool> Next(v1::ExportModelResponse* response) override;
 
@@ -33,9 +35,11 @@ class ExportSource final : public WriteStream<v1::ExportModelResponse>::Source {
   absl::StatusOr<Table> RowsToCompare(const v1::Model& model, const Bundle& bundle);
 
   const v1::ExportModelRequest request_;
+  const Access* const access_;
   const ModelStore* const models_;
   DatasetStore* const datasets_;
   PredictorCache* const cache_;
+  Principal caller_;
   bool made_ = false;
   std::string bytes_;
   std::optional<OnnxComparison> comparison_;  // of an ONNX file

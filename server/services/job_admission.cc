@@ -73,6 +73,15 @@ void CheckAnalysisForm(const v1::CreateAnalysisRequest& request, Violations* vio
   }
 }
 
+// Whether the caller may use all that a spec and its job name.
+absl::Status CheckSpecAccess(const Access& access, const Principal& principal,
+                             const std::string& dataset, const v1::TrainingSpec& spec) {
+  for (const std::string& name : {dataset, spec.test_dataset(), spec.initial_model()}) {
+    TY_RETURN_IF_ERROR(access.CheckReadIfNamed(principal, name));
+  }
+  return absl::OkStatus();
+}
+
 template <typename Request>
 std::string DigestOf(Request request) {
   request.clear_request_id();
@@ -89,6 +98,26 @@ absl::StatusOr<v1::TrainingJob> JobAdmission::CreateTraining(
                  .validate_only = request.validate_only(),
                  .reuse = request.reuse()},
                 [&] { return PrepareTraining(request, principal); });
+}
+
+absl::StatusOr<v1::TrainingJob> JobAdmission::CreateGraded(const GradedTraining& training) {
+  const auto prepare = [&]() -> absl::StatusOr<v1::TrainingJob> {
+    Violations violations;
+    TY_ASSIGN_OR_RETURN(v1::TrainingJob job,
+                        NewJob(training.spec, training.dataset, training.display_name,
+                               {.owner = training.owner}, &violations));
+    if (!violations.empty()) {
+      return MakeViolationsError(ErrorReason::kInvalidSpec, std::move(violations));
+    }
+    job.set_priority(training.priority);
+    job.set_submission(training.submission);
+    return job;
+  };
+  return Submit({.owner = training.owner,
+                 .request_id = training.request_id,
+                 .digest = Sha256Digest(absl::StrCat("CreateGraded ", training.submission, " ",
+                                                     training.request_id))},
+                prepare);
 }
 
 absl::StatusOr<v1::TrainingJob> JobAdmission::CreateAnalysis(
@@ -129,6 +158,7 @@ absl::StatusOr<v1::TrainingJob> JobAdmission::PrepareTraining(
     const v1::CreateTrainingJobRequest& request, const Principal& principal) {
   TY_RETURN_IF_ERROR(CheckTraining(request));
   const v1::TrainingJob& wanted = request.training_job();
+  TY_RETURN_IF_ERROR(CheckSpecAccess(*access_, principal, wanted.dataset(), wanted.spec()));
   Violations violations;
   TY_ASSIGN_OR_RETURN(v1::TrainingJob job, NewJob(wanted.spec(), wanted.dataset(),
                                                   wanted.display_name(), principal, &violations));
@@ -148,7 +178,7 @@ absl::StatusOr<v1::TrainingJob> JobAdmission::PrepareAnalysis(
   if (!can_look_up) return InvalidRequest(std::move(violations));
   const bool well_formed = violations.empty();
 
-  TY_ASSIGN_OR_RETURN(const Subject subject, FindSubject(request));
+  TY_ASSIGN_OR_RETURN(const Subject subject, FindSubject(request, principal));
   const size_t before = violations.size();
   TY_ASSIGN_OR_RETURN(v1::TrainingJob job, NewJob(subject.spec, subject.dataset,
                                                   request.display_name(), principal, &violations));
@@ -181,8 +211,12 @@ absl::Status JobAdmission::CheckSubject(const Subject& subject, const v1::Traini
 }
 
 absl::StatusOr<JobAdmission::Subject> JobAdmission::FindSubject(
-    const v1::CreateAnalysisRequest& request) {
+    const v1::CreateAnalysisRequest& request, const Principal& principal) {
   const std::string& name = request.analysis().model();
+  const std::string& other_model = request.analysis().loss_line().other_model();
+  TY_RETURN_IF_ERROR(access_->CheckReadIfNamed(principal, name));
+  TY_RETURN_IF_ERROR(access_->CheckReadIfNamed(principal, other_model));
+  TY_RETURN_IF_ERROR(CheckSpecAccess(*access_, principal, request.dataset(), request.spec()));
   if (name.empty()) return Subject{request.spec(), request.dataset(), std::nullopt};
   TY_ASSIGN_OR_RETURN(v1::Model model, models_->Get(name));
   Subject subject{SpecOf(model, request.analysis(), request.spec(), limits_), request.dataset(),
@@ -196,6 +230,7 @@ absl::StatusOr<JobAdmission::Subject> JobAdmission::FindSubject(
     }
     TY_RETURN_IF_ERROR(job.status());
     subject.dataset = job->dataset();
+    TY_RETURN_IF_ERROR(access_->CheckRead(principal, subject.dataset));
   }
   subject.model = std::move(model);
   return subject;

@@ -21,6 +21,7 @@
 #include "server/services/service_limits.h"
 #include "server/storage/dataset_store.h"
 #include "server/storage/model_store.h"
+#include "server/submissions/parts.h"
 #include "trainyard/v1/analysis.pb.h"
 #include "trainyard/v1/job.pb.h"
 
@@ -28,12 +29,20 @@ namespace trainyard {
 
 class JobAdmission {
  public:
-  JobAdmission(const ServiceLimits& limits, Metrics* metrics, JobManager* jobs,
-               DatasetStore* datasets, ModelStore* models)
-      : limits_(limits), metrics_(metrics), jobs_(jobs), datasets_(datasets), models_(models) {}
+  JobAdmission(const ServiceLimits& limits, Metrics* metrics, const Access* access,
+               JobManager* jobs, DatasetStore* datasets, ModelStore* models)
+      : limits_(limits),
+        metrics_(metrics),
+        access_(access),
+        jobs_(jobs),
+        datasets_(datasets),
+        models_(models) {}
 
   absl::StatusOr<v1::TrainingJob> CreateTraining(const v1::CreateTrainingJobRequest& request,
                                                  const Principal& principal);
+  // A training of a submission, which was checked when it was accepted: its owner need not be able to read the dataset. The same request_id gives the same
+  // job.
+  absl::StatusOr<v1::TrainingJob> CreateGraded(const GradedTraining& training);
   absl::StatusOr<v1::TrainingJob> CreateAnalysis(const v1::CreateAnalysisRequest& request,
                                                  const Principal& principal);
 
@@ -58,7 +67,8 @@ class JobAdmission {
     std::string dataset;
     std::optional<v1::Model> model;
   };
-  absl::StatusOr<Subject> FindSubject(const v1::CreateAnalysisRequest& request);
+  absl::StatusOr<Subject> FindSubject(const v1::CreateAnalysisRequest& request,
+                                      const Principal& principal);
   // Whether models and result of an analysis go with its spec, which has no faults.
   absl::Status CheckSubject(const Subject& subject, const v1::TrainingJob& job,
                             std::vector<FieldViolation>* violations);
@@ -70,6 +80,7 @@ class JobAdmission {
 
   const ServiceLimits limits_;
   Metrics* const metrics_;
+  const Access* const access_;
   JobManager* const jobs_;
   DatasetStore* const datasets_;
   ModelStore* const models_;

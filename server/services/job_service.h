@@ -56,12 +56,16 @@ class JobService final : public v1::JobService::CallbackService {
                                             v1::TrainingJob* response) override;
 
  private:
-  // A call about the job `name`, whose form is checked first.
-  grpc::ServerUnaryReactor* OnJob(grpc::CallbackServerContext* call, const char* method,
-                                  const std::string& name,
-                                  const google::protobuf::Message* response, UnaryBody body);
-  absl::StatusOr<v1::ListTrainingJobsResponse> List(const v1::ListTrainingJobsRequest& request);
-  absl::StatusOr<v1::ListJobEventsResponse> ListEvents(const v1::ListJobEventsRequest& request);
+  // A call that changes the job `name`: the caller may, and it is not a submission's.
+  grpc::ServerUnaryReactor* ChangeJob(grpc::CallbackServerContext* call, const char* method,
+                                      const std::string& name,
+                                      const google::protobuf::Message* request,
+                                      const google::protobuf::Message* response, UnaryBody body);
+  absl::Status CheckMayChange(const Principal& principal, const std::string& name);
+  absl::StatusOr<v1::ListTrainingJobsResponse> List(const v1::ListTrainingJobsRequest& request,
+                                                    const Principal& principal);
+  absl::StatusOr<v1::ListJobEventsResponse> ListEvents(const v1::ListJobEventsRequest& request,
+                                                       const Principal& principal);
 
   const RpcContext rpc_;
   const WatchOptions watch_;

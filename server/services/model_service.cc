@@ -77,7 +77,10 @@ grpc::ServerUnaryReactor* ModelService::GetModel(grpc::CallbackServerContext* ca
                                                  const v1::GetModelRequest* request,
                                                  v1::Model* response) {
   return Serve(rpc_, call, "/trainyard.v1.ModelService/GetModel", rpc_.heavy, response,
-               [=, this](const Principal&) { return Store(DoGet(request->name()), response); });
+               [=, this](const Principal& principal) -> absl::Status {
+                 TY_RETURN_IF_ERROR(rpc_.access->CheckRead(principal, request->name()));
+                 return Store(DoGet(request->name()), response);
+               });
 }
 
 absl::StatusOr<v1::Model> ModelService::DoGet(const std::string& name) {
@@ -99,21 +102,31 @@ grpc::ServerUnaryReactor* ModelService::ListModels(grpc::CallbackServerContext* 
                                                    const v1::ListModelsRequest* request,
                                                    v1::ListModelsResponse* response) {
   return Serve(rpc_, call, "/trainyard.v1.ModelService/ListModels", rpc_.quick, response,
-               [=, this](const Principal&) { return Store(models_->List(*request), response); });
+               [=, this](const Principal& principal) -> absl::Status {
+                 TY_ASSIGN_OR_RETURN(const std::string owner,
+                                     rpc_.access->ListOwner(principal, ""));
+                 return Store(models_->List(*request, owner), response);
+               });
 }
 
 grpc::ServerUnaryReactor* ModelService::DeleteModel(grpc::CallbackServerContext* call,
                                                     const v1::DeleteModelRequest* request,
                                                     google::protobuf::Empty* response) {
-  return Serve(rpc_, call, "/trainyard.v1.ModelService/DeleteModel", rpc_.quick, response,
-               [=, this](const Principal&) { return models_->Delete(request->name()); });
+  return Serve(rpc_, call, "/trainyard.v1.ModelService/DeleteModel", rpc_.quick, request, response,
+               [=, this](const Principal& principal) -> absl::Status {
+                 TY_RETURN_IF_ERROR(rpc_.access->CheckWrite(principal, request->name()));
+                 return models_->Delete(request->name());
+               });
 }
 
 grpc::ServerUnaryReactor* ModelService::Predict(grpc::CallbackServerContext* call,
                                                 const v1::PredictRequest* request,
                                                 v1::PredictResponse* response) {
   return Serve(rpc_, call, "/trainyard.v1.ModelService/Predict", rpc_.heavy, response,
-               [=, this](const Principal&) { return Store(DoPredict(*request), response); });
+               [=, this](const Principal& principal) -> absl::Status {
+                 TY_RETURN_IF_ERROR(rpc_.access->CheckRead(principal, request->name()));
+                 return Store(DoPredict(*request), response);
+               });
 }
 
 absl::StatusOr<v1::PredictResponse> ModelService::DoPredict(const v1::PredictRequest& request) {
@@ -136,14 +149,18 @@ grpc::ServerBidiReactor<v1::PredictTableRequest, v1::PredictTableResponse>*
 ModelService::PredictTable(grpc::CallbackServerContext* call) {
   return PredictTableStream::Start(
       rpc_, call, "/trainyard.v1.ModelService/PredictTable", rpc_.heavy,
-      std::make_unique<PredictTableTransform>(models_, &cache_, rpc_.metrics));
+      std::make_unique<PredictTableTransform>(rpc_.access, models_, &cache_, rpc_.metrics));
 }
 
 grpc::ServerUnaryReactor* ModelService::EvaluateModel(grpc::CallbackServerContext* call,
                                                       const v1::EvaluateModelRequest* request,
                                                       v1::EvaluateModelResponse* response) {
   return Serve(rpc_, call, "/trainyard.v1.ModelService/EvaluateModel", rpc_.heavy, response,
-               [=, this](const Principal&) { return Store(DoEvaluate(*request), response); });
+               [=, this](const Principal& principal) -> absl::Status {
+                 TY_RETURN_IF_ERROR(rpc_.access->CheckRead(principal, request->name()));
+                 TY_RETURN_IF_ERROR(rpc_.access->CheckReadIfNamed(principal, request->dataset()));
+                 return Store(DoEvaluate(*request), response);
+               });
 }
 
 absl::StatusOr<v1::EvaluateModelResponse> ModelService::DoEvaluate(
@@ -168,7 +185,7 @@ grpc::ServerWriteReactor<v1::ExportModelResponse>* ModelService::ExportModel(
     grpc::CallbackServerContext* call, const v1::ExportModelRequest* request) {
   return WriteStream<v1::ExportModelResponse>::Start(
       rpc_, call, "/trainyard.v1.ModelService/ExportModel", rpc_.heavy,
-      std::make_unique<ExportSource>(*request, models_, datasets_, &cache_));
+      std::make_unique<ExportSource>(*request, rpc_.access, models_, datasets_, &cache_));
 }
 
 }  // namespace trainyard

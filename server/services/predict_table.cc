@@ -43,6 +43,7 @@ absl::Status PredictTableTransform::Accept(const v1::PredictTableRequest* reques
 }
 
 absl::Status PredictTableTransform::Open(const v1::PredictTableRequest::Options& options) {
+  TY_RETURN_IF_ERROR(access_->CheckRead(caller_, options.name()));
   TY_ASSIGN_OR_RETURN(const v1::Model model, models_->Get(options.name()));
   std::vector<FieldViolation> violations;
   const CsvOptions csv = CsvOptionsFromProto(options.csv(), &violations);

@@ -23,18 +23,22 @@ using PredictTableStream = DuplexStream<v1::PredictTableRequest, v1::PredictTabl
 
 class PredictTableTransform final : public PredictTableStream::Transform {
  public:
-  PredictTableTransform(const ModelStore* models, PredictorCache* cache, Metrics* metrics)
-      : models_(models), cache_(cache), metrics_(metrics) {}
+  PredictTableTransform(const Access* access, const ModelStore* models, PredictorCache* cache,
+                        Metrics* metrics)
+      : access_(access), models_(models), cache_(cache), metrics_(metrics) {}
 
+  void SetCaller(const Principal& caller) override { caller_ = caller; }
   absl::Status Accept(const v1::PredictTableRequest* request) override;
   absl::StatusOr<bool> Next(v1::PredictTableResponse* response) override;
 
  private:
   absl::Status Open(const v1::PredictTableRequest::Options& options);
 
+  const Access* const access_;
   const ModelStore* const models_;
   PredictorCache* const cache_;
   Metrics* const metrics_;
+  Principal caller_;
   std::shared_ptr<const Predictor> predictor_;  // outlives table_
   std::unique_ptr<TablePredictor> table_;       // after the first message
   int64_t rows_answered_ = 0;

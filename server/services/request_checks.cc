@@ -54,6 +54,13 @@ absl::Status CheckChunk(absl::string_view data) {
 }
 
 absl::Status CheckReady(const v1::Dataset& dataset) {
+  if (dataset.sealed()) {
+    return MakeError(absl::StatusCode::kFailedPrecondition,
+                     absl::StrCat(dataset.name(), " is sealed"),
+                     {.reason = ErrorReason::kInvalidState,
+                      .hint = "only the grading of submissions uses it",
+                      .metadata = {{"resource", dataset.name()}}});
+  }
   if (dataset.state() == v1::Dataset::READY) return absl::OkStatus();
   return MakeError(
       absl::StatusCode::kFailedPrecondition,
@@ -62,6 +69,25 @@ absl::Status CheckReady(const v1::Dataset& dataset) {
        .hint = "upload the rest and finalize it first",
        .in_force = absl::StrCat("state UPLOADING, ", dataset.size_bytes(), " bytes so far"),
        .metadata = {{"resource", dataset.name()}}});
+}
+
+v1::Dataset VisibleOf(v1::Dataset dataset) {
+  if (!dataset.sealed()) return dataset;
+  v1::Dataset visible;
+  visible.set_name(dataset.name());
+  visible.set_display_name(dataset.display_name());
+  visible.set_state(dataset.state());
+  visible.set_owner(dataset.owner());
+  *visible.mutable_create_time() = dataset.create_time();
+  *visible.mutable_finalize_time() = dataset.finalize_time();
+  visible.set_sealed(true);
+  for (const v1::Column& column : dataset.columns()) {
+    v1::Column& shown = *visible.add_columns();
+    shown.set_name(column.name());
+    shown.set_type(column.type());
+    shown.set_kind(column.kind());
+  }
+  return visible;
 }
 
 }  // namespace trainyard

@@ -27,8 +27,11 @@ absl::Status InvalidRequest(absl::string_view field, absl::string_view descripti
 // The field `data` of one message of a stream: at most limits::kChunkBytesMax bytes.
 absl::Status CheckChunk(absl::string_view data);
 
-// FAILED_PRECONDITION/INVALID_STATE unless the dataset is READY.
+// FAILED_PRECONDITION/INVALID_STATE unless the dataset is READY and not sealed: whether callers may
+// have something computed from its cells.
 absl::Status CheckReady(const v1::Dataset& dataset);
+// What an answer may tell of a dataset: of a sealed one names, types and kinds of columns.
+v1::Dataset VisibleOf(v1::Dataset dataset);
 
 }  // namespace trainyard
 

@@ -41,6 +41,7 @@ absl::Status UploadSink::Open(const v1::WriteDatasetRequest& request) {
     return InvalidRequest("name", "is missing; the first message must name the dataset");
   }
   name_ = request.name();
+  TY_RETURN_IF_ERROR(access_->CheckWrite(caller_, name_));
   TY_ASSIGN_OR_RETURN(writer_, datasets_->OpenUpload(name_));
   return absl::OkStatus();
 }

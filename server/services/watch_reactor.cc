@@ -86,11 +86,13 @@ WatchReactor::~WatchReactor() { watchers_->fetch_sub(1); }
 
 void WatchReactor::Begin() {
   scope_.MessageReceived();
-  absl::Status status = scope_.Begin().status();
+  absl::StatusOr<Principal> principal = scope_.Begin();
+  absl::Status status = principal.status();
   if (status.ok()) status = CheckRequest(request_);
   if (status.ok() && watchers_->load() > options_.watchers_max) status = BusyError();
   absl::MutexLock lock(&mutex_);
   if (!status.ok()) return End(status);
+  caller_ = *std::move(principal);
   reading_ = true;  // Open is on the pool like a read
   if (rpc_.streams->Submit([self = shared_from_this()] { self->Open(); })) return;
   reading_ = false;
@@ -114,6 +116,7 @@ void WatchReactor::Open() {
 }
 
 absl::Status WatchReactor::TryOpen() {
+  TY_RETURN_IF_ERROR(rpc_.access->CheckRead(caller_, request_.name()));
   // Subscribed before the job is read: what happens in between is told.
   auto log = jobs_->events().Subscribe(request_.name(), [weak = weak_from_this()](int64_t newest) {
     if (const auto self = weak.lock()) self->OnLog(newest);

@@ -90,6 +90,7 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::WatchTrainingJobR
   const v1::WatchTrainingJobRequest request_;
   CallScope scope_;
   std::shared_ptr<WatchReactor> self_;  // until OnDone
+  Principal caller_;                    // after Begin
 
   struct Pending {
     SharedEvent event;

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/error_info.h"
 #include "core/base/status_macros.h"
+#include "server/auth/secret.h"
 #include "server/rpc/serve.h"
 #include "server/services/request_checks.h"
 
@@ -12,14 +13,6 @@ namespace trainyard {
 namespace {
 
 constexpr char kMethod[] = "/trainyard.v1.WorkerService/Work";
-
-// Without an early exit, so that the time taken tells nothing about the token.
-bool SameSecret(const std::string& a, const std::string& b) {
-  if (a.size() != b.size()) return false;
-  unsigned difference = 0;
-  for (size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned>(a[i] ^ b[i]);
-  return difference == 0;
-}
 
 }  // namespace
 

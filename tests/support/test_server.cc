@@ -23,7 +23,14 @@ ServerOptions ToServerOptions(const TestServer::Options& options, const std::str
   result.watchers_max = options.watchers_max;
   result.queued_jobs_max = options.queued_jobs_max;
   result.dataset_bytes_max = options.dataset_bytes_max;
+  if (options.adjust) options.adjust(&result);
   return result;
+}
+
+// Of the thread, so that tests of one binary do not share it.
+std::string& CurrentBearer() {
+  thread_local std::string bearer;
+  return bearer;
 }
 
 template <typename T>
@@ -37,6 +44,7 @@ T OrDie(absl::StatusOr<T> result) {
 
 TestServer::TestServer(const Options& options) {
   Log::SetLevel("error");
+  UseToken("");
   server_ = OrDie(Server::Create(ToServerOptions(options, directory_.path())));
   channel_ = grpc::CreateChannel(server_->addresses().front(), grpc::InsecureChannelCredentials());
   datasets_ = v1::DatasetService::NewStub(channel_);
@@ -44,6 +52,36 @@ TestServer::TestServer(const Options& options) {
   models_ = v1::ModelService::NewStub(channel_);
   analyses_ = v1::AnalysisService::NewStub(channel_);
   admin_ = v1::AdminService::NewStub(channel_);
+  auth_ = v1::AuthService::NewStub(channel_);
+}
+
+void AddToken(grpc::ClientContext* context) { AddToken(context, CurrentBearer()); }
+
+void AddToken(grpc::ClientContext* context, const std::string& bearer) {
+  if (!bearer.empty()) context->AddMetadata("authorization", "Bearer " + bearer);
+}
+
+void TestServer::UseToken(const std::string& bearer) { CurrentBearer() = bearer; }
+
+std::string TestServer::AddRoot() {
+  v1::CreateUserRequest request;
+  request.set_user_id("root");
+  request.mutable_user()->set_role(v1::USER_ROLE_ADMIN);
+  const std::string bearer =
+      OrDie(CallWith(*auth_, &v1::AuthService::Stub::CreateUser, request)).bearer();
+  UseToken(bearer);
+  return bearer;
+}
+
+std::string TestServer::AddUser(const std::string& id, v1::UserRole role) {
+  v1::CreateUserRequest request;
+  request.set_user_id(id);
+  request.mutable_user()->set_role(role);
+  const std::string name =
+      OrDie(CallWith(*auth_, &v1::AuthService::Stub::CreateUser, request)).user().name();
+  v1::CreateTokenRequest token;
+  token.set_user(name);
+  return OrDie(CallWith(*auth_, &v1::AuthService::Stub::CreateToken, token)).bearer();
 }
 
 std::string TestServer::NewUpload() {
@@ -54,6 +92,7 @@ absl::StatusOr<int64_t> TestServer::Write(const std::string& name, const std::st
                                           int64_t offset) {
   constexpr size_t kChunk = static_cast<size_t>(limits::kChunkBytesMax);
   grpc::ClientContext context;
+  AddToken(&context);
   v1::WriteDatasetResponse response;
   const auto writer = datasets_->WriteDataset(&context, &response);
   for (size_t at = 0; at == 0 || at < bytes.size(); at += kChunk) {
@@ -96,6 +135,7 @@ v1::TrainingJob TestServer::Wait(const std::string& job) {
 TestServer::WatchResult TestServer::Watch(const v1::WatchTrainingJobRequest& request) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+  AddToken(&context);
   const auto reader = jobs_->WatchTrainingJob(&context, request);
   WatchResult result;
   v1::WatchTrainingJobResponse message;

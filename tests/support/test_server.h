@@ -27,6 +27,7 @@
 #include "tests/support/temp_dir.h"
 #include "trainyard/v1/admin.grpc.pb.h"
 #include "trainyard/v1/analysis.grpc.pb.h"
+#include "trainyard/v1/auth.grpc.pb.h"
 #include "trainyard/v1/dataset.grpc.pb.h"
 #include "trainyard/v1/job.grpc.pb.h"
 #include "trainyard/v1/model.grpc.pb.h"
@@ -41,6 +42,7 @@ class TestServer {
     int64_t watchers_max = 100;
     int64_t queued_jobs_max = 100;
     int64_t dataset_bytes_max = int64_t{64} << 20;
+    std::function<void(ServerOptions*)> adjust = {};  // last
   };
 
   explicit TestServer(const Options& options);
@@ -51,8 +53,16 @@ class TestServer {
   v1::ModelService::Stub& models() { return *models_; }
   v1::AnalysisService::Stub& analyses() { return *analyses_; }
   v1::AdminService::Stub& admin() { return *admin_; }
+  v1::AuthService::Stub& auth() { return *auth_; }
   std::shared_ptr<grpc::Channel> channel() { return channel_; }
   const std::string& data_dir() const { return directory_.path(); }
+
+  // From now on the calls of this object, and of CallWith, carry this token; empty: none.
+  static void UseToken(const std::string& bearer);
+  // A first user "root", whose token is used from now on; its token.
+  std::string AddRoot();
+  // A user with the role, made by whoever is used now; a token of it.
+  std::string AddUser(const std::string& id, v1::UserRole role);
 
   // A dataset in state UPLOADING.
   std::string NewUpload();
@@ -82,7 +92,13 @@ class TestServer {
   std::unique_ptr<v1::ModelService::Stub> models_;
   std::unique_ptr<v1::AnalysisService::Stub> analyses_;
   std::unique_ptr<v1::AdminService::Stub> admin_;
+  std::unique_ptr<v1::AuthService::Stub> auth_;
 };
+
+// The token that calls of tests carry, see TestServer::UseToken.
+void AddToken(grpc::ClientContext* context);
+// The metadata of one call.
+void AddToken(grpc::ClientContext* context, const std::string& bearer);
 
 // A unary call, with a deadline that ends a test that would hang:
 //   CallWith(server.jobs(), &v1::JobService::Stub::GetTrainingJob, request)
@@ -93,6 +109,7 @@ absl::StatusOr<Response> CallWith(Stub& stub,
                                   const Request& request) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+  AddToken(&context);
   Response response;
   const absl::Status status = FromGrpcStatus((stub.*method)(&context, request, &response));
   if (!status.ok()) return status;

@@ -97,7 +97,42 @@ TEST(OptionsTest, OtherMachinesOnlyWithInsecure) {
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--insecure")));
     EXPECT_THAT(Parse({"--listen", address, "--insecure"}), IsOk());
   }
-  EXPECT_THAT(Parse({"--listen", "localhost:7070"}), IsOk());
+  for (const char* address : {"localhost:7070", "127.0.0.2:7070", "[::1]:0", "unix:/tmp/s"}) {
+    EXPECT_THAT(Parse({"--listen", address}), IsOk()) << address;
+  }
+  EXPECT_THAT(Parse({"--listen", "127.example.org:7070"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--insecure")));
+}
+
+TEST(OptionsTest, OtherMachinesWithTls) {
+  ASSERT_OK_AND_ASSIGN(const auto options,
+                       Parse({"--listen", "0.0.0.0:7070", "--tls-cert", "c.pem", "--tls-key",
+                              "k.pem", "--tls-client-ca", "a.pem"}));
+  EXPECT_EQ(options.tls.certificate, "c.pem");
+  EXPECT_EQ(options.tls.key, "k.pem");
+  EXPECT_EQ(options.tls.client_ca, "a.pem");
+  EXPECT_THAT(ViolatedFields(Parse({"--tls-cert", "c.pem"}).status()),
+              testing::ElementsAre("tls-key"));
+  EXPECT_THAT(ViolatedFields(Parse({"--tls-client-ca", "a.pem"}).status()),
+              testing::ElementsAre("tls-client-ca"));
+}
+
+TEST(OptionsTest, RateAndAuditHaveBounds) {
+  ASSERT_OK_AND_ASSIGN(const auto usual, Parse({}));
+  EXPECT_EQ(usual.rate_limit, 200);
+  EXPECT_EQ(usual.audit_max_entries, 10'000'000);
+  EXPECT_THAT(ViolatedFields(Parse({"--rate-limit", "-1", "--audit-max-entries", "10"}).status()),
+              testing::UnorderedElementsAre("rate-limit", "audit-max-entries"));
+  EXPECT_THAT(Parse({"--rate-limit", "nan"}), HasReason(ErrorReason::kInvalidRequest));
+  EXPECT_THAT(Parse({"--rate-limit", "0"}), IsOk());
+}
+
+TEST(OptionsTest, AddAdminNamesAUser) {
+  ASSERT_OK_AND_ASSIGN(const auto options, Parse({"add-admin", "ann", "--data-dir", "d"}));
+  EXPECT_EQ(options.command, ServerOptions::Command::kAddAdmin);
+  EXPECT_EQ(options.admin_id, "ann");
+  EXPECT_EQ(options.data_dir, "d");
+  EXPECT_FALSE(Parse({"add-admin"}).ok());
 }
 
 TEST(OptionsTest, UnknownFlagsAndUnreadableValuesAreErrors) {

@@ -1,0 +1,106 @@
+// GradeService: the rpcs of trainyard.v1.GradeService. Grades are computed at each call from the course's events; nothing that is kept is authoritative.
+// Thread-safety: all methods from any thread. REQUIRES: what it is given outlives it.
+#ifndef TRAINYARD_SERVER_SERVICES_GRADE_SERVICE_H_
+#define TRAINYARD_SERVER_SERVICES_GRADE_SERVICE_H_
+
+#include <string>
+
+#include "server/grading/course_gradebook.h"
+#include "server/grading/course_store.h"
+#include "server/grading/delivery_queue.h"
+#include "server/rpc/call_scope.h"
+#include "server/rpc/serve.h"
+#include "server/storage/database.h"
+#include "trainyard/v1/grades.grpc.pb.h"
+
+namespace trainyard {
+
+class GradeService final : public v1::GradeService::CallbackService {
+ public:
+  GradeService(const RpcContext& rpc, Database* database, CourseStore* courses,
+               DeliveryQueue* deliveries)
+      : rpc_(rpc), database_(database), courses_(courses), deliveries_(deliveries) {}
+
+  grpc::ServerUnaryReactor* GetGradebook(grpc::CallbackServerContext* call,
+                                         const v1::GetGradebookRequest* request,
+                                         v1::Gradebook* response) override;
+  grpc::ServerUnaryReactor* CreateAdjustment(grpc::CallbackServerContext* call,
+                                             const v1::CreateAdjustmentRequest* request,
+                                             v1::Adjustment* response) override;
+  grpc::ServerUnaryReactor* RevokeAdjustment(grpc::CallbackServerContext* call,
+                                             const v1::RevokeAdjustmentRequest* request,
+                                             v1::Adjustment* response) override;
+  grpc::ServerUnaryReactor* ListAdjustments(grpc::CallbackServerContext* call,
+                                            const v1::ListAdjustmentsRequest* request,
+                                            v1::ListAdjustmentsResponse* response) override;
+  grpc::ServerUnaryReactor* RecordMarks(grpc::CallbackServerContext* call,
+                                        const v1::RecordMarksRequest* request,
+                                        v1::RecordMarksResponse* response) override;
+  grpc::ServerUnaryReactor* PublishSnapshot(grpc::CallbackServerContext* call,
+                                            const v1::PublishSnapshotRequest* request,
+                                            v1::Snapshot* response) override;
+  grpc::ServerUnaryReactor* ListSnapshots(grpc::CallbackServerContext* call,
+                                          const v1::ListSnapshotsRequest* request,
+                                          v1::ListSnapshotsResponse* response) override;
+  grpc::ServerUnaryReactor* DiffSnapshot(grpc::CallbackServerContext* call,
+                                         const v1::DiffSnapshotRequest* request,
+                                         v1::DiffSnapshotResponse* response) override;
+  grpc::ServerUnaryReactor* ExportGradebook(grpc::CallbackServerContext* call,
+                                            const v1::ExportGradebookRequest* request,
+                                            v1::ExportGradebookResponse* response) override;
+  grpc::ServerUnaryReactor* ListCourseEvents(grpc::CallbackServerContext* call,
+                                             const v1::ListCourseEventsRequest* request,
+                                             v1::ListCourseEventsResponse* response) override;
+  grpc::ServerUnaryReactor* SetDeliveryTarget(grpc::CallbackServerContext* call,
+                                              const v1::SetDeliveryTargetRequest* request,
+                                              v1::DeliveryTarget* response) override;
+  grpc::ServerUnaryReactor* ListDeliveries(grpc::CallbackServerContext* call,
+                                           const v1::ListDeliveriesRequest* request,
+                                           v1::ListDeliveriesResponse* response) override;
+  grpc::ServerUnaryReactor* RetryDelivery(grpc::CallbackServerContext* call,
+                                          const v1::RetryDeliveryRequest* request,
+                                          v1::Delivery* response) override;
+
+ private:
+  // Which grades: of when, by which policy.
+  struct Basis {
+    CourseState state;
+    v1::PolicyVersion policy;
+    absl::Time as_of;
+    bool published = false;  // what students were not told yet is not in it
+  };
+  absl::StatusOr<Basis> BasisOf(const std::string& course, int64_t sequence,
+                                int policy_version) const;
+  // Of `courses/{c}/snapshots/{number}`; empty: the newest.
+  absl::StatusOr<PublishedSnapshot> FindSnapshot(const std::string& course,
+                                                 const std::string& name) const;
+  absl::StatusOr<Basis> BasisOf(const std::string& course, const PublishedSnapshot& snapshot) const;
+
+  absl::StatusOr<v1::Gradebook> Compute(const v1::GetGradebookRequest& request,
+                                        const Principal& principal) const;
+  absl::StatusOr<v1::Adjustment> Adjust(const v1::CreateAdjustmentRequest& request,
+                                        const Principal& principal);
+  absl::StatusOr<v1::Adjustment> Revoke(const v1::RevokeAdjustmentRequest& request,
+                                        const Principal& principal);
+  absl::StatusOr<v1::RecordMarksResponse> Record(const v1::RecordMarksRequest& request,
+                                                 const Principal& principal);
+  absl::StatusOr<v1::Snapshot> Publish(const v1::PublishSnapshotRequest& request,
+                                       const Principal& principal);
+  absl::StatusOr<v1::DiffSnapshotResponse> Diff(const v1::DiffSnapshotRequest& request,
+                                                const Principal& principal) const;
+  absl::StatusOr<v1::ExportGradebookResponse> Export(const v1::ExportGradebookRequest& request,
+                                                     const Principal& principal) const;
+  absl::StatusOr<v1::ListCourseEventsResponse> ListEvents(
+      const v1::ListCourseEventsRequest& request, const Principal& principal) const;
+  absl::StatusOr<v1::DeliveryTarget> SetTarget(const v1::SetDeliveryTargetRequest& request,
+                                               const Principal& principal);
+
+  const RpcContext rpc_;
+  Database* const database_;
+  CourseStore* const courses_;
+  DeliveryQueue* const deliveries_;
+};
+
+}  // namespace trainyard
+
+#endif  // TRAINYARD_SERVER_SERVICES_GRADE_SERVICE_H_

@@ -1,0 +1,50 @@
+// The first half of idempotent calls whose second half is written elsewhere: what a request made before (storage/requests.h).
+//
+// Thread-safety: a function over a Database.
+#ifndef TRAINYARD_SERVER_SERVICES_MADE_BEFORE_H_
+#define TRAINYARD_SERVER_SERVICES_MADE_BEFORE_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "core/base/status_macros.h"
+#include "server/storage/database.h"
+#include "server/storage/requests.h"
+#include "server/wire/convert.h"
+
+namespace trainyard {
+
+// One create call of somebody, by its request_id and what else it says.
+struct MadeRequest {
+  std::string owner, request_id, method, digest;
+
+  template <typename Request>
+  static MadeRequest Of(const std::string& owner, const char* method, Request request) {
+    MadeRequest made{.owner = owner, .request_id = request.request_id(), .method = method};
+    request.clear_request_id();
+    made.digest = MessageDigest(request);
+    return made;
+  }
+
+  // The name of what it made; nullopt: it is new. INVALID_ARGUMENT/REQUEST_ID_REUSED.
+  absl::StatusOr<std::optional<std::string>> Find(Database* database) const {
+    std::optional<std::string> before;
+    if (request_id.empty()) return before;
+    const absl::Status read = database->Read([&](Connection& connection) -> absl::Status {
+      TY_ASSIGN_OR_RETURN(before, FindRequest(connection, owner, request_id, method, digest));
+      return absl::OkStatus();
+    });
+    TY_RETURN_IF_ERROR(read);
+    return before;
+  }
+
+  // In the transaction that makes `resource`.
+  absl::Status Remember(Connection& connection, const std::string& resource) const {
+    return InsertRequest(connection, owner, request_id, method, digest, resource);
+  }
+};
+
+}  // namespace trainyard
+
+#endif  // TRAINYARD_SERVER_SERVICES_MADE_BEFORE_H_
