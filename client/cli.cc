@@ -16,6 +16,7 @@ constexpr char kServerDefault[] = "127.0.0.1:7070";
 
 struct GlobalOptions {
   RemoteOptions remote{.server = kServerDefault};
+  CredentialFlags credentials;
   std::string format = "text";
   bool no_color = false;
 };
@@ -28,10 +29,32 @@ void SetTimeout(const std::string& text, RemoteOptions* remote) {
   }
 }
 
+absl::string_view EnvironmentToken() {
+  const char* const token = std::getenv("TRAINYARD_TOKEN");
+  return token == nullptr ? "" : token;
+}
+
 // -o FILE is what other programs have.
 std::string CheckFormat(const std::string& text) {
   if (text == "text" || text == "json") return "";
   return "expected text or json, found \"" + text + "\"; a file is named with -f";
+}
+
+void AddCredentialOptions(CLI::App* app, CredentialFlags* flags) {
+  app->add_option("--token", flags->token,
+                  "Token; --token-file or the variable TRAINYARD_TOKEN hide it from others on this "
+                  "machine")
+      ->type_name("TOKEN");
+  app->add_option("--token-file", flags->token_file, "File with the token")->type_name("FILE");
+  app->add_flag("--tls", flags->tls, "Encrypt; the server's certificate is checked");
+  app->add_option("--tls-ca", flags->ca_file,
+                  "PEM file: authority of the server's certificate (default: the system's)")
+      ->type_name("FILE");
+  app->add_option("--tls-cert", flags->certificate_file,
+                  "PEM file: your certificate, for servers that ask for one")
+      ->type_name("FILE");
+  app->add_option("--tls-key", flags->key_file, "PEM file: its private key")->type_name("FILE");
+  app->add_flag("--insecure", flags->insecure, "Send the token as plain text to another machine");
 }
 
 void AddGlobalOptions(CLI::App* app, GlobalOptions* options) {
@@ -61,13 +84,24 @@ std::optional<ExitCode> Parse(std::vector<std::string> arguments, const Streams&
   app.fallthrough();  // global options may come after the command
   app.require_subcommand(1);
   AddGlobalOptions(&app, options);
+  AddCredentialOptions(&app, &options->credentials);
   AddDatasetCommands(&app, chosen);
   AddTrainCommand(&app, chosen);
   AddJobCommands(&app, chosen);
   AddModelCommands(&app, chosen);
   AddAnalyzeCommands(&app, chosen);
   AddServerCommands(&app, chosen);
+  AddUserCommands(&app, chosen);
+  AddCourseCommands(&app, chosen);
+  AddAssignmentCommands(&app, chosen);
+  AddGradeCommands(&app, chosen);
+  AddSubmissionCommands(&app, chosen);
+  AddRegradeCommands(&app, chosen);
+  AddGradebookCommands(&app, chosen);
+  AddAdjustmentCommands(&app, chosen);
+  AddDeliveryCommands(&app, chosen);
   AddTopCommand(&app, chosen);
+  AddVerifyCommand(&app, chosen);
   app.footer(std::string(ExitCodeHelp()));           // after the commands, which would inherit it
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants a vector
   try {
@@ -91,6 +125,13 @@ ExitCode RunCli(std::vector<std::string> arguments, const Streams& streams, Inte
   const std::optional<ExitCode> parsed = Parse(std::move(arguments), streams, &options, &command);
   if (parsed.has_value()) return *parsed;
   Screen screen(streams, {.json = options.format == "json", .color = !options.no_color});
+  const absl::StatusOr<Credentials> credentials =
+      ReadCredentials(options.credentials, EnvironmentToken(), options.remote.server);
+  if (!credentials.ok()) {
+    screen.ShowError(credentials.status());
+    return ExitCodeOf(credentials.status());
+  }
+  options.remote.credentials = *credentials;
   Remote remote(options.remote, interrupt);
   Session session{remote, screen};
   ExitOr result = command(session);

@@ -98,7 +98,18 @@ void AddCurveCommands(CLI::App* group, Command* chosen);
 void AddModelCommands(CLI::App* app, Command* chosen);
 void AddAnalyzeCommands(CLI::App* app, Command* chosen);
 void AddServerCommands(CLI::App* app, Command* chosen);
+void AddUserCommands(CLI::App* app, Command* chosen);
+void AddCourseCommands(CLI::App* app, Command* chosen);
+void AddAssignmentCommands(CLI::App* app, Command* chosen);
+// The commands submit and grade.
+void AddGradeCommands(CLI::App* app, Command* chosen);
+void AddSubmissionCommands(CLI::App* app, Command* chosen);
+void AddRegradeCommands(CLI::App* app, Command* chosen);
+void AddGradebookCommands(CLI::App* app, Command* chosen);
+void AddAdjustmentCommands(CLI::App* app, Command* chosen);
+void AddDeliveryCommands(CLI::App* app, Command* chosen);
 void AddTopCommand(CLI::App* app, Command* chosen);
+void AddVerifyCommand(CLI::App* app, Command* chosen);
 
 }  // namespace trainyard
 

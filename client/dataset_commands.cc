@@ -146,6 +146,17 @@ ExitOr RunDelete(Session& session, const NameOptions& options) {
   return ExitCode::kOk;
 }
 
+ExitOr RunSeal(Session& session, const NameOptions& options) {
+  v1::SealDatasetRequest request;
+  request.set_name(FullName(kCollection, options.name));
+  TY_ASSIGN_OR_RETURN(const v1::Dataset dataset,
+                      session.remote.Call(session.remote.datasets(), &Stub::SealDataset, request));
+  session.screen.Show(dataset, absl::StrCat("sealed ", Printable(dataset.name()),
+                                            " for good: only grading uses it, and nothing tells "
+                                            "its cells or statistics any more\n"));
+  return ExitCode::kOk;
+}
+
 // How a file is read, wherever its bytes come from.
 void AddReadingFlags(CLI::App* command, v1::FinalizeDatasetRequest* reading, std::string* labels) {
   command
@@ -228,6 +239,11 @@ void AddDatasetCommands(CLI::App* app, Command* chosen) {
   AddPreview(group, chosen);
   AddRejects(group, chosen);
   AddFinalize(group, chosen);
+  auto sealed = std::make_shared<NameOptions>();
+  AddCommand(group, "seal", "Seal a dataset for grading, for good: nobody can look at it any more",
+             sealed, &RunSeal, chosen)
+      ->add_option("DATASET", sealed->name, "datasets/ID or ID")
+      ->required();
   auto gone = std::make_shared<NameOptions>();
   AddCommand(group, "delete", "Delete a dataset or an unfinished upload; models stay", gone,
              &RunDelete, chosen)

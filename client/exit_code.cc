@@ -33,6 +33,7 @@ absl::string_view ExitCodeHelp() {
          "  3    the server does not answer\n"
          "  4    a fault of the service or its machine; trying again may help\n"
          "  5    the job succeeded, but its file or picture could not be written here\n"
+         "  6    grade: not finished in time; the submission goes on\n"
          "  130  interrupted (Ctrl-C); a job goes on without its watcher\n";
 }
 

@@ -19,6 +19,7 @@ enum class ExitCode : int {
   kUnreachable = 3,  // no answer from the server
   kInfra = 4,        // a fault of the service or its machine; trying again may help
   kUnwritten = 5,    // the job succeeded, but its file or picture could not be written here
+  kUnfinished = 6,   // grade: not finished in the time allowed; the submission goes on
   kInterrupted = 130  // Ctrl-C, as shells have it
 };
 

@@ -12,6 +12,7 @@
 #include "core/base/check.h"
 #include "core/base/nearest.h"
 #include "google/protobuf/duration.pb.h"
+#include "google/protobuf/timestamp.pb.h"
 
 namespace trainyard {
 namespace {
@@ -43,10 +44,12 @@ std::string EnumPrefix(const EnumDescriptor& type) {
   return prefix;
 }
 
-bool IsDuration(const FieldDescriptor& field) {
-  return field.message_type() != nullptr &&
-         field.message_type()->full_name() == "google.protobuf.Duration";
+bool IsOf(const FieldDescriptor& field, absl::string_view message) {
+  return field.message_type() != nullptr && field.message_type()->full_name() == message;
 }
+
+bool IsDuration(const FieldDescriptor& field) { return IsOf(field, "google.protobuf.Duration"); }
+bool IsTimestamp(const FieldDescriptor& field) { return IsOf(field, "google.protobuf.Timestamp"); }
 
 std::string SetDuration(Message* message, const FieldDescriptor& field, absl::string_view text) {
   const std::optional<absl::Duration> span = ParseSpan(text);
@@ -59,6 +62,20 @@ std::string SetDuration(Message* message, const FieldDescriptor& field, absl::st
   absl::Duration rest;
   duration->set_seconds(absl::IDivDuration(*span, absl::Seconds(1), &rest));
   duration->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(rest)));
+  return "";
+}
+
+std::string SetTimestamp(Message* message, const FieldDescriptor& field, absl::string_view text) {
+  absl::Time time;
+  std::string error;
+  if (!absl::ParseTime(absl::RFC3339_full, text, &time, &error)) {
+    return Expected("a time such as 2027-02-10T18:42:07Z or 2027-02-10T21:42:07+03:00", text);
+  }
+  const absl::Time second = absl::FromUnixSeconds(absl::ToUnixSeconds(time));
+  auto* timestamp = static_cast<google::protobuf::Timestamp*>(
+      message->GetReflection()->MutableMessage(message, &field));
+  timestamp->set_seconds(absl::ToUnixSeconds(second));
+  timestamp->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(time - second)));
   return "";
 }
 
@@ -131,14 +148,16 @@ std::string SetBool(Message* message, const FieldDescriptor& field, absl::string
 }  // namespace
 
 bool IsScalar(const FieldDescriptor& field) {
-  return field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE || IsDuration(field);
+  return field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE || IsDuration(field) ||
+         IsTimestamp(field);
 }
 
 std::string SetScalar(Message* message, const FieldDescriptor& field, absl::string_view text) {
   TY_CHECK(IsScalar(field));
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_MESSAGE:
-      return SetDuration(message, field, text);
+      return IsDuration(field) ? SetDuration(message, field, text)
+                               : SetTimestamp(message, field, text);
     case FieldDescriptor::CPPTYPE_ENUM:
       return SetEnum(message, field, text);
     case FieldDescriptor::CPPTYPE_INT32:

@@ -2,8 +2,8 @@
 // and for the flags of the command line, and nothing to extend here when the contract grows.
 //
 // Rules: enum values in lower case without prefix ("relu" for ACTIVATION_RELU); durations as "30s",
-// "1h30m" or a number of seconds; numbers in full ("12 apples" is a fault), finite; booleans true
-// or false. Ranges are the server's to judge.
+// "1h30m" or a number of seconds; times as RFC 3339 has them ("2027-02-10T18:42:07Z"); numbers in
+// full ("12 apples" is a fault), finite; booleans true or false. Ranges are the server's to judge.
 //
 // Thread-safety: pure functions.
 #ifndef TRAINYARD_CLIENT_PROTO_TEXT_H_
@@ -20,7 +20,7 @@
 
 namespace trainyard {
 
-// Whether `field` is given as one text: everything but messages, durations excepted.
+// Whether `field` is given as one text: everything but messages, durations and times excepted.
 bool IsScalar(const google::protobuf::FieldDescriptor& field);
 
 // Sets (or, for a repeated field, adds) `field` of `message` from `text`. Returns what is wrong,

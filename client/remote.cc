@@ -35,6 +35,13 @@ grpc::ChannelArguments ChannelArguments() {
   return arguments;
 }
 
+std::shared_ptr<grpc::ChannelCredentials> ChannelCredentials(const Credentials& credentials) {
+  if (!credentials.tls) return grpc::InsecureChannelCredentials();
+  return grpc::SslCredentials({.pem_root_certs = credentials.ca,
+                               .pem_private_key = credentials.key,
+                               .pem_cert_chain = credentials.certificate});
+}
+
 }  // namespace
 
 bool Backoff::Wait() {
@@ -52,13 +59,17 @@ absl::Duration Backoff::delay() const {
 Remote::Remote(const RemoteOptions& options, Interrupt* interrupt)
     : options_(options),
       interrupt_(interrupt),
-      channel_(grpc::CreateCustomChannel(options.server, grpc::InsecureChannelCredentials(),
+      channel_(grpc::CreateCustomChannel(options.server, ChannelCredentials(options.credentials),
                                          ChannelArguments())),
       datasets_(v1::DatasetService::NewStub(channel_)),
       jobs_(v1::JobService::NewStub(channel_)),
       models_(v1::ModelService::NewStub(channel_)),
       analyses_(v1::AnalysisService::NewStub(channel_)),
-      admin_(v1::AdminService::NewStub(channel_)) {}
+      admin_(v1::AdminService::NewStub(channel_)),
+      auth_(v1::AuthService::NewStub(channel_)),
+      courses_(v1::CourseService::NewStub(channel_)),
+      submissions_(v1::SubmissionService::NewStub(channel_)),
+      grades_(v1::GradeService::NewStub(channel_)) {}
 
 std::optional<absl::Duration> Remote::TimeoutOf(Span span) const {
   if (span == Span::kCleanup) return kCleanupTimeout;
@@ -68,6 +79,8 @@ std::optional<absl::Duration> Remote::TimeoutOf(Span span) const {
 
 std::unique_ptr<CallContext> Remote::NewCall(Span span) {
   auto call = std::make_unique<CallContext>(span == Span::kCleanup ? &never_ : interrupt_);
+  const std::string& token = options_.credentials.token;
+  if (!token.empty()) call->grpc()->AddMetadata("authorization", absl::StrCat("Bearer ", token));
   const std::optional<absl::Duration> timeout = TimeoutOf(span);
   if (timeout.has_value()) {
     call->grpc()->set_deadline(absl::ToChronoTime(absl::Now() + *timeout));

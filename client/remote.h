@@ -23,13 +23,18 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/credentials.h"
 #include "client/interrupt.h"
 #include "grpcpp/grpcpp.h"
 #include "trainyard/v1/admin.grpc.pb.h"
 #include "trainyard/v1/analysis.grpc.pb.h"
+#include "trainyard/v1/auth.grpc.pb.h"
+#include "trainyard/v1/course.grpc.pb.h"
 #include "trainyard/v1/dataset.grpc.pb.h"
+#include "trainyard/v1/grades.grpc.pb.h"
 #include "trainyard/v1/job.grpc.pb.h"
 #include "trainyard/v1/model.grpc.pb.h"
+#include "trainyard/v1/submission.grpc.pb.h"
 
 namespace trainyard {
 
@@ -64,6 +69,7 @@ struct RemoteOptions {
   std::optional<absl::Duration>
       timeout;  // of one call; without: kShortTimeout, and none for long calls
   RetryPolicy retry;
+  Credentials credentials;
 };
 
 // How long an answer may take by its nature. Cleaning up has a few seconds, and Ctrl-C does not end
@@ -95,6 +101,10 @@ class Remote {
   v1::ModelService::Stub& models() { return *models_; }
   v1::AnalysisService::Stub& analyses() { return *analyses_; }
   v1::AdminService::Stub& admin() { return *admin_; }
+  v1::CourseService::Stub& courses() { return *courses_; }
+  v1::SubmissionService::Stub& submissions() { return *submissions_; }
+  v1::AuthService::Stub& auth() { return *auth_; }
+  v1::GradeService::Stub& grades() { return *grades_; }
 
   template <typename Stub, typename Request, typename Response>
   absl::StatusOr<Response> Call(Stub& stub,
@@ -102,8 +112,8 @@ class Remote {
                                                              Response*),
                                 const Request& request, Span span = Span::kShort);
 
-  // For a stream. Long ones have no deadline unless --timeout was given; keepalive finds a dead
-  // server.
+  // With the token. For a stream. Long ones have no deadline unless --timeout was given; keepalive
+  // finds a dead server.
   std::unique_ptr<CallContext> NewCall(Span span);
   absl::Status ToStatus(const grpc::Status& status);
 
@@ -116,6 +126,8 @@ class Remote {
   // A message came on a stream.
   void NoteAnswer() { reached_ = true; }
   Interrupt* interrupt() { return interrupt_; }
+  // Of --timeout; nullopt: not given.
+  std::optional<absl::Duration> timeout() const { return options_.timeout; }
 
  private:
   std::optional<absl::Duration> TimeoutOf(Span span) const;
@@ -130,6 +142,10 @@ class Remote {
   std::unique_ptr<v1::ModelService::Stub> models_;
   std::unique_ptr<v1::AnalysisService::Stub> analyses_;
   std::unique_ptr<v1::AdminService::Stub> admin_;
+  std::unique_ptr<v1::AuthService::Stub> auth_;
+  std::unique_ptr<v1::CourseService::Stub> courses_;
+  std::unique_ptr<v1::SubmissionService::Stub> submissions_;
+  std::unique_ptr<v1::GradeService::Stub> grades_;
   bool reached_ = false;
 };
 

@@ -50,18 +50,25 @@ TEST_P(CliHelpTest, EqualsTheGoldenFile) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, CliHelpTest,
-    testing::Values(Case{"help", {}}, Case{"dataset", {"dataset"}},
-                    Case{"dataset_upload", {"dataset", "upload"}},
-                    Case{"dataset_rejects", {"dataset", "rejects"}}, Case{"train", {"train"}},
-                    Case{"job", {"job"}}, Case{"job_watch", {"job", "watch"}},
-                    Case{"job_list", {"job", "list"}}, Case{"job_history", {"job", "history"}},
-                    Case{"job_export_tensorboard", {"job", "export-tensorboard"}},
-                    Case{"job_plot", {"job", "plot"}}, Case{"top", {"top"}},
-                    Case{"model", {"model"}}, Case{"model_predict", {"model", "predict"}},
-                    Case{"model_export", {"model", "export"}},
-                    Case{"model_import", {"model", "import"}}, Case{"analyze", {"analyze"}},
-                    Case{"analyze_landscape", {"analyze", "landscape"}},
-                    Case{"server", {"server"}}),
+    testing::Values(
+        Case{"help", {}}, Case{"dataset", {"dataset"}},
+        Case{"dataset_upload", {"dataset", "upload"}},
+        Case{"dataset_rejects", {"dataset", "rejects"}}, Case{"train", {"train"}},
+        Case{"job", {"job"}}, Case{"job_watch", {"job", "watch"}},
+        Case{"job_list", {"job", "list"}}, Case{"job_history", {"job", "history"}},
+        Case{"job_export_tensorboard", {"job", "export-tensorboard"}},
+        Case{"job_plot", {"job", "plot"}}, Case{"top", {"top"}}, Case{"verify", {"verify"}},
+        Case{"model", {"model"}}, Case{"model_predict", {"model", "predict"}},
+        Case{"model_export", {"model", "export"}}, Case{"model_import", {"model", "import"}},
+        Case{"analyze", {"analyze"}}, Case{"analyze_landscape", {"analyze", "landscape"}},
+        Case{"server", {"server"}}, Case{"course", {"course"}},
+        Case{"course_enrol", {"course", "enrol"}}, Case{"assignment", {"assignment"}},
+        Case{"submission", {"submission"}}, Case{"submission_receipt", {"submission", "receipt"}},
+        Case{"grade", {"grade"}}, Case{"submit", {"submit"}}, Case{"regrade", {"regrade"}},
+        Case{"gradebook", {"gradebook"}}, Case{"gradebook_export", {"gradebook", "export"}},
+        Case{"adjustment", {"adjustment"}}, Case{"adjustment_create", {"adjustment", "create"}},
+        Case{"marks", {"marks"}}, Case{"delivery", {"delivery"}},
+        Case{"delivery_set", {"delivery", "set"}}),
     [](const auto& param_info) { return std::string(param_info.param.name); });
 
 TEST(CliUsageTest, WrongUsageIsExitCode2AndSaysSoOnStderr) {

@@ -1,0 +1,97 @@
+#include "client/message_input.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "client/exit_code.h"
+#include "client/local_file.h"
+#include "client/proto_csv.h"
+#include "client/spec_yaml.h"
+#include "core/base/error_info.h"
+#include "core/base/limits.h"
+#include "core/base/status_macros.h"
+
+namespace trainyard {
+namespace {
+
+bool IsYaml(absl::string_view path) {
+  return absl::EndsWithIgnoreCase(path, ".yaml") || absl::EndsWithIgnoreCase(path, ".yml");
+}
+
+// `parse` of a CSV file's text, its errors with the path.
+template <typename Result>
+absl::StatusOr<Result> ReadCsvFile(const std::string& path,
+                                   absl::StatusOr<Result> (*parse)(absl::string_view)) {
+  TY_ASSIGN_OR_RETURN(const std::string text, ReadWhole(path, kCsvTextBytesMax));
+  absl::StatusOr<Result> result = parse(text);
+  if (!result.ok()) return Annotate(result.status(), path);
+  return result;
+}
+
+template <typename Result>
+absl::StatusOr<Result> ReadTable(const std::string& path,
+                                 absl::StatusOr<Result> (*parse)(absl::string_view)) {
+  if (!IsYaml(path)) return ReadCsvFile(path, parse);
+  Result result;
+  TY_RETURN_IF_ERROR(ReadYamlFile(path, &result));
+  return result;
+}
+
+}  // namespace
+
+absl::Status ApplyFlags(const FieldFlags& flags, google::protobuf::Message* message) {
+  std::vector<FieldViolation> faults;
+  flags.ApplyTo(message, &faults);
+  if (faults.empty()) return absl::OkStatus();
+  return AsUsageError(MakeViolationsError(ErrorReason::kInvalidRequest, std::move(faults)));
+}
+
+absl::Status ReadYamlFile(const std::string& path, google::protobuf::Message* message) {
+  TY_ASSIGN_OR_RETURN(const std::string text, ReadWhole(path, limits::kSpecBytesMax));
+  return Annotate(ParseYaml(text, message), path);
+}
+
+absl::StatusOr<v1::Roster> ParseRosterCsv(absl::string_view text) {
+  v1::Roster roster;
+  TY_RETURN_IF_ERROR(ReadCsvRows(text, {.required = {"user", "role"}},
+                                 [&roster] { return roster.add_enrolments(); }));
+  return roster;
+}
+
+absl::StatusOr<v1::MarksRecorded> ParseMarksCsv(absl::string_view text) {
+  TY_ASSIGN_OR_RETURN(const std::vector<std::string> header, ReadCsvHeader(text));
+  v1::MarksRecorded marks;
+  if (std::find(header.begin(), header.end(), "quiz") != header.end()) {
+    TY_RETURN_IF_ERROR(ReadCsvRows(text, {.required = {"student", "quiz", "module"}},
+                                   [&marks] { return marks.add_quizzes(); }));
+    return marks;
+  }
+  TY_RETURN_IF_ERROR(ReadCsvRows(text,
+                                 {.required = {"student", "exam", "hundredths"},
+                                  .decimal_column = "points",
+                                  .decimal_field = "hundredths"},
+                                 [&marks] { return marks.add_exams(); }));
+  return marks;
+}
+
+absl::StatusOr<v1::Roster> ReadRosterFile(const std::string& path) {
+  return ReadTable(path, &ParseRosterCsv);
+}
+
+absl::StatusOr<v1::MarksRecorded> ReadMarksFile(const std::string& path) {
+  return ReadTable(path, &ParseMarksCsv);
+}
+
+absl::StatusOr<std::string> ReadSecretFile(const std::string& path) {
+  TY_ASSIGN_OR_RETURN(const std::string text, ReadWhole(path, kSecretBytesMax));
+  const absl::string_view secret = absl::StripAsciiWhitespace(text);
+  if (!secret.empty() && !absl::StrContains(secret, '\n')) return std::string(secret);
+  return UsageError(absl::StrCat(path, " has no secret, or more than one line"),
+                    {.reason = ErrorReason::kInvalidRequest, .hint = "give a file of one line"});
+}
+
+}  // namespace trainyard
