@@ -142,6 +142,43 @@ def closure(packages):
     return known
 
 
+class GithubActionTest(unittest.TestCase):
+    def setUp(self):
+        [self.action] = load("github-action/action.yml")
+        [self.step] = self.action["runs"]["steps"]
+
+    def test_it_runs_nobody_elses_code(self):
+        self.assertEqual(self.action["runs"]["using"], "composite")
+        self.assertNotIn("uses", self.step)
+
+    def test_inputs_reach_the_script_by_the_environment_only(self):
+        self.assertNotIn("${{", self.step["run"])
+        passed = {re.fullmatch(r"\$\{\{ inputs\.([a-z-]+) \}\}", value)[1] for value in self.step["env"].values()}
+        self.assertEqual(passed, set(self.action["inputs"]))
+        for variable in set(self.step["env"]) - {"TRAINYARD_SERVER", "TRAINYARD_TOKEN"}:
+            uses = re.findall(r'.?\$' + variable + r'\b.?', self.step["run"])
+            self.assertTrue(uses and all(use == f'"${variable}"' for use in uses), variable)
+
+    def test_outputs_are_the_steps(self):
+        for name, output in self.action["outputs"].items():
+            self.assertEqual(output["value"], "${{ steps.%s.outputs.%s }}" % (self.step["id"], name))
+        # GitHub does not tell upper from lower case here.
+        self.assertEqual(len({name.lower() for name in self.action["outputs"]}), len(self.action["outputs"]))
+
+    def test_the_script_calls_the_command_line_with_what_it_was_given(self):
+        for at_least, expected in (("", []), ("0.92; rm x", ["--at-least", "0.92; rm x"])):
+            with tempfile.TemporaryDirectory() as folder:
+                called = pathlib.Path(folder) / "trainyard"
+                called.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+                called.chmod(0o755)
+                ran = subprocess.run(["bash", "-c", self.step["run"]], capture_output=True, text=True, check=True,
+                                     env={"PATH": f"{folder}:/usr/bin:/bin", "ASSIGNMENT": "courses/c/assignments/a b",
+                                          "SPEC": "$(touch x).yaml", "AT_LEAST": at_least})
+                self.assertEqual(ran.stdout.splitlines(),
+                                 ["grade", "--assignment", "courses/c/assignments/a b", "--spec", "$(touch x).yaml", "--wait",
+                                  "--github"] + expected)
+
+
 class KubernetesTest(unittest.TestCase):
     def setUp(self):
         self.service, self.workload = load("kubernetes/trainyard.yaml")
