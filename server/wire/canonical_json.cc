@@ -49,6 +49,16 @@ size_t CharacterBytes(absl::string_view text) {
   return *trailing + 1;
 }
 
+// Bytes at the start of `text` that stand for themselves in a string.
+size_t PlainBytes(absl::string_view text) {
+  size_t count = 0;
+  const auto is_plain = [](char c) {
+    return Byte(c) >= 0x20 && Byte(c) < 0x80 && c != '"' && c != '\\';
+  };
+  while (count < text.size() && is_plain(text[count])) ++count;
+  return count;
+}
+
 void AppendUtf8(uint32_t code, std::string* out) {
   const auto add = [out](uint32_t byte) { out->push_back(static_cast<char>(byte)); };
   if (code < 0x80) return add(code);
@@ -91,7 +101,11 @@ std::string EscapeOf(char c) {
 
 void AppendString(absl::string_view text, std::string* out) {
   out->push_back('"');
-  while (!text.empty()) {
+  while (true) {
+    const size_t plain = PlainBytes(text);
+    absl::StrAppend(out, text.substr(0, plain));
+    text.remove_prefix(plain);
+    if (text.empty()) break;
     const size_t size = CharacterBytes(text);
     const std::string escape = size == 1 ? EscapeOf(text[0]) : std::string();
     const absl::string_view literal = size == 0 ? kReplacement : text.substr(0, size);
@@ -278,7 +292,13 @@ class Parser {
     if (!absl::StartsWith(rest(), "\"")) return Fault("expected a string");
     ++at_;
     std::string text;
-    while (!absl::StartsWith(rest(), "\"")) TY_RETURN_IF_ERROR(Character(&text));
+    while (true) {
+      const size_t plain = PlainBytes(rest());
+      absl::StrAppend(&text, rest().substr(0, plain));
+      at_ += plain;
+      if (absl::StartsWith(rest(), "\"")) break;
+      TY_RETURN_IF_ERROR(Character(&text));
+    }
     ++at_;
     return text;
   }
@@ -370,6 +390,12 @@ Json::~Json() = default;
 std::string CanonicalJson(const Json& value) {
   std::string text;
   AppendValue(value, &text);
+  return text;
+}
+
+std::string CanonicalJson(const Json::Object& members) {
+  std::string text;
+  AppendObject(members, &text);
   return text;
 }
 

@@ -77,6 +77,7 @@ class Json {
 
 // Malformed UTF-8 in a string becomes U+FFFD, so that the result is always JSON.
 std::string CanonicalJson(const Json& value);
+std::string CanonicalJson(const Json::Object& members);
 // `text` as a JSON string, in its quotes.
 std::string JsonString(absl::string_view text);
 bool IsValidUtf8(absl::string_view text);

@@ -135,7 +135,7 @@ Json ResultJson(const ReceiptFields& fields, ReceiptCopy copy) {
   return object;
 }
 
-Json::Object ReceiptJson(const ReceiptFields& fields, ReceiptCopy copy, Json spec) {
+Json::Object ReceiptJson(const ReceiptFields& fields, ReceiptCopy copy) {
   Json::Object object;
   object["format"] = std::string(kReceiptFormat);
   object["copy"] = std::string(CopyName(copy));
@@ -148,7 +148,7 @@ Json::Object ReceiptJson(const ReceiptFields& fields, ReceiptCopy copy, Json spe
   object["submission"] = fields.submission;
   object["accepted_at"] = TimeText(fields.accepted_at);
   object["graded_at"] = TimeText(fields.graded_at);
-  object["spec"] = std::move(spec);
+  object["spec"] = fields.spec;
   object["spec_digest"] = fields.spec_digest;
   object["data"] = DataJson(fields, copy);
   object["seed_count"] = static_cast<int64_t>(fields.runs.size());
@@ -178,6 +178,7 @@ std::vector<FieldViolation> Unwritable(const ReceiptFields& fields) {
     check_number(fields.runs[i].public_value, absl::StrCat("runs[", i, "].public_value"));
     check_number(fields.runs[i].sealed_value, absl::StrCat("runs[", i, "].sealed_value"));
   }
+  if (fields.spec.object() == nullptr) faults.push_back({"spec", "must be an object"});
   check_count(fields.assignment_version, "assignment_version");
   check_count(fields.policy_version, "policy.version");
   check_count(fields.engine.threads, "engine.threads");
@@ -454,7 +455,7 @@ void ReadSpec(Members* members, ReceiptFields* fields) {
   const Json* const spec = members->Take("spec");
   if (spec == nullptr) return;
   if (spec->object() == nullptr) members->Fault("spec", "must be an object");
-  fields->spec_json = CanonicalJson(*spec);
+  fields->spec = *spec;
 }
 
 void ReadEvaluation(Members* members, ReceiptCopy copy, Faults* faults, ReceiptFields* fields) {
@@ -534,7 +535,7 @@ absl::Status CheckSignature(const Json& json, absl::string_view public_key) {
   }
   Json::Object unsigned_object = *object;
   unsigned_object.erase("signature");
-  const std::string signed_bytes = CanonicalJson(Json(std::move(unsigned_object)));
+  const std::string signed_bytes = CanonicalJson(unsigned_object);
   if (VerifySignature(signed_bytes, TextOf(*object, "signature"), public_key)) {
     return absl::OkStatus();
   }
@@ -551,14 +552,21 @@ absl::StatusOr<std::string> BuildReceipt(const ReceiptFields& fields, ReceiptCop
                                          const SigningKey& key) {
   std::vector<FieldViolation> faults = Unwritable(fields);
   if (!faults.empty()) return MakeViolationsError(ErrorReason::kInvalidRequest, std::move(faults));
-  absl::StatusOr<Json> spec = ParseJson(fields.spec_json, {.numbers_as_text = true});
-  if (!spec.ok()) return Annotate(spec.status(), "spec");
-  Json::Object object = ReceiptJson(fields, copy, *std::move(spec));
+  Json::Object object = ReceiptJson(fields, copy);
   object["key_id"] = key.key_id();
-  object["signature"] = key.Sign(CanonicalJson(Json(object)));
-  std::string document = CanonicalJson(Json(std::move(object)));
-  // What is signed can be read: all other rules stand in one place.
-  TY_RETURN_IF_ERROR(ParseReceipt(document).status());
+  object["signature"] = key.Sign(CanonicalJson(object));
+  std::string document = CanonicalJson(object);
+  if (static_cast<int64_t>(document.size()) > kJsonBytesMax) {
+    return MakeError(absl::StatusCode::kInvalidArgument,
+                     absl::StrCat("the receipt would have ", document.size(), " bytes"),
+                     {.reason = ErrorReason::kTooLarge,
+                      .hint = "make the spec smaller",
+                      .in_force = absl::StrCat("at most ", kJsonBytesMax, " bytes")});
+  }
+  // What is signed can be read: all other rules stand in one place. None is about what is in the
+  // spec, which may be long.
+  object["spec"] = Json::Object();
+  TY_RETURN_IF_ERROR(ReadReceipt(Json(std::move(object))).status());
   return document;
 }
 

@@ -51,6 +51,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/wire/canonical_json.h"
 #include "server/wire/signature.h"
 
 namespace trainyard {
@@ -124,7 +125,7 @@ struct ReceiptFields {
   absl::Time accepted_at;  // written with microseconds, the rest cut off
   absl::Time graded_at;
   std::string spec_digest;
-  std::string spec_json;  // proto3 JSON of the canonical TrainingSpec; an object
+  Json spec;  // proto3 JSON of the canonical TrainingSpec, its fractions as text; an object
   std::vector<ReceiptDataset> data;
   std::vector<ReceiptRun> runs;
   ReceiptEngine engine;
@@ -141,14 +142,15 @@ struct ReceiptFields {
 };
 
 // A document that was read. `fields` has what this copy has, `seeds_revealed` says whether that
-// includes seeds, and `spec_json` is canonical.
+// includes seeds.
 struct Receipt {
   ReceiptFields fields;
   ReceiptCopy copy = ReceiptCopy::kStudent;
   std::string key_id;
 };
 
-// What `copy` may have of `fields`, signed. INVALID_ARGUMENT with every fault of the fields.
+// What `copy` may have of `fields`, signed. INVALID_ARGUMENT with every fault of the fields;
+// TOO_LARGE beyond kJsonBytesMax.
 absl::StatusOr<std::string> BuildReceipt(const ReceiptFields& fields, ReceiptCopy copy,
                                          const SigningKey& key);
 

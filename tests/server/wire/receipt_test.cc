@@ -11,6 +11,7 @@
 #include "core/base/error_info.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/wire/canonical_json.h"
 #include "tests/support/status_matchers.h"
 
 namespace trainyard {
@@ -42,6 +43,8 @@ absl::Time Time(const char* text) {
   return time;
 }
 
+Json SpecJson(const std::string& text) { return *ParseJson(text, {.numbers_as_text = true}); }
+
 ReceiptFields Fields() {
   ReceiptFields fields;
   fields.id = "r1";
@@ -55,8 +58,8 @@ ReceiptFields Fields() {
   fields.accepted_at = Time("2027-02-10T21:40:55.123456789+03:00");
   fields.graded_at = Time("2027-02-10T18:42:07Z");
   fields.spec_digest = Digest('f');
-  fields.spec_json =
-      R"({"layers": [{"units": 64}], "epochs": 20, "optimizer": {"learningRate": 0.001, "weightDecay": 1e-05}})";
+  fields.spec = SpecJson(
+      R"({"layers": [{"units": 64}], "epochs": 20, "optimizer": {"learningRate": 0.001, "weightDecay": 1e-05}})");
   fields.data = {{"training", std::string(64, 'a'), Digest('c')},
                  {"sealed", std::string(64, 'b'), Digest('d')}};
   fields.runs = {{Digest('5'), std::numeric_limits<uint64_t>::max(), 0.93, 0.921},
@@ -89,8 +92,8 @@ TEST(ReceiptTest, TheStaffCopyReadsBackWhole) {
   ReceiptFields expected = Fields();
   expected.accepted_at = Time("2027-02-10T18:40:55.123456Z");
   expected.seeds_revealed = true;
-  expected.spec_json =
-      R"({"epochs":20,"layers":[{"units":64}],"optimizer":{"learningRate":"0.001","weightDecay":"1e-05"}})";
+  expected.spec = SpecJson(
+      R"({"epochs":20,"layers":[{"units":64}],"optimizer":{"learningRate":"0.001","weightDecay":"1e-05"}})");
   EXPECT_EQ(receipt.fields, expected);
   EXPECT_EQ(receipt.copy, ReceiptCopy::kStaff);
   EXPECT_EQ(receipt.key_id, key.key_id());
@@ -176,14 +179,24 @@ TEST(ReceiptTest, WhatCannotBeSaidIsNotSigned) {
   EXPECT_THAT(ViolatedFields(built.status()),
               testing::ElementsAre("public_score", "runs[1].sealed_value", "result.points"));
   fields = Fields();
-  fields.previous = "none";
-  fields.spec_json = "[]";
+  fields.spec = Json::Array();
   EXPECT_THAT(ViolatedFields(BuildReceipt(fields, ReceiptCopy::kStaff, Key()).status()),
-              testing::UnorderedElementsAre("previous", "spec"));
+              testing::ElementsAre("spec"));
+  fields = Fields();
+  fields.previous = "none";
+  EXPECT_THAT(ViolatedFields(BuildReceipt(fields, ReceiptCopy::kStaff, Key()).status()),
+              testing::ElementsAre("previous"));
   fields = Fields();
   fields.result.reset();
   EXPECT_THAT(ViolatedFields(BuildReceipt(fields, ReceiptCopy::kStudent, Key()).status()),
               testing::ElementsAre("result"));
+}
+
+TEST(ReceiptTest, WhatNobodyCouldReadIsNotSigned) {
+  ReceiptFields fields = Fields();
+  fields.spec = Json::Object{{"target_column", std::string(kJsonBytesMax, 'x')}};
+  EXPECT_THAT(BuildReceipt(fields, ReceiptCopy::kStudent, Key()),
+              HasReason(ErrorReason::kTooLarge));
 }
 
 TEST(ReceiptTest, ReceiptsAreAChain) {
