@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/error_info.h"
 #include "core/base/limits.h"
@@ -83,9 +84,13 @@ std::string AuditDigest(v1::AuditEntry entry) {
 
 std::string ResourceOf(const Message& message) {
   std::string name = NameIn(message);
-  if (name.empty()) name = StringField(message, "parent");
-  if (name.empty()) name = StringField(message, "user");
-  return name;
+  if (!name.empty()) return name;
+  for (const char* field : {"parent", "course", "assignment", "user"}) {
+    name = StringField(message, field);
+    // The id of an assignment says nothing without its course.
+    if (absl::StrContains(name, '/')) return name;
+  }
+  return "";
 }
 
 absl::StatusOr<std::unique_ptr<Audit>> Audit::Open(Database* database, int64_t entries_max) {

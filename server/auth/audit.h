@@ -35,7 +35,8 @@ class Database;
 // What `entry.digest` must be: the digest of all the rest of it.
 std::string AuditDigest(v1::AuditEntry entry);
 // What a request or an answer is about: its `name`, or that of the first resource in it, or its
-// `parent` or `user`; else empty.
+// `parent`, `course`, `assignment` or `user` where that is a name ("courses/dl"), not an id; else
+// empty.
 std::string ResourceOf(const google::protobuf::Message& message);
 
 class Audit {

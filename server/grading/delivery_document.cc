@@ -8,6 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "core/base/error_info.h"
+#include "server/grading/github_login.h"
+#include "server/grading/gradebook_limits.h"
 #include "server/wire/canonical_json.h"
 #include "server/wire/signature.h"
 
@@ -15,18 +17,10 @@ namespace trainyard {
 namespace {
 
 // GitHub's own limits.
-constexpr size_t kLoginBytesMax = 39;
 constexpr size_t kRepositoryBytesMax = 100;
 constexpr size_t kUserIdBytesMax = 255;  // LTI's, of `sub`
 // First and last second whose year has four digits, as the receivers' parsers want it.
 constexpr int64_t kTimeSecondsMax = 253'402'300'799;
-
-bool IsLogin(absl::string_view login) {
-  const bool shaped = !login.empty() && login.size() <= kLoginBytesMax && login.front() != '-';
-  return shaped && std::all_of(login.begin(), login.end(), [](char c) {
-           return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-';
-         });
-}
 
 bool IsRepositoryName(absl::string_view name) {
   const bool shaped = !name.empty() && name.size() <= kRepositoryBytesMax;
@@ -44,12 +38,12 @@ bool EndsLikeADuplicate(absl::string_view login) {
 }
 
 void CheckPoints(int64_t points, int64_t max_points, std::vector<FieldViolation>* faults) {
-  if (points < 0 || points > kDeliveryPointsMax) {
-    faults->push_back({"points", absl::StrCat("is ", points, "; 0 to ", kDeliveryPointsMax)});
+  if (points < 0 || points > limits::kPointsMax) {
+    faults->push_back({"points", absl::StrCat("is ", points, "; 0 to ", limits::kPointsMax)});
   }
-  if (max_points < 1 || max_points > kDeliveryPointsMax) {
+  if (max_points < 1 || max_points > limits::kPointsMax) {
     faults->push_back(
-        {"max_points", absl::StrCat("is ", max_points, "; 1 to ", kDeliveryPointsMax)});
+        {"max_points", absl::StrCat("is ", max_points, "; 1 to ", limits::kPointsMax)});
   }
 }
 
@@ -66,11 +60,29 @@ void CheckLogin(absl::string_view login, std::vector<FieldViolation>* faults) {
                                                     "skips what robots send")});
     return;
   }
-  if (IsLogin(login)) return;
+  if (IsGithubLogin(login)) return;
   faults->push_back({"github_login", absl::StrCat("\"", login.substr(0, 80),
                                                   "\" is no login of GitHub: letters, "
                                                   "digits and inner hyphens, at most ",
-                                                  kLoginBytesMax)});
+                                                  kGithubLoginBytesMax)});
+}
+
+// "https://hook.example:443" of "HTTPS://Hook.example/a?b"; empty: no http or https address.
+std::string OriginOf(absl::string_view url) {
+  const size_t scheme_end = url.find("://");
+  if (scheme_end == absl::string_view::npos) return "";
+  const std::string scheme = absl::AsciiStrToLower(url.substr(0, scheme_end));
+  if (scheme != "http" && scheme != "https") return "";
+  url.remove_prefix(scheme.size() + 3);
+  const std::string authority = absl::AsciiStrToLower(url.substr(0, url.find_first_of("/?#\\")));
+  // With a name before it, what a reader takes for the host may not be it.
+  if (authority.empty() || absl::StrContains(authority, '@')) return "";
+  const size_t colon = authority.rfind(':');
+  const size_t bracket = authority.rfind(']');  // of an IPv6 address, which has colons of its own
+  const bool has_port =
+      colon != std::string::npos && (bracket == std::string::npos || colon > bracket);
+  if (has_port) return absl::StrCat(scheme, "://", authority);
+  return absl::StrCat(scheme, "://", authority, scheme == "http" ? ":80" : ":443");
 }
 
 std::string MillisecondsText(absl::Time time) {
@@ -142,6 +154,11 @@ absl::StatusOr<DeliveryDocument> LtiScoreDocument(const LtiScore& score) {
       score.new_submission ? "true" : "false", R"(,"submitted_at":")",
       MillisecondsText(score.submitted_at), "\"}}");
   return document;
+}
+
+bool SameOrigin(absl::string_view url, absl::string_view other) {
+  const std::string origin = OriginOf(url);
+  return !origin.empty() && origin == OriginOf(other);
 }
 
 std::string LtiScoresUrl(absl::string_view line_item, absl::string_view assignment) {

@@ -2,9 +2,9 @@
 // reads it, and an LTI 1.3 AGS score. Their exact bytes; what the other side would choke on is
 // refused here.
 //
-//   TY_ASSIGN_OR_RETURN(DeliveryDocument document, CheckRunDocument({.repository_prefix =
-//   "fintech-dl-hse-", ...})); headers = DeliveryHeaders(v1::DeliveryTarget::CHECK_RUN, id, secret,
-//   document.body);
+//   TY_ASSIGN_OR_RETURN(DeliveryDocument document,
+//                       CheckRunDocument({.repository_prefix = "fintech-dl-hse-", ...}));
+//   headers = DeliveryHeaders(v1::DeliveryTarget::CHECK_RUN, id, secret, document.body);
 //
 // Thread-safety: pure functions. Errors: INVALID_ARGUMENT/INVALID_REQUEST with every fault.
 #ifndef TRAINYARD_SERVER_GRADING_DELIVERY_DOCUMENT_H_
@@ -22,7 +22,6 @@
 
 namespace trainyard {
 
-inline constexpr int64_t kDeliveryPointsMax = 1'000'000;
 inline constexpr size_t kDeliveryCommentBytesMax = 1000;
 
 struct DeliveryDocument {
@@ -45,7 +44,7 @@ struct CheckRun {
 };
 
 // Refused: a login that is none of GitHub's or ends with "[bot]" (the receiver skips those), a
-// repository name that GitHub would not have, points outside 0..kDeliveryPointsMax, a maximum of 0.
+// repository name that GitHub would not have, points outside 0..limits::kPointsMax, a maximum of 0.
 // Warned of: a login that ends with -<digits>, which the receiver merges into the one without.
 absl::StatusOr<DeliveryDocument> CheckRunDocument(const CheckRun& check_run);
 
@@ -64,6 +63,10 @@ struct LtiScore {
 
 // Points above the maximum are cut to it, with a warning: not every platform takes them.
 absl::StatusOr<DeliveryDocument> LtiScoreDocument(const LtiScore& score);
+
+// Whether two http or https addresses are of one service: scheme, host and port are the same. What
+// a target's secret was given for is told to no other. False for what is no such address.
+bool SameOrigin(absl::string_view url, absl::string_view other);
 
 // Where scores of an assignment go: `line_item` with its id for {assignment}, and /scores before a
 // query.

@@ -38,21 +38,33 @@ std::string SecretName(absl::string_view course, v1::DeliveryTarget::Kind kind) 
   return absl::StrCat("delivery/", course, "/", v1::DeliveryTarget::Kind_Name(kind));
 }
 
-absl::StatusOr<int64_t> CountWaiting(Connection& connection) {
-  TY_ASSIGN_OR_RETURN(Statement count,
-                      connection.Prepare("SELECT COUNT(*) FROM deliveries WHERE state = 1"));
-  TY_RETURN_IF_ERROR(count.Step().status());
-  return count.Int(0);
+// Where the secret may go; no row: anywhere.
+std::string SecretUrlName(absl::string_view course, v1::DeliveryTarget::Kind kind) {
+  return absl::StrCat("delivery-url/", course, "/", v1::DeliveryTarget::Kind_Name(kind));
 }
 
-absl::Status CheckRoom(Connection& connection) {
-  TY_ASSIGN_OR_RETURN(const int64_t waiting, CountWaiting(connection));
-  if (waiting < kDeliveriesWaitingMax) return absl::OkStatus();
-  return MakeError(absl::StatusCode::kResourceExhausted,
-                   absl::StrCat(waiting, " deliveries wait to be sent"),
-                   {.reason = ErrorReason::kQueueFull,
-                    .hint = "see with ListDeliveries why the receivers do not take them",
-                    .in_force = absl::StrCat("at most ", kDeliveriesWaitingMax)});
+absl::StatusOr<std::optional<std::string>> ReadSecret(Connection& connection,
+                                                      const std::string& name) {
+  TY_ASSIGN_OR_RETURN(Statement query,
+                      connection.Prepare("SELECT value FROM secrets WHERE name = ?"));
+  TY_ASSIGN_OR_RETURN(const bool found, query.Bind(name).Step());
+  if (!found) return std::nullopt;
+  return query.Text(0);
+}
+
+absl::Status StoreSecret(Connection& connection, const std::string& name, absl::string_view value) {
+  TY_ASSIGN_OR_RETURN(
+      Statement insert,
+      connection.Prepare("INSERT OR REPLACE INTO secrets (name, value) VALUES (?, ?)"));
+  return insert.Bind(name).BindBlob(value).Step().status();
+}
+
+// delivery_counts is kept by the triggers of deliveries (storage/migrations.h).
+absl::StatusOr<bool> HasRoom(Connection& connection, absl::string_view course) {
+  TY_ASSIGN_OR_RETURN(Statement query,
+                      connection.Prepare("SELECT waiting FROM delivery_counts WHERE course = ?"));
+  TY_ASSIGN_OR_RETURN(const bool found, query.Bind(course).Step());
+  return !found || query.Int(0) < kDeliveriesWaitingMax;
 }
 
 // The whole second of a new score: now, but later than any before.
@@ -87,7 +99,7 @@ absl::StatusOr<DeliveryDocument> MakeDocument(const v1::DeliveryTarget& target,
 }
 
 v1::Delivery MakeRecord(const v1::DeliveryTarget& target, const DeliveredPoints& points,
-                        absl::Time now) {
+                        absl::Time now, bool has_room) {
   v1::Delivery record;
   record.set_id(NewId());
   record.set_course(absl::StrCat("courses/", points.course));
@@ -95,8 +107,13 @@ v1::Delivery MakeRecord(const v1::DeliveryTarget& target, const DeliveredPoints&
   record.set_kind(target.kind());
   const bool is_lti = target.kind() == v1::DeliveryTarget::LTI_SCORE;
   record.set_url(is_lti ? LtiScoresUrl(target.url(), points.assignment) : target.url());
-  record.set_state(v1::Delivery::WAITING);
   *record.mutable_create_time() = ToTimestamp(now);
+  if (!has_room) {
+    record.set_state(v1::Delivery::GIVEN_UP);
+    record.set_last_outcome("never tried: the outbox was full");
+    return record;
+  }
+  record.set_state(v1::Delivery::WAITING);
   *record.mutable_next_attempt_time() = ToTimestamp(now);
   return record;
 }
@@ -130,12 +147,22 @@ absl::Status ForgetOldest(Connection& connection) {
       kDeliveriesKeptMax);
 }
 
+// nullopt, too, when there is one for another service.
+absl::StatusOr<std::optional<std::string>> SecretFor(Connection& connection,
+                                                     absl::string_view course,
+                                                     const v1::Delivery& record) {
+  TY_ASSIGN_OR_RETURN(const std::optional<std::string> url,
+                      ReadSecret(connection, SecretUrlName(course, record.kind())));
+  if (url.has_value() && !SameOrigin(*url, record.url())) return std::nullopt;
+  return GetDeliverySecret(connection, course, record.kind());
+}
+
 absl::Status ReadSecrets(Connection& connection, std::vector<DueDelivery>* due) {
   constexpr size_t kPrefixBytes = sizeof("courses/") - 1;
   for (DueDelivery& delivery : *due) {
-    TY_ASSIGN_OR_RETURN(const std::optional<std::string> secret,
-                        GetDeliverySecret(connection, delivery.record.course().substr(kPrefixBytes),
-                                          delivery.record.kind()));
+    TY_ASSIGN_OR_RETURN(
+        const std::optional<std::string> secret,
+        SecretFor(connection, delivery.record.course().substr(kPrefixBytes), delivery.record));
     delivery.secret = secret.value_or("");
   }
   return absl::OkStatus();
@@ -147,11 +174,11 @@ absl::StatusOr<InsertedDelivery> InsertDelivery(Connection& connection,
                                                 const v1::DeliveryTarget& target,
                                                 const DeliveredPoints& points, absl::Time now) {
   if (target.url().empty()) return InsertedDelivery();
-  TY_RETURN_IF_ERROR(CheckRoom(connection));
+  TY_ASSIGN_OR_RETURN(const bool has_room, HasRoom(connection, points.course));
   const std::string topic = TopicOf(points, target.kind());
   TY_ASSIGN_OR_RETURN(const int64_t timestamp_seconds, NextTimestamp(connection, topic, now));
   TY_ASSIGN_OR_RETURN(DeliveryDocument document, MakeDocument(target, points, timestamp_seconds));
-  const v1::Delivery record = MakeRecord(target, points, now);
+  const v1::Delivery record = MakeRecord(target, points, now, has_room);
   TY_ASSIGN_OR_RETURN(
       Statement insert,
       connection.Prepare("INSERT INTO deliveries (id, course, state, next_attempt_seconds, topic, "
@@ -160,11 +187,18 @@ absl::StatusOr<InsertedDelivery> InsertDelivery(Connection& connection,
   insert.Bind(absl::ToUnixSeconds(now)).Bind(topic).Bind(timestamp_seconds);
   insert.BindBlob(record.SerializeAsString()).BindBlob(document.body);
   TY_RETURN_IF_ERROR(insert.Step().status());
-  return InsertedDelivery{.id = record.id(), .warnings = std::move(document.warnings)};
+  InsertedDelivery inserted{.id = record.id(), .warnings = std::move(document.warnings)};
+  if (has_room) return inserted;
+  inserted.warnings.push_back(absl::StrCat(
+      kDeliveriesWaitingMax,
+      " deliveries of the course wait already: this one is given up until RetryDelivery"));
+  TY_RETURN_IF_ERROR(ForgetOldest(connection));
+  return inserted;
 }
 
 absl::Status SetDeliverySecret(Connection& connection, absl::string_view course,
-                               v1::DeliveryTarget::Kind kind, absl::string_view secret) {
+                               v1::DeliveryTarget::Kind kind, absl::string_view secret,
+                               absl::string_view url) {
   // It may become a header: no line end must get in.
   const bool fits =
       !secret.empty() && secret.size() <= kDeliverySecretBytesMax &&
@@ -174,20 +208,23 @@ absl::Status SetDeliverySecret(Connection& connection, absl::string_view course,
                                {{"secret", absl::StrCat("must be 1 to ", kDeliverySecretBytesMax,
                                                         " printable ASCII characters")}});
   }
-  TY_ASSIGN_OR_RETURN(
-      Statement insert,
-      connection.Prepare("INSERT OR REPLACE INTO secrets (name, value) VALUES (?, ?)"));
-  return insert.Bind(SecretName(course, kind)).BindBlob(secret).Step().status();
+  TY_RETURN_IF_ERROR(DropDeliverySecret(connection, course, kind));
+  TY_RETURN_IF_ERROR(StoreSecret(connection, SecretName(course, kind), secret));
+  if (url.empty()) return absl::OkStatus();
+  return StoreSecret(connection, SecretUrlName(course, kind), url);
+}
+
+absl::Status DropDeliverySecret(Connection& connection, absl::string_view course,
+                                v1::DeliveryTarget::Kind kind) {
+  TY_ASSIGN_OR_RETURN(Statement drop,
+                      connection.Prepare("DELETE FROM secrets WHERE name IN (?, ?)"));
+  return drop.Bind(SecretName(course, kind)).Bind(SecretUrlName(course, kind)).Step().status();
 }
 
 absl::StatusOr<std::optional<std::string>> GetDeliverySecret(Connection& connection,
                                                              absl::string_view course,
                                                              v1::DeliveryTarget::Kind kind) {
-  TY_ASSIGN_OR_RETURN(Statement query,
-                      connection.Prepare("SELECT value FROM secrets WHERE name = ?"));
-  TY_ASSIGN_OR_RETURN(const bool found, query.Bind(SecretName(course, kind)).Step());
-  if (!found) return std::nullopt;
-  return query.Text(0);
+  return ReadSecret(connection, SecretName(course, kind));
 }
 
 absl::StatusOr<v1::ListDeliveriesResponse> ListDeliveries(
@@ -284,7 +321,10 @@ absl::StatusOr<DeliveryStats> ReadDeliveryStats(Connection& connection, absl::Ti
   v1::Delivery oldest;
   TY_RETURN_IF_ERROR(ParseRecord(query.Text(0), "a delivery", &oldest));
   stats.oldest_waiting = std::max(absl::ZeroDuration(), now - ToTime(oldest.create_time()));
-  TY_ASSIGN_OR_RETURN(stats.waiting, CountWaiting(connection));
+  TY_ASSIGN_OR_RETURN(Statement count,
+                      connection.Prepare("SELECT SUM(waiting) FROM delivery_counts"));
+  TY_RETURN_IF_ERROR(count.Step().status());
+  stats.waiting = count.Int(0);
   return stats;
 }
 

@@ -3,8 +3,9 @@
 //
 //   db->Write([&](Connection& c) -> absl::Status {
 //     ... the grade ...
-//     TY_ASSIGN_OR_RETURN(InsertedDelivery inserted, InsertDelivery(c, target, points,
-//     absl::Now())); return absl::OkStatus();
+//     TY_ASSIGN_OR_RETURN(InsertedDelivery inserted,
+//                         InsertDelivery(c, target, points, absl::Now()));
+//     return absl::OkStatus();
 //   });
 //   queue->Wake();
 //
@@ -34,7 +35,7 @@ namespace trainyard {
 
 class Connection;
 
-// Rows that may wait; beyond it InsertDelivery is RESOURCE_EXHAUSTED/QUEUE_FULL.
+// Rows of a course that may wait. What is inserted beyond it is stored as GIVEN_UP.
 inline constexpr int64_t kDeliveriesWaitingMax = 100'000;
 // Rows that are kept; the oldest that do not wait go.
 inline constexpr int64_t kDeliveriesKeptMax = 1'000'000;
@@ -60,16 +61,23 @@ struct InsertedDelivery {
 };
 
 // Writes the document and its row. An LTI_SCORE gets a timestamp that is later, in whole seconds,
-// than any of its topic before. INVALID_ARGUMENT/INVALID_REQUEST with every fault when the points
-// cannot be said in the target's form (delivery_document.h), e.g. without github_login.
+// than any of its topic before. When kDeliveriesWaitingMax wait already, the row is GIVEN_UP, with
+// a warning, and RetryDelivery sends it: a full outbox holds up no grade.
+// INVALID_ARGUMENT/INVALID_REQUEST with every fault when the points cannot be said in the target's
+// form (delivery_document.h), e.g. without github_login.
 absl::StatusOr<InsertedDelivery> InsertDelivery(Connection& connection,
                                                 const v1::DeliveryTarget& target,
                                                 const DeliveredPoints& points, absl::Time now);
 
 // The secret of a course's target of a kind; nullopt: none. Set: INVALID_ARGUMENT unless it is 1 to
-// kDeliverySecretBytesMax printable ASCII characters.
+// kDeliverySecretBytesMax printable ASCII characters. It goes to the origin of `url` only (see
+// SameOrigin): what waits for another address is sent without; `url` empty: to any.
 absl::Status SetDeliverySecret(Connection& connection, absl::string_view course,
-                               v1::DeliveryTarget::Kind kind, absl::string_view secret);
+                               v1::DeliveryTarget::Kind kind, absl::string_view secret,
+                               absl::string_view url = "");
+// For a target that moves to another origin without a new secret. Nothing happens without one.
+absl::Status DropDeliverySecret(Connection& connection, absl::string_view course,
+                                v1::DeliveryTarget::Kind kind);
 absl::StatusOr<std::optional<std::string>> GetDeliverySecret(Connection& connection,
                                                              absl::string_view course,
                                                              v1::DeliveryTarget::Kind kind);

@@ -20,8 +20,9 @@ inline constexpr int64_t kResultsMax = 5'000'000;  // runs of a course; answers 
 inline constexpr int64_t kAdjustmentsMax = 100'000;
 inline constexpr int64_t kExamResultsMax = 2'000'000;
 inline constexpr int64_t kGradebookWarningsMax = 1'000;  // the last one counts those left out
-inline constexpr int64_t kExtensionSecondsMax = int64_t{3'660} * 86'400;
-inline constexpr int64_t kLateUnitsMax = 1'000'000;
+inline constexpr int64_t kModuleMax = 100;
+inline constexpr int64_t kExtensionSecondsMax = int64_t{400} * 86'400;
+inline constexpr int64_t kLateUnitsMax = 1'000;  // of an adjustment
 inline constexpr int64_t kFinalHundredthsMax = 100'000;
 
 }  // namespace trainyard::limits

@@ -12,7 +12,7 @@ namespace trainyard {
 // kMigrations[i] takes the schema from version i to i + 1 (PRAGMA user_version).
 // `record` columns hold the serialized public proto message; the other columns are what is searched or ordered by.
 // `number` orders lists (newest first) and is the page token.
-inline constexpr std::array<absl::string_view, 6> kMigrations = {R"sql(
+inline constexpr std::array<absl::string_view, 7> kMigrations = {R"sql(
 CREATE TABLE datasets (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,
@@ -204,6 +204,25 @@ CREATE TABLE secrets (
   name TEXT PRIMARY KEY,
   value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
+)sql",
+                                                                 R"sql(
+-- How many deliveries of a course are WAITING (state 1): looked at before each new one.
+CREATE TABLE delivery_counts (
+  course TEXT PRIMARY KEY,              -- id
+  waiting INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO delivery_counts SELECT course, COUNT(*) FROM deliveries WHERE state = 1 GROUP BY course;
+CREATE TRIGGER deliveries_insert AFTER INSERT ON deliveries WHEN NEW.state = 1 BEGIN
+  INSERT INTO delivery_counts VALUES (NEW.course, 1) ON CONFLICT (course) DO UPDATE SET waiting = waiting + 1;
+END;
+CREATE TRIGGER deliveries_update AFTER UPDATE OF state ON deliveries WHEN NEW.state != OLD.state BEGIN
+  UPDATE delivery_counts SET waiting = waiting - 1 WHERE OLD.state = 1 AND course = OLD.course;
+  INSERT INTO delivery_counts SELECT NEW.course, 1 WHERE NEW.state = 1
+    ON CONFLICT (course) DO UPDATE SET waiting = waiting + 1;
+END;
+CREATE TRIGGER deliveries_delete AFTER DELETE ON deliveries WHEN OLD.state = 1 BEGIN
+  UPDATE delivery_counts SET waiting = waiting - 1 WHERE course = OLD.course;
+END;
 )sql"};
 
 }  // namespace trainyard

@@ -1,6 +1,8 @@
 #include "server/submissions/addressee.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
 #include "server/base/log.h"
@@ -10,6 +12,16 @@
 #include "server/wire/timestamp.h"
 
 namespace trainyard {
+namespace {
+
+void Warn(absl::string_view event, const v1::Submission& record, const v1::DeliveryTarget& target,
+          absl::string_view why) {
+  Log::Warning(event, {{"submission", record.name()},
+                       {"kind", v1::DeliveryTarget::Kind_Name(target.kind())},
+                       {"why", why}});
+}
+
+}  // namespace
 
 Addressee AddresseeOf(const CourseState& state, const std::string& student) {
   const v1::PolicyVersion* policy = FindPolicy(state, 0);
@@ -38,12 +50,12 @@ absl::Status Deliver(Connection& connection, const Addressee& addressee,
       .new_submission = is_new,
       .comment = absl::StrCat("Trainyard receipt ", record.receipt())};
   for (const v1::DeliveryTarget& target : addressee.targets) {
-    const absl::Status inserted =
-        InsertDelivery(connection, target, points, absl::Now()).status();
-    if (!inserted.ok() && !absl::IsInvalidArgument(inserted)) return inserted;
-    if (inserted.ok()) continue;
-    Log::Warning("delivery_impossible",
-                 {{"submission", record.name()}, {"kind", v1::DeliveryTarget::Kind_Name(target.kind())}});
+    const absl::StatusOr<InsertedDelivery> inserted =
+        InsertDelivery(connection, target, points, absl::Now());
+    if (!inserted.ok() && !absl::IsInvalidArgument(inserted.status())) return inserted.status();
+    if (!inserted.ok()) Warn("delivery_impossible", record, target, inserted.status().message());
+    if (!inserted.ok() || inserted->warnings.empty()) continue;
+    Warn("delivery_doubtful", record, target, absl::StrJoin(inserted->warnings, "; "));
   }
   return absl::OkStatus();
 }

@@ -29,8 +29,10 @@ struct Addressee {
 
 Addressee AddresseeOf(const CourseState& state, const std::string& student);
 
-// Puts what the course's targets want to be told into the outbox. `is_new`: the receiver has nothing of the submission yet. A student who cannot be told
-// of in a target's form does not hold up the grade: a warning is logged. REQUIRES: the record has its result.
+// Puts what the course's targets want to be told into the outbox. `is_new`: the receiver has
+// nothing of the submission yet. Nothing of a receiver holds up the grade; a warning is logged of a
+// student who cannot be told of in a target's form (delivery_impossible), and of what may be
+// misread or found no room (delivery_doubtful). REQUIRES: the record has its result.
 absl::Status Deliver(Connection& connection, const Addressee& addressee,
                      const v1::Submission& record, bool is_new);
 

@@ -10,7 +10,10 @@
 #include "server/storage/database.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
+#include "trainyard/v1/course.pb.h"
+#include "trainyard/v1/grades.pb.h"
 #include "trainyard/v1/job.pb.h"
+#include "trainyard/v1/submission.pb.h"
 
 namespace trainyard {
 namespace {
@@ -169,6 +172,32 @@ TEST(AuditResourceTest, IsTheNameOfWhatACallIsAbout) {
   token.set_user("users/ann");
   EXPECT_EQ(ResourceOf(token), "users/ann");
   EXPECT_EQ(ResourceOf(v1::WhoAmIRequest()), "");
+}
+
+TEST(AuditResourceTest, OfACallAboutGradesItIsTheCourseOrWhatIsInIt) {
+  v1::CreateAdjustmentRequest adjust;
+  adjust.set_course("courses/dl");
+  adjust.mutable_adjustment()->set_assignment("hw-mlp");
+  EXPECT_EQ(ResourceOf(adjust), "courses/dl");
+  // Its answer names no course: what the request is about stays.
+  EXPECT_EQ(ResourceOf(adjust.adjustment()), "");
+  v1::RecordMarksRequest marks;
+  marks.set_course("courses/dl");
+  marks.add_exams()->set_exam("final");
+  EXPECT_EQ(ResourceOf(marks), "courses/dl");
+  v1::Delivery delivery;
+  delivery.set_id("d1");
+  delivery.set_course("courses/dl");
+  EXPECT_EQ(ResourceOf(delivery), "courses/dl");
+  v1::UpdateRosterRequest roster;
+  roster.set_course("courses/dl");
+  EXPECT_EQ(ResourceOf(roster), "courses/dl");
+  v1::CreateRegradeRequest regrade;
+  regrade.set_assignment("courses/dl/assignments/hw-mlp");
+  EXPECT_EQ(ResourceOf(regrade), "courses/dl/assignments/hw-mlp");
+  v1::PublishAssignmentRequest publish;
+  publish.mutable_assignment()->set_name("courses/dl/assignments/hw-mlp");
+  EXPECT_EQ(ResourceOf(publish), "courses/dl/assignments/hw-mlp");
 }
 
 }  // namespace

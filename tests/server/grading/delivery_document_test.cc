@@ -95,6 +95,25 @@ TEST(LtiScoreDocumentTest, EveryFaultIsNamed) {
               ElementsAre("points", "lti_user_id", "comment"));
 }
 
+TEST(SameOriginTest, IsOfSchemeHostAndPort) {
+  constexpr char kUrl[] = "https://lms.example/items/{assignment}?type=1";
+  for (const char* same : {"https://lms.example", "HTTPS://LMS.Example:443/other", kUrl,
+                           "https://lms.example?x", "https://lms.example#x"}) {
+    EXPECT_TRUE(SameOrigin(kUrl, same)) << same;
+    EXPECT_TRUE(SameOrigin(same, kUrl)) << same;
+  }
+  for (const char* other :
+       {"http://lms.example/", "https://lms.example:8443/", "https://lms.example.evil/",
+        "https://evil/?https://lms.example/", "https://lms.example@evil/", "https://a@lms.example/",
+        "https://lms.example\\@evil/", "lms.example", "ftp://lms.example/", "https:///", "http",
+        "://", ""}) {
+    EXPECT_FALSE(SameOrigin(kUrl, other)) << other;
+  }
+  EXPECT_TRUE(SameOrigin("http://[::1]/a", "http://[::1]:80/b"));
+  EXPECT_FALSE(SameOrigin("http://[::1]:81/a", "http://[::1]/a"));
+  EXPECT_FALSE(SameOrigin("", ""));
+}
+
 TEST(LtiScoresUrlTest, ScoresStandBeforeAQuery) {
   EXPECT_EQ(LtiScoresUrl("https://lms/items/7", "hw"), "https://lms/items/7/scores");
   EXPECT_EQ(LtiScoresUrl("https://lms/{assignment}?type=1&x=2", "hw-a"),
