@@ -60,6 +60,7 @@ constexpr Method kMethods[] = {
     {"/trainyard.v1.GradeService/RecordMarks", kWrite},
     {"/trainyard.v1.GradeService/RetryDelivery", kWrite},
     {"/trainyard.v1.GradeService/RevokeAdjustment", kWrite},
+    {"/trainyard.v1.GradeService/ConfirmAdjustment", kWrite},
     {"/trainyard.v1.GradeService/SetDeliveryTarget", kWrite},
     {"/trainyard.v1.JobService/CancelTrainingJob", kWrite},
     {"/trainyard.v1.JobService/CreateTrainingJob", kWrite},

@@ -91,9 +91,14 @@ int64_t StudentAdjustments::AddedPoints(absl::string_view assignment) const {
 
 const AdjustmentInput* StudentAdjustments::Final() const {
   for (auto it = all_.rbegin(); it != all_.rend(); ++it) {
-    if ((*it)->kind == AdjustmentKind::kFinal) return *it;
+    if ((*it)->kind == AdjustmentKind::kFinal && !(*it)->unconfirmed) return *it;
   }
   return nullptr;
+}
+
+bool StudentAdjustments::FinalWaits() const {
+  return std::any_of(all_.begin(), all_.end(),
+                     [](const AdjustmentInput* adjustment) { return adjustment->unconfirmed; });
 }
 
 std::vector<const AdjustmentInput*> StudentAdjustments::Sanctions() const {

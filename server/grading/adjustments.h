@@ -36,6 +36,8 @@ class StudentAdjustments {
   int64_t AddedPoints(absl::string_view assignment) const;
 
   const AdjustmentInput* Final() const;
+  // Whether there is a final grade that nobody has confirmed yet.
+  bool FinalWaits() const;
   std::vector<const AdjustmentInput*> Sanctions() const;
   // All, in the order of their sequence.
   const std::vector<const AdjustmentInput*>& all() const { return all_; }

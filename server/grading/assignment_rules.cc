@@ -137,6 +137,11 @@ ScoreMetric MetricOf(const v1::Assignment& assignment) {
   return static_cast<ScoreMetric>(assignment.score_rule().metric());
 }
 
+bool HasLeakLimit(const v1::Assignment& assignment) {
+  const v1::LeakLimits& limits = assignment.leak_limits();
+  return limits.student_bits_max() >= 0 || limits.class_bits_max() >= 0;
+}
+
 ScoreRule RuleOf(const v1::Assignment& assignment) {
   const v1::ScoreRule& proto = assignment.score_rule();
   ScoreRule rule{.max_points = assignment.max_points()};

@@ -29,6 +29,8 @@ v1::Assignment ResolveAssignment(const v1::Assignment& assignment, v1::Task task
 
 // REQUIRES below: the assignment is resolved.
 ScoreMetric MetricOf(const v1::Assignment& assignment);
+// Whether points may have to wait because enough was told already.
+bool HasLeakLimit(const v1::Assignment& assignment);
 ScoreRule RuleOf(const v1::Assignment& assignment);
 WorkLimits LimitsOf(const v1::WorkBudget& budget);
 

@@ -1,6 +1,7 @@
 #include "server/grading/course_gradebook.h"
 
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -39,22 +40,39 @@ void AddStudents(const CourseState& state, const std::string& only, GradebookInp
   }
 }
 
+void AddResult(const CourseState& state, bool released_only, const GradedSubmission& submission,
+               GradebookInput* input) {
+  if (released_only && !submission.released) return;
+  const v1::SubmissionGraded& graded = submission.graded;
+  const auto nominated = state.nominated.find({graded.student(), graded.assignment()});
+  input->results.push_back({.submission = graded.submission(),
+                            .student = graded.student(),
+                            .assignment = graded.assignment(),
+                            .points = graded.points(),
+                            .max_points = graded.max_points(),
+                            .accepted_at = FromTimestamp(graded.accepted_at()),
+                            .finished_at = FromTimestamp(graded.finish_time()),
+                            .public_rank = graded.public_rank(),
+                            .nominated = nominated != state.nominated.end() &&
+                                         nominated->second == graded.submission()});
+}
+
 void AddResults(const CourseState& state, const BookOptions& options, GradebookInput* input) {
-  for (const auto& [name, submission] : state.graded) {
-    const v1::SubmissionGraded& graded = submission.graded;
-    const bool wanted = options.student.empty() || options.student == graded.student();
-    if (!wanted || (options.released_only && !submission.released)) continue;
-    const auto nominated = state.nominated.find({graded.student(), graded.assignment()});
-    input->results.push_back(
-        {.submission = name,
-         .student = graded.student(),
-         .assignment = graded.assignment(),
-         .points = graded.points(),
-         .max_points = graded.max_points(),
-         .accepted_at = FromTimestamp(graded.accepted_at()),
-         .finished_at = FromTimestamp(graded.finish_time()),
-         .public_rank = graded.public_rank(),
-         .nominated = nominated != state.nominated.end() && nominated->second == name});
+  if (options.student.empty()) {
+    for (const auto& [name, submission] : state.graded) {
+      AddResult(state, options.released_only, submission, input);
+    }
+    return;
+  }
+  // In the order of all, so that what depends on the order is the same.
+  std::set<std::string> names;
+  for (auto it = state.graded_of.lower_bound({options.student, ""});
+       it != state.graded_of.end() && it->first.first == options.student; ++it) {
+    names.insert(it->second.begin(), it->second.end());
+  }
+  for (const std::string& name : names) {
+    const auto found = state.graded.find(name);
+    if (found != state.graded.end()) AddResult(state, options.released_only, found->second, input);
   }
 }
 
@@ -107,7 +125,8 @@ void AddAdjustments(const CourseState& state, const std::string& only, Gradebook
                           .reason = adjustment.reason(),
                           .author = adjustment.author(),
                           .sequence = sequence,
-                          .revoked = adjustment.revoked()};
+                          .revoked = adjustment.revoked(),
+                          .unconfirmed = NeedsConfirmation(state, adjustment)};
     if (adjustment.has_expires()) added.expires = FromTimestamp(adjustment.expires());
     input->adjustments.push_back(std::move(added));
   }

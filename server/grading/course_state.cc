@@ -75,6 +75,13 @@ void ApplyAdjustment(const v1::CourseEvent& event, CourseState* state) {
   state->adjustments.push_back(std::move(adjustment));
 }
 
+void ApplyConfirmed(const v1::CourseEvent& event, CourseState* state) {
+  for (v1::Adjustment& adjustment : state->adjustments) {
+    if (adjustment.id() != event.adjustment_confirmed().id()) continue;
+    adjustment.set_confirmed_by(event.actor());
+  }
+}
+
 void ApplyRevoked(const v1::AdjustmentRevoked& revoked, CourseState* state) {
   for (v1::Adjustment& adjustment : state->adjustments) {
     if (adjustment.id() == revoked.id()) adjustment.set_revoked(true);
@@ -88,7 +95,9 @@ void ApplyMarks(const v1::MarksRecorded& marks, CourseState* state) {
   }
 }
 
-void ApplyRegrade(const v1::RegradeApplied& applied, CourseState* state) {
+// New points are told by a PointsReleased that follows, at once or when they may be.
+void ApplyRegrade(const v1::CourseEvent& event, CourseState* state) {
+  const v1::RegradeApplied& applied = event.regrade_applied();
   for (const v1::RegradeApplied::Points& points : applied.points()) {
     const auto found = state->graded.find(points.submission());
     if (found == state->graded.end()) continue;
@@ -99,8 +108,12 @@ void ApplyRegrade(const v1::RegradeApplied& applied, CourseState* state) {
     graded.set_receipt(points.receipt());
     graded.set_receipt_digest(points.receipt_digest());
     state->last_receipt_digest = points.receipt_digest();
+    found->second.released = false;
+    state->unreleased[graded.assignment()].insert(points.submission());
   }
-  state->regrades[applied.regrade()].applied = applied;
+  RegradeRecord& regrade = state->regrades[applied.regrade()];
+  regrade.applied = applied;
+  regrade.applied_sequence = event.sequence();
 }
 
 }  // namespace
@@ -150,6 +163,9 @@ void Apply(const v1::CourseEvent& event, CourseState* state) {
     case v1::CourseEvent::kAdjustmentMade:
       ApplyAdjustment(event, state);
       break;
+    case v1::CourseEvent::kAdjustmentConfirmed:
+      ApplyConfirmed(event, state);
+      break;
     case v1::CourseEvent::kAdjustmentRevoked:
       ApplyRevoked(event.adjustment_revoked(), state);
       break;
@@ -166,7 +182,7 @@ void Apply(const v1::CourseEvent& event, CourseState* state) {
                                                             .time = FromTimestamp(event.create_time())};
       break;
     case v1::CourseEvent::kRegradeApplied:
-      ApplyRegrade(event.regrade_applied(), state);
+      ApplyRegrade(event, state);
       break;
     case v1::CourseEvent::kDeliveryTargetSet:
       state->targets[event.delivery_target_set().kind()] = event.delivery_target_set();
@@ -176,6 +192,11 @@ void Apply(const v1::CourseEvent& event, CourseState* state) {
   }
   state->course.set_last_sequence(event.sequence());
   state->last_time = FromTimestamp(event.create_time());
+}
+
+bool NeedsConfirmation(const CourseState& state, const v1::Adjustment& adjustment) {
+  return state.course.two_person_finals() && adjustment.kind() == v1::Adjustment::FINAL &&
+         adjustment.confirmed_by().empty();
 }
 
 bool InForce(const v1::Adjustment& adjustment, absl::Time now) {

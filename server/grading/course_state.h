@@ -28,7 +28,7 @@ namespace trainyard {
 // A submission that was evaluated.
 struct GradedSubmission {
   v1::SubmissionGraded graded;  // points and receipt as of the last regrade in force
-  bool released = false;        // its student was told
+  bool released = false;        // its student was told these points
   int64_t sequence = 0;         // of the event
 };
 
@@ -42,6 +42,7 @@ struct RegradeRecord {
   v1::RegradeCreated created;
   absl::Time time;
   std::optional<v1::RegradeApplied> applied;
+  int64_t applied_sequence = 0;  // of the event that put it into force
 };
 
 struct CourseState {
@@ -90,7 +91,9 @@ absl::Time LastClose(const CourseState& state, const v1::Assignment& assignment,
 // Whether the student need not solve it.
 bool IsExempt(const CourseState& state, absl::string_view assignment, absl::string_view student,
               absl::Time now);
-// Whether an adjustment counts at `now`.
+// Whether it waits for a second person, in a course with two_person_finals.
+bool NeedsConfirmation(const CourseState& state, const v1::Adjustment& adjustment);
+// Whether an adjustment that needs no confirmation counts at `now`.
 bool InForce(const v1::Adjustment& adjustment, absl::Time now);
 
 // `YYYY-MM-DD HH:MM:SS`, every digit of it; nullopt: it is none.

@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/base/error_info.h"
-#include "core/base/limits.h"
 #include "core/base/status_macros.h"
 #include "server/grading/course_names.h"
 #include "server/storage/records.h"
@@ -19,10 +18,11 @@ absl::Status NoCourse(absl::string_view course) {
   return NoSuch(CourseName(course), "`trainyard course list` shows what there is");
 }
 
-absl::Status TooLarge(absl::string_view message, absl::string_view in_force) {
+absl::Status TooLarge(absl::string_view message, absl::string_view in_force,
+                      absl::string_view hint = "begin another course") {
   return MakeError(absl::StatusCode::kResourceExhausted, message,
                    {.reason = ErrorReason::kTooLarge,
-                    .hint = "begin another course",
+                    .hint = std::string(hint),
                     .in_force = std::string(in_force)});
 }
 
@@ -115,12 +115,12 @@ absl::Status CourseStore::Append(const std::string& course, absl::string_view ac
   return Commit(course, actor, std::move(events), also);
 }
 
-absl::Status CourseStore::Commit(const std::string& course, absl::string_view actor, Events events,
-                                 const Also& also) {
+absl::Status CourseStore::Stamp(const std::string& course, absl::string_view actor,
+                                Events* events) const {
   int64_t sequence = 0;
   absl::Time now = absl::Now();
   {
-    absl::MutexLock lock(&mu_);
+    absl::ReaderMutexLock lock(&mu_);
     const auto found = states_.find(course);
     if (found != states_.end()) {
       sequence = found->second.course.last_sequence();
@@ -128,26 +128,36 @@ absl::Status CourseStore::Commit(const std::string& course, absl::string_view ac
       now = std::max(now, found->second.last_time);
     }
   }
-  if (sequence + static_cast<int64_t>(events.size()) > kCourseEventsMax) {
+  if (sequence + static_cast<int64_t>(events->size()) > kCourseEventsMax) {
     return TooLarge(absl::StrCat(CourseName(course), " has ", sequence, " events"),
                     absl::StrCat("at most ", kCourseEventsMax));
   }
-  for (v1::CourseEvent& event : events) {
+  for (v1::CourseEvent& event : *events) {
     event.set_sequence(++sequence);
     event.set_actor(std::string(actor));
     *event.mutable_create_time() = ToTimestamp(now);
     if (static_cast<int64_t>(event.ByteSizeLong()) > kEventBytesMax) {
       return TooLarge(absl::StrCat("the change has ", event.ByteSizeLong(), " bytes"),
-                      absl::StrCat("at most ", kEventBytesMax));
+                      absl::StrCat("at most ", kEventBytesMax, " bytes"), "change less at once");
     }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CourseStore::Commit(const std::string& course, absl::string_view actor, Events events,
+                                 const Also& also) {
+  TY_RETURN_IF_ERROR(Stamp(course, actor, &events));
+  {
+    absl::MutexLock lock(&mu_);
+    ++writes_begun_;
   }
   const absl::Status written = database_->Write([&](Connection& connection) -> absl::Status {
     TY_RETURN_IF_ERROR(InsertEvents(connection, course, events));
     return also ? also(connection) : absl::OkStatus();
   });
-  TY_RETURN_IF_ERROR(written);
   absl::MutexLock lock(&mu_);
-  if (events.empty()) return absl::OkStatus();
+  ++writes_ended_;
+  if (!written.ok() || events.empty()) return written;
   CourseState& state = states_[course];
   for (const v1::CourseEvent& event : events) Apply(event, &state);
   return absl::OkStatus();
@@ -160,7 +170,15 @@ absl::Status CourseStore::Read(const std::string& course,
   return found == states_.end() ? NoCourse(course) : look(found->second);
 }
 
+void CourseStore::Settle() const {
+  absl::ReaderMutexLock lock(&mu_);
+  const int64_t begun = writes_begun_;
+  const auto ended = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return writes_ended_ >= begun; };
+  mu_.Await(absl::Condition(&ended));
+}
+
 absl::StatusOr<CourseState> CourseStore::At(const std::string& course, int64_t sequence) const {
+  Settle();
   int64_t last = 0;
   CourseState state;
   TY_RETURN_IF_ERROR(Read(course, [&](const CourseState& now) {

@@ -26,6 +26,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "core/base/limits.h"
 #include "server/grading/course_state.h"
 #include "server/storage/database.h"
 #include "trainyard/v1/course_event.pb.h"
@@ -36,8 +37,9 @@ class CourseStore {
  public:
   static constexpr size_t kCoursesMax = 1'000;
   static constexpr int64_t kCourseEventsMax = 1'000'000;
-  // Serialized; what a roster of ten thousand takes, and more.
-  static constexpr int64_t kEventBytesMax = int64_t{16} << 20;
+  // Serialized; a roster of ten thousand and a regrade of as many have less. It has to fit into an
+  // answer.
+  static constexpr int64_t kEventBytesMax = limits::kAnswerBytesMax - (int64_t{1} << 16);
 
   using Events = std::vector<v1::CourseEvent>;
   // Sequence, time and actor are set by the store. None: nothing changes.
@@ -55,7 +57,11 @@ class CourseStore {
                       const Also& also = {});
   absl::Status Read(const std::string& course,
                     absl::FunctionRef<absl::Status(const CourseState&)> look) const;
-  // As the course was after the event `sequence`; 0: as it is.
+  // Waits for what may be durable already and is not in the states yet, not for what is still being
+  // decided. What is in a row, as Also wrote it, is then in the states, too: who has seen the one
+  // finds the other.
+  void Settle() const;
+  // As the course was after the event `sequence`; 0: as it is, settled.
   absl::StatusOr<CourseState> At(const std::string& course, int64_t sequence) const;
   // Events from `start` on, at most `count`, and no more than fit into an answer.
   absl::StatusOr<Events> List(const std::string& course, int64_t start, int64_t count) const;
@@ -65,6 +71,8 @@ class CourseStore {
  private:
   explicit CourseStore(Database* database) : database_(database) {}
   absl::Status Load();
+  // Stamps, checks.
+  absl::Status Stamp(const std::string& course, absl::string_view actor, Events* events) const;
   // Stamps, makes durable, applies.
   absl::Status Commit(const std::string& course, absl::string_view actor, Events events,
                       const Also& also) ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mu_);
@@ -73,6 +81,9 @@ class CourseStore {
   absl::Mutex append_mu_ ABSL_ACQUIRED_BEFORE(mu_);  // one change at a time, its fsync included
   mutable absl::Mutex mu_;
   std::map<std::string, CourseState> states_ ABSL_GUARDED_BY(mu_);
+  // Changes that began to be written, and those of them that are applied or failed.
+  int64_t writes_begun_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t writes_ended_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace trainyard

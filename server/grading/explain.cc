@@ -75,7 +75,9 @@ void Explainer::AddAdjustments(absl::string_view assignment) {
     if (adjustment->assignment != assignment) continue;
     const std::string reason =
         adjustment->reason.empty() ? "" : absl::StrCat(": ", adjustment->reason);
-    lines_.push_back(absl::StrCat("  by staff: ", Deed(*adjustment, late_.unit_seconds()), reason));
+    const char* const waits = adjustment->unconfirmed ? " (waits for a second person)" : "";
+    lines_.push_back(
+        absl::StrCat("  by staff: ", Deed(*adjustment, late_.unit_seconds()), waits, reason));
   }
 }
 

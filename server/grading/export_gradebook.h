@@ -1,8 +1,8 @@
 // A gradebook as files that other systems read: the course's own CSV byte for byte, the imports of
 // Moodle and Canvas, nbgrader's export, and one JSON document of everything.
 //
-//   TY_ASSIGN_OR_RETURN(ExportedFile file, ExportGradebook(book, {.format =
-//   v1::GRADEBOOK_FORMAT_HSE_CSV}));
+//   TY_ASSIGN_OR_RETURN(ExportedFile file,
+//                       ExportGradebook(book, {.format = v1::GRADEBOOK_FORMAT_HSE_CSV}));
 //
 // Of people's texts (names, mail addresses, ids) a cell that a spreadsheet would compute, because
 // it starts with = + - @, a tab or a carriage return, gets an apostrophe before it. Numbers are
@@ -85,20 +85,22 @@ struct ExportedFile {
 };
 
 // HSE_CSV: what the course's page downloads: UTF-8 with a byte order mark, rows joined by CRLF
-// without
-//   one at the end, quotes where there is a quote, comma, semicolon or line end. ФИО, Программа
-//   ("-" when unknown), Накоп (the rounded homework grade as an integer), Экзамены and Итог with
-//   two decimals; only students with a name; by GitHub login, then id.
+//   without one at the end, quotes where there is a quote, comma, semicolon or line end. ФИО,
+//   Программа ("-" when unknown), Накоп (the rounded homework grade as an integer), Экзамены and
+//   Итог with two decimals; only students with a name; by GitHub login, then id.
+//
 // MOODLE_CSV: username, email, and for each assignment points with two decimals and a feedback
-// column;
-//   blank: no grade (exempt). Without username and mail address a student is left out: Moodle
-//   aborts a whole import over an unknown one.
+//   column; blank: no grade (exempt). Without username and mail address a student is left out:
+//   Moodle aborts a whole import over an unknown one.
+//
 // CANVAS_CSV: a row of maxima, then one a student; EX for exempt, 0 for nothing, since blank would
-// leave
-//   what is there. Without any of Canvas's ids a student is left out: Canvas would match by name.
+//   leave what is there. Without any of Canvas's ids a student is left out: Canvas would match by
+//   name.
+//
 // NBGRADER_CSV: nbgrader's 11 columns, a line per assignment and student, none for exempt; score =
-//   raw_score - late_submission_penalty. Times as nbgrader writes them, in UTC; empty when there is
-//   none. The first word of a name is taken for the last name, as Russian lists have it.
+//   raw_score - late_submission_penalty. Times as nbgrader writes them, in UTC; empty when there
+//   is none. The first word of a name is taken for the last name, as Russian lists have it.
+//
 // JSON: canonical JSON (server/wire/canonical_json.h).
 absl::StatusOr<ExportedFile> ExportGradebook(const ExportBook& book, const ExportOptions& options);
 

@@ -92,6 +92,7 @@ void BookMaker::AddFlags(const StudentAdjustments& adjustments, StudentGrade* ro
                                                GradeFlag::kAdmissionBlocks) > 0;
   if (!adjustments.Sanctions().empty()) row->flags.push_back(GradeFlag::kSanctioned);
   if (is_set) row->flags.push_back(GradeFlag::kFinalOverridden);
+  if (adjustments.FinalWaits()) row->flags.push_back(GradeFlag::kFinalWaits);
   row->blocks_publication = blocked && !is_set;
 }
 
@@ -177,6 +178,8 @@ absl::string_view GradeFlagName(GradeFlag flag) {
       return "sanctioned";
     case GradeFlag::kFinalOverridden:
       return "final grade set by staff";
+    case GradeFlag::kFinalWaits:
+      return "a final grade set by staff waits for a second person";
   }
   return "";
 }

@@ -81,6 +81,7 @@ enum class GradeFlag : int {
   kExamAboveMax,
   kSanctioned,
   kFinalOverridden,
+  kFinalWaits,  // for a second person
 };
 // "no runs", "not admitted", …
 absl::string_view GradeFlagName(GradeFlag flag);

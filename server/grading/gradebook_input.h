@@ -82,6 +82,7 @@ struct AdjustmentInput {
   int64_t sequence = 0;
   std::optional<absl::Time> expires;  // does not count from then on
   bool revoked = false;               // does not count
+  bool unconfirmed = false;           // a kFinal that waits for a second person: does not count yet
 };
 
 struct ExamResultInput {

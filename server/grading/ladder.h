@@ -4,8 +4,8 @@
 // about the same rows learns about them as log k, not as √k: see ladder_test for the attack.
 //
 //   Ladder ladder(state, LadderUnit(ScoreMetric::kAccuracy, rows));
-//   TY_ASSIGN_OR_RETURN(LadderReport report, ladder.Score(RowLosses(ScoreMetric::kAccuracy,
-//   rows)));
+//   TY_ASSIGN_OR_RETURN(LadderReport report,
+//                       ladder.Score(RowLosses(ScoreMetric::kAccuracy, rows)));
 //   // report.reported_loss goes out; ladder.state() is stored
 //
 // One ladder belongs to one student and assignment. Pooled accounts have one each: that is what the

@@ -2,8 +2,9 @@
 // up.
 //
 //   ScoreRule rule{.steps = {{0.85, 40}, {0.90, 70}, {0.93, 100}}, .max_points = 100};
-//   RuleFindings findings = CheckScoreRule(rule, ScoreMetric::kAccuracy, /*rows=*/2000,
-//   "score_rule"); int64_t points = PointsOf(rule, ScoreMetric::kAccuracy, 0.9123, work);   // 70
+//   RuleFindings findings =
+//       CheckScoreRule(rule, ScoreMetric::kAccuracy, /*rows=*/2000, "score_rule");
+//   int64_t points = PointsOf(rule, ScoreMetric::kAccuracy, 0.9123, work);  // 70
 //
 // Scores and thresholds are compared as decimals: both are rounded to the nearest 1e-9 first, so
 // that 0.8 + 0.15, which is 0.9500000000000001 in double, meets a threshold of 0.95, and so does

@@ -8,6 +8,7 @@
 #include "server/storage/database.h"
 #include "server/storage/records.h"
 #include "server/wire/names.h"
+#include "server/wire/timestamp.h"
 
 namespace trainyard {
 namespace {
@@ -30,15 +31,25 @@ absl::StatusOr<StoredSubmission> ReadRow(Statement& row) {
   return stored;
 }
 
+// `read` takes one of `rows`.
+absl::Status VisitRows(Statement& rows, absl::FunctionRef<absl::Status(Statement&)> read) {
+  while (true) {
+    TY_ASSIGN_OR_RETURN(const bool found, rows.Step());
+    if (!found) return absl::OkStatus();
+    TY_RETURN_IF_ERROR(read(rows));
+  }
+}
+
 // REQUIRES: `rows` selects number, cache_key, record, sealed.
 absl::StatusOr<std::vector<StoredSubmission>> ReadRows(Statement& rows) {
   std::vector<StoredSubmission> all;
-  while (true) {
-    TY_ASSIGN_OR_RETURN(const bool found, rows.Step());
-    if (!found) return all;
-    TY_ASSIGN_OR_RETURN(StoredSubmission stored, ReadRow(rows));
+  const absl::Status read = VisitRows(rows, [&](Statement& row) -> absl::Status {
+    TY_ASSIGN_OR_RETURN(StoredSubmission stored, ReadRow(row));
     all.push_back(std::move(stored));
-  }
+    return absl::OkStatus();
+  });
+  TY_RETURN_IF_ERROR(read);
+  return all;
 }
 
 }  // namespace
@@ -92,13 +103,38 @@ absl::StatusOr<std::vector<StoredSubmission>> LoadUnfinishedSubmissions(Connecti
 
 absl::StatusOr<std::optional<StoredSubmission>> FindScored(Connection& connection,
                                                            absl::string_view cache_key) {
-  TY_ASSIGN_OR_RETURN(Statement row,
-                      connection.Prepare("SELECT number, cache_key, record, sealed FROM submissions "
-                                         "WHERE cache_key = ? AND state = 4 ORDER BY number LIMIT 1"));
+  // The + keeps SQLite from the index by state, which has every submission that was ever graded.
+  TY_ASSIGN_OR_RETURN(
+      Statement row,
+      connection.Prepare("SELECT number, cache_key, record, sealed FROM submissions "
+                         "WHERE cache_key = ? AND +state = 4 ORDER BY number LIMIT 1"));
   TY_ASSIGN_OR_RETURN(const bool found, row.Bind(cache_key).Step());
   if (!found) return std::nullopt;
   TY_ASSIGN_OR_RETURN(StoredSubmission stored, ReadRow(row));
   return stored;
+}
+
+absl::StatusOr<std::vector<EarlierSubmission>> LoadEarlier(Connection& connection,
+                                                           const AssignmentName& assignment,
+                                                           absl::string_view student) {
+  // Receipts make `sealed` long, and nobody wants them here.
+  TY_ASSIGN_OR_RETURN(
+      Statement rows,
+      connection.Prepare("SELECT cache_key, record FROM submissions "
+                         "WHERE course = ? AND assignment = ? AND student = ? ORDER BY number"));
+  rows.Bind(assignment.course).Bind(assignment.assignment).Bind(student);
+  std::vector<EarlierSubmission> all;
+  const absl::Status read = VisitRows(rows, [&](Statement& row) -> absl::Status {
+    v1::Submission record;
+    TY_RETURN_IF_ERROR(ParseRecord(row.Text(1), kWhat, &record));
+    all.push_back({.name = record.name(),
+                   .cache_key = row.Text(0),
+                   .state = record.state(),
+                   .accepted_at = FromTimestamp(record.accepted_at())});
+    return absl::OkStatus();
+  });
+  TY_RETURN_IF_ERROR(read);
+  return all;
 }
 
 absl::StatusOr<std::vector<StoredSubmission>> LoadOfStudent(Connection& connection,
@@ -112,15 +148,50 @@ absl::StatusOr<std::vector<StoredSubmission>> LoadOfStudent(Connection& connecti
   return ReadRows(rows);
 }
 
-absl::StatusOr<std::vector<StoredSubmission>> LoadOfAssignment(Connection& connection,
-                                                               const AssignmentName& assignment,
-                                                               bool again) {
+absl::Status VisitSubmitted(Connection& connection, const AssignmentName& assignment,
+                            absl::FunctionRef<void(const v1::Submission&)> visit) {
+  TY_ASSIGN_OR_RETURN(
+      Statement rows,
+      connection.Prepare("SELECT record FROM submissions "
+                         "WHERE course = ? AND assignment = ? AND student <> '' ORDER BY number"));
+  rows.Bind(assignment.course).Bind(assignment.assignment);
+  return VisitRows(rows, [&](Statement& row) -> absl::Status {
+    v1::Submission record;
+    TY_RETURN_IF_ERROR(ParseRecord(row.Text(0), kWhat, &record));
+    visit(record);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status VisitOfAssignment(Connection& connection, const AssignmentName& assignment, bool again,
+                               absl::FunctionRef<void(StoredSubmission)> visit) {
   TY_ASSIGN_OR_RETURN(
       Statement rows,
       connection.Prepare("SELECT number, cache_key, record, sealed FROM submissions "
                          "WHERE course = ? AND assignment = ? AND (student = '') = ? ORDER BY number"));
   rows.Bind(assignment.course).Bind(assignment.assignment).Bind(again ? 1 : 0);
-  return ReadRows(rows);
+  return VisitRows(rows, [&](Statement& row) -> absl::Status {
+    TY_ASSIGN_OR_RETURN(StoredSubmission stored, ReadRow(row));
+    visit(std::move(stored));
+    return absl::OkStatus();
+  });
+}
+
+absl::Status VisitUnfinishedAgain(Connection& connection, const AssignmentName& assignment,
+                                  absl::FunctionRef<bool(const v1::Submission&)> visit) {
+  // By the index of states, which has few that are not terminal.
+  TY_ASSIGN_OR_RETURN(
+      Statement rows,
+      connection.Prepare("SELECT record FROM submissions WHERE +course = ? AND +assignment = ? "
+                         "AND +student = '' AND state IN (1, 2, 3) ORDER BY number"));
+  rows.Bind(assignment.course).Bind(assignment.assignment);
+  while (true) {
+    TY_ASSIGN_OR_RETURN(const bool found, rows.Step());
+    if (!found) return absl::OkStatus();
+    v1::Submission record;
+    TY_RETURN_IF_ERROR(ParseRecord(rows.Text(0), kWhat, &record));
+    if (!visit(record)) return absl::OkStatus();
+  }
 }
 
 absl::StatusOr<v1::ListSubmissionsResponse> ListSubmissions(Connection& connection,

@@ -10,9 +10,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "server/grading/course_names.h"
 #include "server/storage/paging.h"
 #include "trainyard/v1/submission.pb.h"
@@ -28,6 +30,13 @@ struct StoredSubmission {
   v1::SealedRecord sealed;
 };
 
+// What the next submission of a student depends on.
+struct EarlierSubmission {
+  std::string name, cache_key;
+  v1::SubmissionState state = v1::SUBMISSION_STATE_UNSPECIFIED;  // as stored
+  absl::Time accepted_at;
+};
+
 bool IsTerminal(v1::SubmissionState state);
 
 // Sets the number. Regrades and replays are listed to nobody by the student's name.
@@ -40,13 +49,21 @@ absl::StatusOr<std::vector<StoredSubmission>> LoadUnfinishedSubmissions(Connecti
 absl::StatusOr<std::optional<StoredSubmission>> FindScored(Connection& connection,
                                                            absl::string_view cache_key);
 // Of one student at an assignment, oldest first.
+absl::StatusOr<std::vector<EarlierSubmission>> LoadEarlier(Connection& connection,
+                                                           const AssignmentName& assignment,
+                                                           absl::string_view student);
 absl::StatusOr<std::vector<StoredSubmission>> LoadOfStudent(Connection& connection,
                                                             const AssignmentName& assignment,
                                                             absl::string_view student);
+// All that were submitted at an assignment, oldest first, as their students see them.
+absl::Status VisitSubmitted(Connection& connection, const AssignmentName& assignment,
+                            absl::FunctionRef<void(const v1::Submission&)> visit);
 // All that were submitted, or trained again (`again`), at an assignment, oldest first.
-absl::StatusOr<std::vector<StoredSubmission>> LoadOfAssignment(Connection& connection,
-                                                               const AssignmentName& assignment,
-                                                               bool again);
+absl::Status VisitOfAssignment(Connection& connection, const AssignmentName& assignment, bool again,
+                               absl::FunctionRef<void(StoredSubmission)> visit);
+// Regrades and replays at an assignment that are not terminal, oldest first, until `visit` says no.
+absl::Status VisitUnfinishedAgain(Connection& connection, const AssignmentName& assignment,
+                                  absl::FunctionRef<bool(const v1::Submission&)> visit);
 // Newest first; `student` empty: of all.
 absl::StatusOr<v1::ListSubmissionsResponse> ListSubmissions(Connection& connection,
                                                             const AssignmentName& assignment,

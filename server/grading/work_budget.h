@@ -4,17 +4,17 @@
 // The published formula. Layers l = 1 … L have in_l inputs and out_l outputs (the last one is the
 // output layer; in_1 is the number of features, after encoding), and
 //
-//   parameters  = Σ_l (in_l·out_l + out_l)      less out_l where a layer has no bias,
-//                                               plus 2·out_l where it is normalised (batch or
-//                                               layer)
+//   parameters  = Σ_l (in_l·out_l + out_l)    less out_l where a layer has no bias,
+//                                             plus 2·out_l where batch or layer normalises it
 //   train_flops = training rows · epochs · runs · (Σ_l 6·in_l·out_l - 2·in_1·out_1)
 //
 // 2·in·out a row forward, twice that backward, but for the gradient of the features, which nobody
 // asks for. runs is the spec's seed_count, or fold_count, and 1 without. max_steps and early
 // stopping are not looked at: they make it less, never more.
 //
-//   TY_ASSIGN_OR_RETURN(Work work, WorkOf(resolved, {.features = 30, .outputs = 1, .train_rows =
-//   455})); CheckWork(work, {.parameters_max = 20'000}, "spec", &violations);
+//   TY_ASSIGN_OR_RETURN(Work work,
+//                       WorkOf(resolved, {.features = 30, .outputs = 1, .train_rows = 455}));
+//   CheckWork(work, {.parameters_max = 20'000}, "spec", &violations);
 //
 // Thread-safety: pure functions.
 #ifndef TRAINYARD_SERVER_GRADING_WORK_BUDGET_H_

@@ -54,6 +54,32 @@ std::vector<std::string> BlockersOf(const Gradebook& book) {
   return blockers;
 }
 
+absl::StatusOr<v1::Adjustment> FindAdjustment(const CourseState& state, const std::string& id) {
+  for (const v1::Adjustment& adjustment : state.adjustments) {
+    if (adjustment.id() == id) return adjustment;
+  }
+  return NoSuch(absl::StrCat("adjustment ", id.substr(0, 63)),
+                "`trainyard adjustment list` shows what there is");
+}
+
+// `student` empty: all rows.
+Gradebook OnlyRow(const Gradebook& all, const std::string& student) {
+  if (student.empty()) return all;
+  Gradebook one;
+  for (const StudentGrade& row : all.students) {
+    if (row.student.id == student) one.students.push_back(row);
+  }
+  return one;
+}
+
+absl::StatusOr<v1::PolicyVersion> PolicyOf(const CourseState& state, int version) {
+  const v1::PolicyVersion* policy = FindPolicy(state, version);
+  if (policy != nullptr) return *policy;
+  return InvalidRequest("policy_version",
+                        absl::StrCat("is ", version, "; give 1 to ", state.policies.size(),
+                                     ", or 0 for the one in force"));
+}
+
 }  // namespace
 
 absl::StatusOr<GradeService::Basis> GradeService::BasisOf(const std::string& course,
@@ -64,19 +90,38 @@ absl::StatusOr<GradeService::Basis> GradeService::BasisOf(const std::string& cou
   // Of now, what has expired since the last event does not count; of then, the event's time decides, for ever.
   basis.as_of = sequence == 0 ? std::max(absl::Now(), basis.state.last_time) : basis.state.last_time;
   // A policy that came later may be tried on the facts of then.
-  absl::Status found = courses_->Read(course, [&](const CourseState& now) -> absl::Status {
-    const v1::PolicyVersion* policy =
-        FindPolicy(policy_version == 0 ? basis.state : now, policy_version);
-    if (policy == nullptr) {
-      return InvalidRequest("policy_version", absl::StrCat("is ", policy_version, "; give 1 to ",
-                                                           now.policies.size(),
-                                                           ", or 0 for the one in force"));
-    }
-    basis.policy = *policy;
+  TY_RETURN_IF_ERROR(courses_->Read(course, [&](const CourseState& now) -> absl::Status {
+    TY_ASSIGN_OR_RETURN(basis.policy,
+                        PolicyOf(policy_version == 0 ? basis.state : now, policy_version));
     return absl::OkStatus();
-  });
-  TY_RETURN_IF_ERROR(found);
+  }));
   return basis;
+}
+
+absl::StatusOr<GradeService::Facts> GradeService::FactsNow(const std::string& course,
+                                                           int policy_version,
+                                                           BookOptions options) const {
+  Facts facts;
+  courses_->Settle();
+  TY_RETURN_IF_ERROR(courses_->Read(course, [&](const CourseState& state) -> absl::Status {
+    TY_ASSIGN_OR_RETURN(facts.policy, PolicyOf(state, policy_version));
+    options.as_of = std::max(absl::Now(), state.last_time);
+    facts.input = InputOf(state, options);
+    facts.sequence = state.course.last_sequence();
+    return absl::OkStatus();
+  }));
+  return facts;
+}
+
+absl::StatusOr<GradeService::Facts> GradeService::FactsThen(const v1::GetGradebookRequest& request,
+                                                            const std::string& course,
+                                                            BookOptions options) const {
+  TY_ASSIGN_OR_RETURN(const Basis basis,
+                      BasisOf(course, request.as_of_sequence(), request.policy_version()));
+  options.as_of = basis.as_of;
+  return Facts{.input = InputOf(basis.state, options),
+               .policy = basis.policy,
+               .sequence = basis.state.course.last_sequence()};
 }
 
 absl::StatusOr<PublishedSnapshot> GradeService::FindSnapshot(const std::string& course,
@@ -109,6 +154,49 @@ absl::StatusOr<GradeService::Basis> GradeService::BasisOf(const std::string& cou
   return basis;
 }
 
+absl::StatusOr<std::optional<PublishedSnapshot>> GradeService::SnapshotFor(
+    const v1::GetGradebookRequest& request, const std::string& course, bool staff) const {
+  bool published = !request.snapshot().empty();
+  TY_RETURN_IF_ERROR(courses_->Read(course, [&](const CourseState& state) {
+    // Staff ask for what they want.
+    published = published || (!staff && !state.snapshots.empty());
+    return absl::OkStatus();
+  }));
+  Violations violations;
+  if (!staff && request.as_of_sequence() != 0) {
+    violations.push_back({"as_of_sequence", "grades of the past are for staff; leave it out"});
+  }
+  if (!staff && published && request.policy_version() != 0) {
+    violations.push_back({"policy_version", "grades are published; leave it out"});
+  }
+  TY_RETURN_IF_ERROR(InvalidRequest(std::move(violations)));
+  if (!published) return std::nullopt;
+  return FindSnapshot(course, request.snapshot());
+}
+
+absl::StatusOr<std::shared_ptr<const Gradebook>> GradeService::PublishedBook(
+    const std::string& course, const PublishedSnapshot& snapshot) const {
+  const std::string name = SnapshotName(course, snapshot.published.number());
+  const auto is_wanted = [&](const auto& kept) { return kept.first == name; };
+  {
+    absl::MutexLock lock(&books_mu_);
+    const auto found = std::find_if(books_.begin(), books_.end(), is_wanted);
+    if (found != books_.end()) {
+      std::rotate(found, found + 1, books_.end());
+      return books_.back().second;
+    }
+  }
+  TY_ASSIGN_OR_RETURN(const Basis basis, BasisOf(course, snapshot));
+  TY_ASSIGN_OR_RETURN(Gradebook computed, BookOf(basis.state, basis.policy.policy(),
+                                                 {.as_of = basis.as_of, .released_only = true}));
+  auto book = std::make_shared<const Gradebook>(std::move(computed));
+  absl::MutexLock lock(&books_mu_);
+  std::erase_if(books_, is_wanted);
+  books_.emplace_back(name, book);
+  if (books_.size() > kBooksKept) books_.erase(books_.begin());
+  return book;
+}
+
 grpc::ServerUnaryReactor* GradeService::GetGradebook(grpc::CallbackServerContext* call,
                                                      const v1::GetGradebookRequest* request,
                                                      v1::Gradebook* response) {
@@ -127,24 +215,28 @@ absl::StatusOr<v1::Gradebook> GradeService::Compute(const v1::GetGradebookReques
   if (!staff || !student.empty()) {
     TY_ASSIGN_OR_RETURN(student, StudentOf(*courses_, principal, course, student));
   }
-  Basis basis;
-  if (request.snapshot().empty()) {
-    TY_ASSIGN_OR_RETURN(
-        basis, BasisOf(course, request.as_of_sequence(), request.policy_version()));
-  } else {
-    TY_ASSIGN_OR_RETURN(const PublishedSnapshot snapshot, FindSnapshot(course, request.snapshot()));
-    TY_ASSIGN_OR_RETURN(basis, BasisOf(course, snapshot));
-  }
-  const bool released_only = !staff || basis.published;
-  TY_ASSIGN_OR_RETURN(const Gradebook book,
-                      BookOf(basis.state, basis.policy.policy(),
-                             {.as_of = basis.as_of, .released_only = released_only, .student = student}));
+  TY_ASSIGN_OR_RETURN(const std::optional<PublishedSnapshot> snapshot,
+                      SnapshotFor(request, course, staff));
   v1::Gradebook proto;
+  Gradebook book;
+  if (snapshot.has_value()) {
+    TY_ASSIGN_OR_RETURN(const std::shared_ptr<const Gradebook> published,
+                        PublishedBook(course, *snapshot));
+    book = OnlyRow(*published, student);
+    proto.set_as_of_sequence(snapshot->published.as_of_sequence());
+    proto.set_policy_version(snapshot->published.policy_version());
+  } else {
+    const BookOptions options{.as_of = {}, .released_only = !staff, .student = student};
+    TY_ASSIGN_OR_RETURN(const Facts facts, request.as_of_sequence() == 0
+                                               ? FactsNow(course, request.policy_version(), options)
+                                               : FactsThen(request, course, options));
+    TY_ASSIGN_OR_RETURN(book, ComputeGradebook(facts.input, facts.policy.policy()));
+    proto.set_as_of_sequence(facts.sequence);
+    proto.set_policy_version(facts.policy.version());
+  }
   for (const StudentGrade& row : book.students) {
     *proto.add_rows() = RowToProto(row, request.explain());
   }
-  proto.set_as_of_sequence(basis.state.course.last_sequence());
-  proto.set_policy_version(basis.policy.version());
   proto.set_digest(GradebookDigest(book));
   if (!staff) return proto;
   for (const BookWarning& warning : book.warnings) proto.add_warnings(warning.text);
@@ -181,6 +273,7 @@ absl::StatusOr<v1::Adjustment> GradeService::Adjust(const v1::CreateAdjustmentRe
     adjustment = request.adjustment();
     adjustment.set_id(id);
     adjustment.set_revoked(false);
+    adjustment.clear_confirmed_by();
     return CourseStore::Events{event};
   };
   if (!before.has_value()) {
@@ -189,10 +282,8 @@ absl::StatusOr<v1::Adjustment> GradeService::Adjust(const v1::CreateAdjustmentRe
         [&](Connection& connection) { return made.Remember(connection, id); }));
   }
   v1::Adjustment adjustment;
-  TY_RETURN_IF_ERROR(courses_->Read(course, [&](const CourseState& state) {
-    for (const v1::Adjustment& other : state.adjustments) {
-      if (other.id() == id) adjustment = other;
-    }
+  TY_RETURN_IF_ERROR(courses_->Read(course, [&](const CourseState& state) -> absl::Status {
+    TY_ASSIGN_OR_RETURN(adjustment, FindAdjustment(state, id));
     return absl::OkStatus();
   }));
   return adjustment;
@@ -217,20 +308,13 @@ absl::StatusOr<v1::Adjustment> GradeService::Revoke(const v1::RevokeAdjustmentRe
   TY_RETURN_IF_ERROR(InvalidRequest(std::move(violations)));
   v1::Adjustment revoked;
   const auto decide = [&](const CourseState& state) -> absl::StatusOr<CourseStore::Events> {
-    const auto found = std::find_if(
-        state.adjustments.begin(), state.adjustments.end(),
-        [&](const v1::Adjustment& adjustment) { return adjustment.id() == request.id(); });
-    if (found == state.adjustments.end()) {
-      return NoSuch(absl::StrCat("adjustment ", request.id().substr(0, 63)),
-                    "`trainyard adjustment list` shows what there is");
-    }
-    const bool is_final = found->kind() == v1::Adjustment::FINAL;
+    TY_ASSIGN_OR_RETURN(revoked, FindAdjustment(state, request.id()));
+    const bool is_final = revoked.kind() == v1::Adjustment::FINAL;
     if (is_final && RoleIn(state, principal) != v1::COURSE_ROLE_INSTRUCTOR) {
       return NoPermission(request.course());
     }
-    revoked = *found;
+    if (revoked.revoked()) return CourseStore::Events{};
     revoked.set_revoked(true);
-    if (found->revoked()) return CourseStore::Events{};
     v1::CourseEvent event;
     event.mutable_adjustment_revoked()->set_id(request.id());
     event.mutable_adjustment_revoked()->set_reason(request.reason());
@@ -238,6 +322,40 @@ absl::StatusOr<v1::Adjustment> GradeService::Revoke(const v1::RevokeAdjustmentRe
   };
   TY_RETURN_IF_ERROR(courses_->Append(course, principal.owner, decide));
   return revoked;
+}
+
+grpc::ServerUnaryReactor* GradeService::ConfirmAdjustment(
+    grpc::CallbackServerContext* call, const v1::ConfirmAdjustmentRequest* request,
+    v1::Adjustment* response) {
+  return Serve(rpc_, call, "/trainyard.v1.GradeService/ConfirmAdjustment", rpc_.quick, request,
+               response, [=, this](const Principal& principal) {
+                 return Store(Confirm(*request, principal), response);
+               });
+}
+
+absl::StatusOr<v1::Adjustment> GradeService::Confirm(const v1::ConfirmAdjustmentRequest& request,
+                                                     const Principal& principal) {
+  TY_ASSIGN_OR_RETURN(const std::string course, ParseCourseName("course", request.course()));
+  TY_RETURN_IF_ERROR(CheckCourse(*courses_, principal, course, CourseRight::kInstructor));
+  v1::Adjustment confirmed;
+  const auto decide = [&](const CourseState& state) -> absl::StatusOr<CourseStore::Events> {
+    TY_ASSIGN_OR_RETURN(confirmed, FindAdjustment(state, request.id()));
+    if (!confirmed.confirmed_by().empty()) return CourseStore::Events{};
+    if (confirmed.revoked() || !NeedsConfirmation(state, confirmed)) {
+      return MakeError(absl::StatusCode::kFailedPrecondition,
+                       absl::StrCat("adjustment ", confirmed.id(), " needs no confirmation"),
+                       {.reason = ErrorReason::kInvalidState,
+                        .hint = "final grades do that are in force, in a course with "
+                                "two_person_finals"});
+    }
+    if (confirmed.author() == principal.owner) return NoPermission(request.course());
+    confirmed.set_confirmed_by(principal.owner);
+    v1::CourseEvent event;
+    event.mutable_adjustment_confirmed()->set_id(confirmed.id());
+    return CourseStore::Events{event};
+  };
+  TY_RETURN_IF_ERROR(courses_->Append(course, principal.owner, decide));
+  return confirmed;
 }
 
 grpc::ServerUnaryReactor* GradeService::ListAdjustments(grpc::CallbackServerContext* call,
@@ -363,13 +481,11 @@ absl::StatusOr<v1::DiffSnapshotResponse> GradeService::Diff(const v1::DiffSnapsh
   TY_RETURN_IF_ERROR(CheckCourse(*courses_, principal, course, CourseRight::kStaff));
   TY_ASSIGN_OR_RETURN(const PublishedSnapshot snapshot, FindSnapshot(course, request.snapshot()));
   TY_ASSIGN_OR_RETURN(const Basis then, BasisOf(course, snapshot));
-  TY_ASSIGN_OR_RETURN(const Basis now, BasisOf(course, 0, 0));
+  TY_ASSIGN_OR_RETURN(const Facts now, FactsNow(course, 0, {.as_of = {}, .released_only = true}));
   TY_ASSIGN_OR_RETURN(const Gradebook before,
                       BookOf(then.state, then.policy.policy(),
                              {.as_of = then.as_of, .released_only = true}));
-  TY_ASSIGN_OR_RETURN(const Gradebook after,
-                      BookOf(now.state, now.policy.policy(),
-                             {.as_of = now.as_of, .released_only = true}));
+  TY_ASSIGN_OR_RETURN(const Gradebook after, ComputeGradebook(now.input, now.policy.policy()));
   v1::DiffSnapshotResponse response;
   *response.mutable_snapshot() = SnapshotToProto(course, snapshot);
   *response.mutable_changes() = ChangesToProto(before, after);

@@ -1,10 +1,18 @@
-// GradeService: the rpcs of trainyard.v1.GradeService. Grades are computed at each call from the course's events; nothing that is kept is authoritative.
-// Thread-safety: all methods from any thread. REQUIRES: what it is given outlives it.
+// GradeService: the rpcs of trainyard.v1.GradeService. Grades are computed at each call from the
+// course's events; nothing that is kept is authoritative. Once grades were published, students see
+// the newest published ones only. Thread-safety: all methods from any thread. REQUIRES: what it is
+// given outlives it.
 #ifndef TRAINYARD_SERVER_SERVICES_GRADE_SERVICE_H_
 #define TRAINYARD_SERVER_SERVICES_GRADE_SERVICE_H_
 
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "server/grading/course_gradebook.h"
 #include "server/grading/course_store.h"
 #include "server/grading/delivery_queue.h"
@@ -30,6 +38,9 @@ class GradeService final : public v1::GradeService::CallbackService {
   grpc::ServerUnaryReactor* RevokeAdjustment(grpc::CallbackServerContext* call,
                                              const v1::RevokeAdjustmentRequest* request,
                                              v1::Adjustment* response) override;
+  grpc::ServerUnaryReactor* ConfirmAdjustment(grpc::CallbackServerContext* call,
+                                              const v1::ConfirmAdjustmentRequest* request,
+                                              v1::Adjustment* response) override;
   grpc::ServerUnaryReactor* ListAdjustments(grpc::CallbackServerContext* call,
                                             const v1::ListAdjustmentsRequest* request,
                                             v1::ListAdjustmentsResponse* response) override;
@@ -62,6 +73,8 @@ class GradeService final : public v1::GradeService::CallbackService {
                                           v1::Delivery* response) override;
 
  private:
+  static constexpr size_t kBooksKept = 8;
+
   // Which grades: of when, by which policy.
   struct Basis {
     CourseState state;
@@ -71,15 +84,35 @@ class GradeService final : public v1::GradeService::CallbackService {
   };
   absl::StatusOr<Basis> BasisOf(const std::string& course, int64_t sequence,
                                 int policy_version) const;
+  // What a book is computed from.
+  struct Facts {
+    GradebookInput input;
+    v1::PolicyVersion policy;
+    int64_t sequence = 0;
+  };
+  // Of the course as it is; the state is looked at, not copied. `options.as_of` is not read.
+  absl::StatusOr<Facts> FactsNow(const std::string& course, int policy_version,
+                                 BookOptions options) const;
+  // Of then.
+  absl::StatusOr<Facts> FactsThen(const v1::GetGradebookRequest& request, const std::string& course,
+                                  BookOptions options) const;
+  // The published grades that the answer is; nullopt: those of now, or of then.
+  absl::StatusOr<std::optional<PublishedSnapshot>> SnapshotFor(
+      const v1::GetGradebookRequest& request, const std::string& course, bool staff) const;
   // Of `courses/{c}/snapshots/{number}`; empty: the newest.
   absl::StatusOr<PublishedSnapshot> FindSnapshot(const std::string& course,
                                                  const std::string& name) const;
   absl::StatusOr<Basis> BasisOf(const std::string& course, const PublishedSnapshot& snapshot) const;
+  // All rows. They never change, and students ask for them often: the last few are kept.
+  absl::StatusOr<std::shared_ptr<const Gradebook>> PublishedBook(
+      const std::string& course, const PublishedSnapshot& snapshot) const;
 
   absl::StatusOr<v1::Gradebook> Compute(const v1::GetGradebookRequest& request,
                                         const Principal& principal) const;
   absl::StatusOr<v1::Adjustment> Adjust(const v1::CreateAdjustmentRequest& request,
                                         const Principal& principal);
+  absl::StatusOr<v1::Adjustment> Confirm(const v1::ConfirmAdjustmentRequest& request,
+                                         const Principal& principal);
   absl::StatusOr<v1::Adjustment> Revoke(const v1::RevokeAdjustmentRequest& request,
                                         const Principal& principal);
   absl::StatusOr<v1::RecordMarksResponse> Record(const v1::RecordMarksRequest& request,
@@ -99,6 +132,10 @@ class GradeService final : public v1::GradeService::CallbackService {
   Database* const database_;
   CourseStore* const courses_;
   DeliveryQueue* const deliveries_;
+  mutable absl::Mutex books_mu_;
+  // By name of the snapshot, the last asked for at the end.
+  mutable std::vector<std::pair<std::string, std::shared_ptr<const Gradebook>>> books_
+      ABSL_GUARDED_BY(books_mu_);
 };
 
 }  // namespace trainyard

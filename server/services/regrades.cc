@@ -1,6 +1,7 @@
 #include "server/services/regrades.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -27,10 +28,10 @@ absl::Status InvalidState(absl::string_view message, absl::string_view hint) {
 }
 
 // Submissions whose points may change: what was graded, and what the service failed to grade.
-bool IsRegraded(const StoredSubmission& stored, const std::set<std::string>& students) {
-  const bool wanted = students.empty() || students.contains(stored.record.student());
-  return wanted && (stored.record.state() == v1::SUBMISSION_STATE_DONE ||
-                    stored.record.state() == v1::SUBMISSION_STATE_INFRA_ERROR);
+bool IsRegraded(const v1::Submission& record, const std::set<std::string>& students) {
+  const bool wanted = students.empty() || students.contains(record.student());
+  return wanted && (record.state() == v1::SUBMISSION_STATE_DONE ||
+                    record.state() == v1::SUBMISSION_STATE_INFRA_ERROR);
 }
 
 int64_t PointsOf(const StoredSubmission& stored) {
@@ -42,14 +43,21 @@ bool Counts(v1::RegradeMode mode, const StoredSubmission& original, const Stored
   return mode == v1::REGRADE_MODE_REPLACE || PointsOf(again) > PointsOf(original);
 }
 
-v1::Regrade::Change ChangeOf(const StoredSubmission& original, const StoredSubmission& again) {
+// Its points only. `points_before` -1: had none.
+v1::Regrade::Change PointsChange(const StoredSubmission& original, const StoredSubmission& again,
+                                 int64_t points_before) {
   v1::Regrade::Change change;
   change.set_submission(original.record.name());
   change.set_student(original.record.student());
-  change.set_points_before(PointsOf(original));
+  change.set_points_before(points_before);
   const bool done = again.record.state() == v1::SUBMISSION_STATE_DONE;
   change.set_points_after(done ? PointsOf(again) : -1);
-  if (!done) return change;
+  return change;
+}
+
+v1::Regrade::Change ChangeOf(const StoredSubmission& original, const StoredSubmission& again) {
+  v1::Regrade::Change change = PointsChange(original, again, PointsOf(original));
+  if (change.points_before() < 0 || change.points_after() < 0) return change;
   change.set_other_engine(original.sealed.engine_class() != again.sealed.engine_class());
   const bool comparable =
       original.record.canonical_spec().SerializeAsString() ==
@@ -78,6 +86,12 @@ void SetPoints(const StoredSubmission& original, const StoredSubmission& counted
 // The original with what it came to again.
 StoredSubmission WithResult(StoredSubmission original, const StoredSubmission& again) {
   original.sealed = again.sealed;
+  original.cache_key = again.cache_key;
+  if (original.record.assignment_version() != again.record.assignment_version()) {
+    // The Ladder is of the other version.
+    original.record.clear_public_score();
+    original.record.clear_public_improved();
+  }
   original.record.set_state(v1::SUBMISSION_STATE_DONE);
   original.record.clear_error();
   original.record.set_assignment_version(again.record.assignment_version());
@@ -85,30 +99,54 @@ StoredSubmission WithResult(StoredSubmission original, const StoredSubmission& a
   return original;
 }
 
-// The events by which a submission has its new result, but for the points themselves. The receipt
-// is of what was accepted then; only what it came to is new. What the service had failed to grade
-// is graded now, as of when it was accepted.
-absl::StatusOr<CourseStore::Events> TakeResult(const CourseState& state,
-                                               const std::string& previous, const SigningKey& key,
-                                               StoredSubmission* original,
-                                               const StoredSubmission& again) {
-  const bool told_before = original->record.has_result();
+// Whether its student was told this very result, of the same sealed rows.
+bool TellsNothingNew(const CourseState& state, const std::string& assignment,
+                     const StoredSubmission& original, const StoredSubmission& again) {
+  if (!original.record.has_result()) return false;
+  const auto table_of = [&](const StoredSubmission& submission) {
+    return state.Find(assignment, submission.record.assignment_version())->sealed_table_digest();
+  };
+  return table_of(original) == table_of(again) &&
+         original.record.result().SerializeAsString() == again.sealed.result().SerializeAsString();
+}
+
+// What a regrade comes to, submission by submission.
+struct Taking {
+  CourseState state;                 // what was told on the way is charged
+  std::string previous;              // digest of the last receipt
+  CourseStore::Events graded, told;  // before and after the points are in force
+};
+
+// Gives a submission its new result. The receipt is of what was accepted then; only what it came to
+// is new. What the service had failed to grade is graded now, as of when it was accepted. Points
+// that may not be told yet are withheld, also from who was told the earlier ones.
+absl::Status TakeResult(const SigningKey& key, absl::Time now, const StoredSubmission& again,
+                        StoredSubmission* original, Taking* taking) {
+  TY_ASSIGN_OR_RETURN(const SubmissionName name,
+                      ParseSubmissionName("name", original->record.name()));
+  const std::string& id = name.parent.assignment;
+  const bool is_new = !taking->state.graded.contains(original->record.name());
+  const google::protobuf::Timestamp finish_time = original->record.finish_time();
+  const bool known = TellsNothingNew(taking->state, id, *original, again);
   *original = WithResult(std::move(*original), again);
-  TY_RETURN_IF_ERROR(SignReceipts(state, previous, key, original));
-  CourseStore::Events events;
-  bool tell = told_before;
-  if (!state.graded.contains(original->record.name())) {
-    TY_ASSIGN_OR_RETURN(const SubmissionName name,
-                        ParseSubmissionName("name", original->record.name()));
-    const std::string& id = name.parent.assignment;
-    const v1::Assignment& assignment = state.Find(id)->assignment();
-    events.push_back(GradedEvent(assignment, id, *original));
-    tell = MayRelease(state, id, assignment, *original, absl::Now());
-    if (tell) events.push_back(ReleasedEvent(id, *original));
-  }
+  const bool tell = known || MayRelease(taking->state, id, *original, now);
+  TY_RETURN_IF_ERROR(SignReceipts(taking->state, taking->previous, key, tell, original));
+  taking->previous = original->sealed.receipt_digest();
+  original->record.clear_result();
   original->record.set_withheld(!tell);
-  if (tell) TY_RETURN_IF_ERROR(Tell(key, original));
-  return events;
+  // By the receipt it was graded now; for clocks that look at the end it ended when it did.
+  if (!is_new) *original->record.mutable_finish_time() = finish_time;
+  if (is_new) {
+    const v1::Assignment& assignment = taking->state.Find(id)->assignment();
+    taking->graded.push_back(GradedEvent(assignment, id, *original));
+  }
+  if (!tell) return absl::OkStatus();
+  Tell(original);
+  v1::CourseEvent released = ReleasedEvent(id, *original);
+  if (known) released.mutable_points_released()->set_leak_millibits(0);
+  trainyard::Apply(released, &taking->state);
+  taking->told.push_back(std::move(released));
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -126,25 +164,21 @@ absl::StatusOr<std::vector<StoredSubmission>> Regrades::Prepare(
   }));
   const std::set<std::string> students(request.students().begin(), request.students().end());
   std::vector<StoredSubmission> rows;
-  const absl::Status read = database_->Read([&](Connection& connection) -> absl::Status {
-    TY_ASSIGN_OR_RETURN(const std::vector<StoredSubmission> all,
-                        LoadOfAssignment(connection, name.parent, /*again=*/false));
-    for (const StoredSubmission& original : all) {
-      if (!IsRegraded(original, students)) continue;
-      StoredSubmission row;
-      row.record = AgainOf(original.record, v1::SUBMISSION_CAUSE_REGRADE);
-      row.record.set_name(SubmissionName{name.parent, NewId()}.ToString());
-      row.record.set_regrade(name.ToString());
-      row.record.set_assignment_version(published.assignment().version());
-      for (const uint64_t seed : admission_->Seeds(published.assignment())) {
-        row.sealed.add_seeds(seed);
-      }
-      row.cache_key = admission_->CacheKey(published, row.record.spec_digest());
-      rows.push_back(std::move(row));
+  const auto add = [&](const v1::Submission& original) {
+    if (!IsRegraded(original, students)) return;
+    StoredSubmission row;
+    row.record = AgainOf(original, v1::SUBMISSION_CAUSE_REGRADE);
+    row.record.set_name(SubmissionName{name.parent, NewId()}.ToString());
+    row.record.set_regrade(name.ToString());
+    row.record.set_assignment_version(published.assignment().version());
+    for (const uint64_t seed : admission_->Seeds(published.assignment())) {
+      row.sealed.add_seeds(seed);
     }
-    return absl::OkStatus();
-  });
-  TY_RETURN_IF_ERROR(read);
+    row.cache_key = admission_->CacheKey(published, row.record.spec_digest());
+    rows.push_back(std::move(row));
+  };
+  TY_RETURN_IF_ERROR(database_->Read(
+      [&](Connection& connection) { return VisitSubmitted(connection, name.parent, add); }));
   if (rows.empty()) return InvalidState("there is nothing to regrade", "no submission is DONE");
   if (rows.size() > kSubmissionsMax) {
     return InvalidState(absl::StrCat("there are ", rows.size(), " submissions to regrade"),
@@ -154,24 +188,15 @@ absl::StatusOr<std::vector<StoredSubmission>> Regrades::Prepare(
 }
 
 absl::Status Regrades::CheckNoneRuns(const AssignmentName& parent) const {
-  std::vector<std::string> open;
-  TY_RETURN_IF_ERROR(courses_->Read(parent.course, [&](const CourseState& state) {
-    for (const auto& [id, regrade] : state.regrades) {
-      const bool ours = regrade.created.assignment() == parent.assignment;
-      if (ours && !regrade.applied.has_value()) open.push_back(id);
-    }
-    return absl::OkStatus();
-  }));
-  for (const std::string& id : open) {
-    TY_ASSIGN_OR_RETURN(const std::vector<Pair> pairs, Load({parent, id}));
-    const bool runs = std::any_of(pairs.begin(), pairs.end(), [](const Pair& pair) {
-      return !IsTerminal(pair.again.record.state());
-    });
-    if (!runs) continue;
-    return InvalidState(absl::StrCat(RegradeName{parent, id}.ToString(), " is still running"),
-                        "wait until it is done");
-  }
-  return absl::OkStatus();
+  std::string running;
+  const auto look = [&](const v1::Submission& record) {
+    running = record.regrade();  // a replay has none
+    return running.empty();
+  };
+  TY_RETURN_IF_ERROR(database_->Read(
+      [&](Connection& connection) { return VisitUnfinishedAgain(connection, parent, look); }));
+  if (running.empty()) return absl::OkStatus();
+  return InvalidState(absl::StrCat(running, " is still running"), "wait until it is done");
 }
 
 absl::StatusOr<v1::Regrade> Regrades::Create(const v1::CreateRegradeRequest& request,
@@ -190,8 +215,8 @@ absl::StatusOr<v1::Regrade> Regrades::Create(const v1::CreateRegradeRequest& req
   }
   const RegradeName name{parent, NewId()};
   TY_ASSIGN_OR_RETURN(std::vector<StoredSubmission> rows, Prepare(request, name));
-  TY_RETURN_IF_ERROR(CheckNoneRuns(parent));
   const auto decide = [&](const CourseState&) -> absl::StatusOr<CourseStore::Events> {
+    TY_RETURN_IF_ERROR(CheckNoneRuns(parent));
     v1::CourseEvent event;
     v1::RegradeCreated& created = *event.mutable_regrade_created();
     created.set_regrade(name.regrade);
@@ -213,13 +238,13 @@ absl::StatusOr<v1::Regrade> Regrades::Create(const v1::CreateRegradeRequest& req
 absl::StatusOr<std::vector<Regrades::Pair>> Regrades::Load(const RegradeName& name) const {
   std::vector<Pair> pairs;
   const absl::Status read = database_->Read([&](Connection& connection) -> absl::Status {
-    TY_ASSIGN_OR_RETURN(std::vector<StoredSubmission> all,
-                        LoadOfAssignment(connection, name.parent, /*again=*/true));
-    for (StoredSubmission& again : all) {
-      if (again.record.regrade() != name.ToString()) continue;
-      TY_ASSIGN_OR_RETURN(StoredSubmission original,
-                          FindSubmission(connection, again.record.original()));
-      pairs.push_back({std::move(original), std::move(again)});
+    const auto add = [&](StoredSubmission again) {
+      if (again.record.regrade() != name.ToString()) return;
+      pairs.push_back({.again = std::move(again)});
+    };
+    TY_RETURN_IF_ERROR(VisitOfAssignment(connection, name.parent, /*again=*/true, add));
+    for (Pair& pair : pairs) {
+      TY_ASSIGN_OR_RETURN(pair.original, FindSubmission(connection, pair.again.record.original()));
     }
     return absl::OkStatus();
   });
@@ -227,49 +252,106 @@ absl::StatusOr<std::vector<Regrades::Pair>> Regrades::Load(const RegradeName& na
   return pairs;
 }
 
-absl::StatusOr<v1::Regrade> Regrades::Describe(const RegradeName& name,
-                                               v1::RegradeMode mode) const {
+absl::StatusOr<v1::Regrade> Regrades::Progress(const RegradeName& name) const {
   v1::Regrade regrade;
   regrade.set_name(name.ToString());
-  TY_ASSIGN_OR_RETURN(const std::vector<Pair> pairs, Load(name));
+  courses_->Settle();
+  TY_RETURN_IF_ERROR(courses_->Read(name.parent.course, [&](const CourseState& state) {
+    const auto found = state.regrades.find(name.regrade);
+    const bool there = found != state.regrades.end() &&
+                       found->second.created.assignment() == name.parent.assignment;
+    if (!there) return NoSuch(name.ToString(), "`trainyard regrade create` makes one");
+    const RegradeRecord& record = found->second;
+    *regrade.mutable_create_time() = ToTimestamp(record.time);
+    regrade.set_submissions_total(record.created.originals_size());
+    if (record.applied.has_value()) {
+      regrade.set_applied_mode(static_cast<v1::RegradeMode>(record.applied->mode()));
+    }
+    return absl::OkStatus();
+  }));
+  int64_t unfinished = 0;
+  const auto count = [&](const v1::Submission& record) {
+    unfinished += record.regrade() == regrade.name() ? 1 : 0;
+    return true;
+  };
+  TY_RETURN_IF_ERROR(database_->Read([&](Connection& connection) {
+    return VisitUnfinishedAgain(connection, name.parent, count);
+  }));
+  regrade.set_submissions_done(regrade.submissions_total() - unfinished);
+  return regrade;
+}
+
+absl::StatusOr<Regrades::Effect> Regrades::EffectOf(const RegradeName& name) const {
+  const std::string& course = name.parent.course;
+  RegradeRecord record;
+  TY_RETURN_IF_ERROR(courses_->Read(course, [&](const CourseState& state) {
+    record = state.regrades.at(name.regrade);
+    return absl::OkStatus();
+  }));
+  Effect effect;
+  TY_ASSIGN_OR_RETURN(effect.before, courses_->At(course, record.applied_sequence - 1));
+  TY_ASSIGN_OR_RETURN(effect.after, courses_->At(course, record.applied_sequence));
+  // What was graded for the first time is in events of the same change, with the receipt of it.
+  for (const v1::RegradeApplied::Points& points : record.applied->points()) {
+    const auto found = effect.before.graded.find(points.submission());
+    const bool is_new = found != effect.before.graded.end() &&
+                        found->second.graded.receipt_digest() == points.receipt_digest();
+    if (is_new) effect.before.graded.erase(found);
+  }
+  return effect;
+}
+
+absl::StatusOr<Regrades::Effect> Regrades::PreviewOf(const RegradeName& name, v1::RegradeMode mode,
+                                                     const std::vector<Pair>& pairs) const {
+  const std::string& id = name.parent.assignment;
+  Effect effect;
+  TY_ASSIGN_OR_RETURN(effect.before, courses_->At(name.parent.course, 0));
+  effect.after = effect.before;
   v1::CourseEvent event;
+  event.set_sequence(effect.before.course.last_sequence() + 1);
+  *event.mutable_create_time() = ToTimestamp(std::max(absl::Now(), effect.before.last_time));
   v1::RegradeApplied& applied = *event.mutable_regrade_applied();
   applied.set_regrade(name.regrade);
   for (const Pair& pair : pairs) {
-    regrade.set_submissions_total(regrade.submissions_total() + 1);
-    const bool done = IsTerminal(pair.again.record.state());
-    regrade.set_submissions_done(regrade.submissions_done() + (done ? 1 : 0));
-    *regrade.add_changes() = ChangeOf(pair.original, pair.again);
-    if (Counts(mode, pair.original, pair.again)) {
-      SetPoints(pair.original, pair.again, applied.add_points());
-    }
+    if (!Counts(mode, pair.original, pair.again)) continue;
+    SetPoints(pair.original, pair.again, applied.add_points());
+    if (effect.before.graded.contains(pair.original.record.name())) continue;
+    trainyard::Apply(GradedEvent(effect.before.Find(id)->assignment(), id,
+                                 WithResult(pair.original, pair.again)),
+                     &effect.after);
   }
-  const absl::Status looked = courses_->Read(name.parent.course, [&](const CourseState& state) {
-    const auto found = state.regrades.find(name.regrade);
-    if (found == state.regrades.end()) return absl::OkStatus();  // is being made
-    *regrade.mutable_create_time() = ToTimestamp(found->second.time);
-    if (found->second.applied.has_value()) {
-      regrade.set_applied_mode(static_cast<v1::RegradeMode>(found->second.applied->mode()));
-      return absl::OkStatus();
-    }
-    CourseState after = state;
-    for (const Pair& pair : pairs) {
-      const std::string& original = pair.original.record.name();
-      if (!Counts(mode, pair.original, pair.again) || state.graded.contains(original)) continue;
-      trainyard::Apply(GradedEvent(state.Find(name.parent.assignment)->assignment(),
-                                   name.parent.assignment, WithResult(pair.original, pair.again)),
-                       &after);
-    }
-    event.set_sequence(state.course.last_sequence() + 1);
-    trainyard::Apply(event, &after);
-    const BookOptions now{.as_of = absl::Now()};
-    const v1::GradingPolicy& policy = FindPolicy(state, 0)->policy();
-    TY_ASSIGN_OR_RETURN(const Gradebook book_before, BookOf(state, policy, now));
-    TY_ASSIGN_OR_RETURN(const Gradebook book_after, BookOf(after, policy, now));
-    *regrade.mutable_grade_changes() = ChangesToProto(book_before, book_after);
-    return absl::OkStatus();
-  });
-  TY_RETURN_IF_ERROR(looked);
+  trainyard::Apply(event, &effect.after);
+  return effect;
+}
+
+absl::Status Regrades::AddGradeChanges(const Effect& effect, v1::Regrade* regrade) {
+  const BookOptions options{.as_of = effect.after.last_time};
+  const v1::GradingPolicy& policy = FindPolicy(effect.after, 0)->policy();
+  TY_ASSIGN_OR_RETURN(const Gradebook before, BookOf(effect.before, policy, options));
+  TY_ASSIGN_OR_RETURN(const Gradebook after, BookOf(effect.after, policy, options));
+  *regrade->mutable_grade_changes() = ChangesToProto(before, after);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::Regrade> Regrades::Describe(const RegradeName& name,
+                                               v1::RegradeMode mode) const {
+  TY_ASSIGN_OR_RETURN(v1::Regrade regrade, Progress(name));
+  // Who waits asks often.
+  if (regrade.submissions_done() < regrade.submissions_total()) return regrade;
+  const bool applied = regrade.applied_mode() != v1::REGRADE_MODE_UNSPECIFIED;
+  TY_ASSIGN_OR_RETURN(const std::vector<Pair> pairs, Load(name));
+  TY_ASSIGN_OR_RETURN(const Effect effect, applied ? EffectOf(name) : PreviewOf(name, mode, pairs));
+  for (const auto& [original, again] : pairs) {
+    const auto before = effect.before.graded.find(original.record.name());
+    const bool graded = before != effect.before.graded.end();
+    // A row that took a result has no trace of the bits of before.
+    const bool kept =
+        graded && before->second.graded.receipt_digest() == original.sealed.receipt_digest();
+    *regrade.add_changes() =
+        kept ? ChangeOf(original, again)
+             : PointsChange(original, again, graded ? before->second.graded.points() : -1);
+  }
+  TY_RETURN_IF_ERROR(AddGradeChanges(effect, &regrade));
   return regrade;
 }
 
@@ -277,21 +359,36 @@ absl::StatusOr<v1::Regrade> Regrades::Get(const v1::GetRegradeRequest& request,
                                           const Principal& principal) const {
   TY_ASSIGN_OR_RETURN(const RegradeName name, ParseRegradeName("name", request.name()));
   TY_RETURN_IF_ERROR(CheckCourse(*courses_, principal, name.parent.course, CourseRight::kStaff));
-  TY_RETURN_IF_ERROR(courses_->Read(name.parent.course, [&](const CourseState& state) {
-    return state.regrades.contains(name.regrade)
-               ? absl::OkStatus()
-               : NoSuch(request.name(), "`trainyard regrade create` makes one");
-  }));
   const bool replace = request.mode() == v1::REGRADE_MODE_REPLACE;
   return Describe(name, replace ? v1::REGRADE_MODE_REPLACE : v1::REGRADE_MODE_MAX);
 }
 
+absl::StatusOr<CourseStore::Events> Regrades::Take(const CourseState& state,
+                                                   const RegradeName& name, v1::RegradeMode mode,
+                                                   std::vector<Pair>* pairs) const {
+  v1::CourseEvent event;
+  v1::RegradeApplied& applied = *event.mutable_regrade_applied();
+  applied.set_regrade(name.regrade);
+  applied.set_assignment(name.parent.assignment);
+  applied.set_mode(mode);
+  std::erase_if(*pairs, [&](const Pair& pair) { return !Counts(mode, pair.original, pair.again); });
+  Taking taking{.state = state, .previous = state.last_receipt_digest};
+  const absl::Time now = absl::Now();
+  for (auto& [original, again] : *pairs) {
+    TY_RETURN_IF_ERROR(TakeResult(*key_, now, again, &original, &taking));
+    SetPoints(original, original, applied.add_points());
+  }
+  CourseStore::Events events = std::move(taking.graded);
+  events.push_back(std::move(event));
+  std::move(taking.told.begin(), taking.told.end(), std::back_inserter(events));
+  return events;
+}
+
 absl::StatusOr<v1::Regrade> Regrades::Apply(const v1::ApplyRegradeRequest& request,
                                             const Principal& principal) {
-  v1::GetRegradeRequest get;
-  get.set_name(request.name());
-  TY_ASSIGN_OR_RETURN(v1::Regrade regrade, Get(get, principal));
   TY_ASSIGN_OR_RETURN(const RegradeName name, ParseRegradeName("name", request.name()));
+  TY_RETURN_IF_ERROR(CheckCourse(*courses_, principal, name.parent.course, CourseRight::kStaff));
+  TY_ASSIGN_OR_RETURN(v1::Regrade regrade, Progress(name));
   const bool known = request.mode() == v1::REGRADE_MODE_MAX ||
                      request.mode() == v1::REGRADE_MODE_REPLACE;
   if (!known) return InvalidRequest("mode", "is missing; give MAX or REPLACE");
@@ -300,32 +397,20 @@ absl::StatusOr<v1::Regrade> Regrades::Apply(const v1::ApplyRegradeRequest& reque
                                      regrade.submissions_total(), " submissions are trained again"),
                         "wait for the rest");
   }
-  TY_ASSIGN_OR_RETURN(std::vector<Pair> pairs, Load(name));
-  std::erase_if(pairs, [&](const Pair& pair) {
-    return !Counts(request.mode(), pair.original, pair.again);
-  });
+  std::vector<Pair> pairs;
   std::vector<Addressee> addressees;
   const auto decide = [&](const CourseState& state) -> absl::StatusOr<CourseStore::Events> {
     if (state.regrades.at(name.regrade).applied.has_value()) {
       return InvalidState(absl::StrCat(request.name(), " is in force already"),
                           "make another one");
     }
-    v1::CourseEvent event;
-    v1::RegradeApplied& applied = *event.mutable_regrade_applied();
-    applied.set_regrade(name.regrade);
-    applied.set_assignment(name.parent.assignment);
-    applied.set_mode(request.mode());
-    CourseStore::Events events;
-    std::string previous = state.last_receipt_digest;
-    for (Pair& pair : pairs) {
-      TY_ASSIGN_OR_RETURN(const CourseStore::Events taken,
-                          TakeResult(state, previous, *key_, &pair.original, pair.again));
-      events.insert(events.end(), taken.begin(), taken.end());
-      previous = pair.original.sealed.receipt_digest();
-      SetPoints(pair.original, pair.original, applied.add_points());
+    // Read here, so that a release in between stays.
+    TY_ASSIGN_OR_RETURN(pairs, Load(name));
+    for (const auto& [original, again] : pairs) *regrade.add_changes() = ChangeOf(original, again);
+    TY_ASSIGN_OR_RETURN(CourseStore::Events events, Take(state, name, request.mode(), &pairs));
+    for (const Pair& pair : pairs) {
       addressees.push_back(AddresseeOf(state, pair.original.record.student()));
     }
-    events.push_back(std::move(event));
     return events;
   };
   const auto also = [&](Connection& connection) -> absl::Status {
@@ -339,7 +424,10 @@ absl::StatusOr<v1::Regrade> Regrades::Apply(const v1::ApplyRegradeRequest& reque
   };
   TY_RETURN_IF_ERROR(courses_->Append(name.parent.course, principal.owner, decide, also));
   wake_deliveries_();
-  return Describe(name, request.mode());
+  regrade.set_applied_mode(request.mode());
+  TY_ASSIGN_OR_RETURN(const Effect effect, EffectOf(name));
+  TY_RETURN_IF_ERROR(AddGradeChanges(effect, &regrade));
+  return regrade;
 }
 
 }  // namespace trainyard

@@ -24,8 +24,8 @@ namespace trainyard {
 
 class Regrades {
  public:
-  // Submissions of one regrade.
-  static constexpr size_t kSubmissionsMax = 20'000;
+  // Submissions of one regrade: their points, with names as long as they may be, are one event.
+  static constexpr size_t kSubmissionsMax = 10'000;
 
   Regrades(Database* database, CourseStore* courses, const SubmissionAdmission* admission,
            SubmissionRunner* runner, const SigningKey* key, std::function<void()> wake_deliveries)
@@ -52,7 +52,25 @@ class Regrades {
   // Rows to be trained again, without ids. REQUIRES: the course and assignment are there.
   absl::StatusOr<std::vector<StoredSubmission>> Prepare(const v1::CreateRegradeRequest& request,
                                                         const RegradeName& name) const;
+  // That no other regrade of the assignment is being trained.
   absl::Status CheckNoneRuns(const AssignmentName& parent) const;
+  // The course without and with the regrade in force.
+  struct Effect {
+    CourseState before, after;
+  };
+  // REQUIRES: it is applied.
+  absl::StatusOr<Effect> EffectOf(const RegradeName& name) const;
+  // If it were applied now.
+  absl::StatusOr<Effect> PreviewOf(const RegradeName& name, v1::RegradeMode mode,
+                                   const std::vector<Pair>& pairs) const;
+  static absl::Status AddGradeChanges(const Effect& effect, v1::Regrade* regrade);
+  // The events of a regrade that is put into force; leaves what counts in `*pairs`, with its
+  // result.
+  absl::StatusOr<CourseStore::Events> Take(const CourseState& state, const RegradeName& name,
+                                           v1::RegradeMode mode, std::vector<Pair>* pairs) const;
+  // How far it is, without changes. NOT_FOUND.
+  absl::StatusOr<v1::Regrade> Progress(const RegradeName& name) const;
+  // With changes once all is done; of an applied one, those of then.
   absl::StatusOr<v1::Regrade> Describe(const RegradeName& name, v1::RegradeMode mode) const;
 
   Database* const database_;

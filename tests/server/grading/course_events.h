@@ -60,6 +60,7 @@ inline std::vector<v1::CourseEvent> EveryKindOfEvent() {
       R"(commitments_revealed { assignment: "hw1"
            commitments { role: "sealed" commitment: "c1" salt: "aa" row_count: 9 }
            commitments { role: "sealed" commitment: "c2" salt: "bb" row_count: 100 } })",
+      R"(actor: "ivan" adjustment_confirmed { id: "a1" })",
       R"(roster_changed { removed_users: "bob" enrolments { user: "ann" role: COURSE_ROLE_STUDENT full_name: "Ann B" } })"};
   std::vector<v1::CourseEvent> events;
   for (const std::string& text : texts) {

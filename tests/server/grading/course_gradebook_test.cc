@@ -9,8 +9,10 @@
 namespace trainyard {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 const absl::Time kAsOf =
     absl::FromCivil(absl::CivilSecond(2027, 3, 1, 0, 0, 0), absl::UTCTimeZone());
@@ -104,6 +106,26 @@ TEST_F(CourseGradebookTest, WhatWasNotToldCountsForStaffOnly) {
   EXPECT_EQ(GradeOf("ann", /*released_only=*/true).total_centipoints, 4'000);
 }
 
+TEST_F(CourseGradebookTest, ResultsOfOneAreThoseOfAllThatAreHis) {
+  Graded("ann", "sealed", "s9", 10, 1, /*released=*/true);
+  Graded("bob", "open", "s2", 20, 1, /*released=*/true);
+  Graded("ann", "open", "s3", 30, 1, /*released=*/false);
+  Graded("anna", "open", "s4", 40, 1, /*released=*/true);
+  Graded("ann", "open", "s1", 50, 1, /*released=*/true);
+  for (const bool released_only : {false, true}) {
+    for (const char* student : {"ann", "bob", "eve"}) {
+      std::vector<std::string> expected, names;
+      for (const auto& result : InputOf(state_, {kAsOf, released_only, ""}).results) {
+        if (result.student == student) expected.push_back(result.submission);
+      }
+      for (const auto& result : InputOf(state_, {kAsOf, released_only, student}).results) {
+        names.push_back(result.submission);
+      }
+      EXPECT_EQ(names, expected) << student << released_only;
+    }
+  }
+}
+
 TEST_F(CourseGradebookTest, ASealedAssignmentGoesByPublicRankNotByPoints) {
   Graded("ann", "sealed", "s1", 50, 1, true);
   Graded("ann", "sealed", "s2", 20, 9, true);
@@ -154,6 +176,24 @@ TEST_F(CourseGradebookTest, EveryKindOfAdjustmentComesThrough) {
   Add(R"(adjustment_made { id: "a5" student: "ann" kind: FINAL reason: "r" final_hundredths: 777 })");
   EXPECT_EQ(GradeOf("ann").final_hundredths, 777);
   EXPECT_EQ(GradeOf("bob").denominator_points, 100);
+}
+
+TEST_F(CourseGradebookTest, AFinalOfTwoPersonsWaitsForTheSecond) {
+  state_.course.set_two_person_finals(true);
+  Graded("ann", "open", "s1", 80, 1, true);
+  const int64_t computed = GradeOf("ann").final_hundredths;
+  Add(R"(adjustment_made { id: "a1" student: "ann" kind: FINAL reason: "r" final_hundredths: 777 })");
+  EXPECT_EQ(GradeOf("ann").final_hundredths, computed);
+  EXPECT_THAT(GradeOf("ann").flags, Contains(GradeFlag::kFinalWaits));
+  EXPECT_THAT(GradeOf("ann").flags, Not(Contains(GradeFlag::kFinalOverridden)));
+  Add(R"(actor: "ivan" adjustment_confirmed { id: "a1" })");
+  EXPECT_EQ(GradeOf("ann").final_hundredths, 777);
+  EXPECT_THAT(GradeOf("ann").flags, Not(Contains(GradeFlag::kFinalWaits)));
+  // A newer one that waits does not take the confirmed one away.
+  Add(R"(adjustment_made { id: "a2" student: "ann" kind: FINAL reason: "r" final_hundredths: 888 })");
+  EXPECT_EQ(GradeOf("ann").final_hundredths, 777);
+  Add(R"(adjustment_revoked { id: "a2" })");
+  EXPECT_THAT(GradeOf("ann").flags, Not(Contains(GradeFlag::kFinalWaits)));
 }
 
 TEST_F(CourseGradebookTest, SanctionsComeThrough) {

@@ -40,8 +40,8 @@ TEST(CourseStateTest, CoursePolicyAndRosterAreTheLastOnes) {
   EXPECT_EQ(state.course.display_name(), "DL");
   EXPECT_EQ(state.course.create_time().seconds(), 1'800'000'001);
   EXPECT_EQ(state.course.policy_version(), 1);
-  EXPECT_EQ(state.course.last_sequence(), 17);
-  EXPECT_EQ(state.last_time, absl::FromUnixSeconds(1'800'000'017));
+  EXPECT_EQ(state.course.last_sequence(), 18);
+  EXPECT_EQ(state.last_time, absl::FromUnixSeconds(1'800'000'018));
   ASSERT_EQ(state.policies.size(), 1u);
   EXPECT_EQ(state.policies[0].create_time().seconds(), 1'800'000'002);
   EXPECT_EQ(state.roster.at("ann").full_name(), "Ann B");
@@ -95,12 +95,27 @@ TEST(CourseStateTest, ARegradeChangesPointsAndReceiptButNotWhenOrWhose) {
   EXPECT_EQ(graded.receipt(), "ty_2");
   EXPECT_EQ(graded.student(), "ann");
   EXPECT_EQ(graded.public_rank(), 7);
-  EXPECT_TRUE(state.graded.at(kS1).released);
   EXPECT_EQ(state.last_receipt_digest, "sha256:r2");
   EXPECT_THAT(state.graded_of.at({"ann", "hw1"}), ElementsAre(kS1));
   EXPECT_EQ(state.nominated.at({"ann", "hw1"}), kS1);
   ASSERT_TRUE(state.regrades.at("g1").applied.has_value());
   EXPECT_EQ(state.regrades.at("g1").created.originals(0), kS1);
+  const auto events = EveryKindOfEvent();
+  const auto applied = std::find_if(events.begin(), events.end(), [](const v1::CourseEvent& event) {
+    return event.has_regrade_applied();
+  });
+  EXPECT_EQ(state.regrades.at("g1").applied_sequence, applied->sequence());
+}
+
+TEST(CourseStateTest, PointsOfARegradeAreWithheldUntilTheyAreReleased) {
+  CourseState state = StateOf(EveryKindOfEvent());
+  EXPECT_FALSE(state.graded.at(kS1).released);
+  EXPECT_THAT(state.unreleased.at("hw1"), ElementsAre(kS1));
+  EXPECT_EQ(state.leaked_millibits.at({"ann", "hw1"}), 7'500);
+  Apply(EveryKindOfEvent()[6], &state);
+  EXPECT_TRUE(state.graded.at(kS1).released);
+  EXPECT_TRUE(state.unreleased.at("hw1").empty());
+  EXPECT_EQ(state.leaked_millibits.at({"ann", "hw1"}), 15'000);
 }
 
 TEST(CourseStateTest, WhatWasRevokedStaysAndDoesNotCount) {

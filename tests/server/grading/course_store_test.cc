@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -11,6 +12,7 @@
 #include "tests/support/faulty_vfs.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
+#include "trainyard/v1/grades.pb.h"
 
 namespace trainyard {
 namespace {
@@ -220,6 +222,72 @@ TEST_F(CourseStoreTest, LimitsAreNamed) {
   EXPECT_THAT(store_->Create("one-more", "ivan", {Created()}), HasReason(ErrorReason::kTooLarge));
   EXPECT_EQ(store_->Courses().size(), CourseStore::kCoursesMax);
   EXPECT_THAT(Add(*store_, Joined("ann")), IsOk());
+}
+
+// A page has at least one.
+TEST_F(CourseStoreTest, AnEventThatNoAnswerCouldHoldIsRefused) {
+  ASSERT_THAT(store_->Create("dl", "ivan", {Created()}), IsOk());
+  v1::CourseEvent large = Joined("ann");
+  std::string& bytes = *large.mutable_roster_changed()->add_removed_users();
+  bytes = std::string(limits::kAnswerBytesMax, 'x');
+  EXPECT_THAT(Add(*store_, large), HasReason(ErrorReason::kTooLarge));
+  bytes.resize(CourseStore::kEventBytesMax - 1'024);
+  ASSERT_THAT(Add(*store_, large), IsOk());
+  v1::ListCourseEventsResponse response;
+  *response.add_events() = store_->List("dl", 2, 1)->at(0);
+  response.set_next_sequence(CourseStore::kCourseEventsMax);
+  EXPECT_LE(response.ByteSizeLong(), static_cast<size_t>(limits::kAnswerBytesMax));
+}
+
+TEST_F(CourseStoreTest, SettlingWaitsForNobodyWhoDecides) {
+  ASSERT_THAT(store_->Create("dl", "ivan", {Created()}), IsOk());
+  absl::Notification deciding, go, settled;
+  std::thread slow([&] {
+    const auto decide = [&](const CourseState&) -> absl::StatusOr<Events> {
+      deciding.Notify();
+      go.WaitForNotification();
+      return Events{Joined("ann")};
+    };
+    EXPECT_THAT(store_->Append("dl", "ivan", decide), IsOk());
+  });
+  deciding.WaitForNotification();
+  std::thread quick([&] {
+    store_->Settle();
+    settled.Notify();
+  });
+  EXPECT_TRUE(settled.WaitForNotificationWithTimeout(absl::Seconds(10)));
+  go.Notify();
+  quick.join();
+  slow.join();
+}
+
+TEST_F(CourseStoreTest, WhoSettlesSeesWhatIsDurable) {
+  ASSERT_THAT(store_->Create("dl", "ivan", {Created()}), IsOk());
+  absl::Notification begun, settled;
+  bool joined = false;
+  std::thread reader([&] {
+    begun.WaitForNotification();
+    store_->Settle();
+    EXPECT_THAT(store_->Read("dl",
+                             [&](const CourseState& state) {
+                               joined = state.roster.contains("ann");
+                               return absl::OkStatus();
+                             }),
+                IsOk());
+    settled.Notify();
+  });
+  const auto also = [&](Connection&) {
+    begun.Notify();
+    EXPECT_FALSE(settled.WaitForNotificationWithTimeout(absl::Milliseconds(200)));
+    return absl::OkStatus();
+  };
+  EXPECT_THAT(Add(*store_, Joined("ann"), also), IsOk());
+  reader.join();
+  EXPECT_TRUE(joined);
+  // What failed is over, too.
+  EXPECT_FALSE(
+      Add(*store_, Joined("bob"), [](Connection&) { return absl::AbortedError("no"); }).ok());
+  store_->Settle();
 }
 
 TEST_F(CourseStoreTest, ManyWhoAppendAtOnceMakeOneDenseLog) {

@@ -1,9 +1,14 @@
 #include "server/grading/submission_store.h"
 
+#include <algorithm>
+
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/storage/database.h"
+#include "server/wire/timestamp.h"
 #include "tests/server/grading/course_events.h"
 #include "tests/support/status_matchers.h"
 
@@ -13,6 +18,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 const AssignmentName kAssignment = {"dl", "hw1"};
 
@@ -56,6 +62,13 @@ class SubmissionStoreTest : public testing::Test {
       ids.push_back(ParseSubmissionName("name", stored.record.name())->submission);
     }
     return ids;
+  }
+  static absl::StatusOr<std::vector<StoredSubmission>> Visited(Connection& connection, bool again) {
+    std::vector<StoredSubmission> all;
+    TY_RETURN_IF_ERROR(
+        VisitOfAssignment(connection, kAssignment, again,
+                          [&](StoredSubmission stored) { all.push_back(std::move(stored)); }));
+    return all;
   }
   absl::StatusOr<v1::ListSubmissionsResponse> List(const std::string& student, PageQuery page) {
     return Read([&](Connection& connection) {
@@ -110,6 +123,28 @@ TEST_F(SubmissionStoreTest, UnfinishedOnesAreThoseOfTheThreeStates) {
       ElementsAre("s1", "s2", "s3", "again"));
 }
 
+TEST_F(SubmissionStoreTest, UnfinishedOnesOfServersAreVisitedUntilItIsEnough) {
+  Insert("s1", "ann", v1::SUBMISSION_STATE_QUEUED);
+  Insert("g1", "ann", v1::SUBMISSION_STATE_DONE, v1::SUBMISSION_CAUSE_REGRADE);
+  Insert("g2", "ann", v1::SUBMISSION_STATE_RUNNING, v1::SUBMISSION_CAUSE_REGRADE);
+  Insert("g3", "ann", v1::SUBMISSION_STATE_QUEUED, v1::SUBMISSION_CAUSE_REPLAY);
+  Insert("x1", "ann", v1::SUBMISSION_STATE_QUEUED, v1::SUBMISSION_CAUSE_REGRADE, "key",
+         {"dl", "hw2"});
+  for (const size_t enough : {1, 2, 3}) {
+    std::vector<std::string> names;
+    const absl::Status visited = database_->Read([&](Connection& connection) {
+      return VisitUnfinishedAgain(connection, kAssignment, [&](const v1::Submission& record) {
+        names.push_back(record.name());
+        return names.size() < enough;
+      });
+    });
+    ASSERT_THAT(visited, IsOk());
+    ASSERT_EQ(names.size(), std::min<size_t>(enough, 2));
+    EXPECT_TRUE(absl::EndsWith(names[0], "/g2"));
+    EXPECT_TRUE(absl::EndsWith(names.back(), enough == 1 ? "/g2" : "/g3"));
+  }
+}
+
 TEST_F(SubmissionStoreTest, RegradesAndReplaysAreNotTheStudents) {
   Insert("s1", "ann", v1::SUBMISSION_STATE_DONE);
   Insert("r1", "ann", v1::SUBMISSION_STATE_DONE, v1::SUBMISSION_CAUSE_REPLAY);
@@ -124,13 +159,26 @@ TEST_F(SubmissionStoreTest, RegradesAndReplaysAreNotTheStudents) {
     return LoadOfStudent(connection, kAssignment, "eve");
   };
   EXPECT_THAT(IdsOf(Read(of_nobody)), IsEmpty());
-  const auto all = [](Connection& connection) {
-    return LoadOfAssignment(connection, kAssignment, false);
+  const auto earlier = [](Connection& connection) {
+    return LoadEarlier(connection, kAssignment, "ann");
   };
+  ASSERT_THAT(*Read(earlier), SizeIs(1));
+  EXPECT_EQ((*Read(earlier))[0].name, (*Read(of_student))[0].record.name());
+  EXPECT_EQ((*Read(earlier))[0].cache_key, (*Read(of_student))[0].cache_key);
+  EXPECT_EQ((*Read(earlier))[0].state, v1::SUBMISSION_STATE_DONE);
+  EXPECT_EQ((*Read(earlier))[0].accepted_at,
+            FromTimestamp((*Read(of_student))[0].record.accepted_at()));
+  const auto all = [](Connection& connection) { return Visited(connection, false); };
   EXPECT_THAT(IdsOf(Read(all)), ElementsAre("s1", "s2"));
-  const auto again = [](Connection& connection) {
-    return LoadOfAssignment(connection, kAssignment, true);
+  const auto seen = [](Connection& connection) -> absl::StatusOr<std::vector<StoredSubmission>> {
+    std::vector<StoredSubmission> records;
+    TY_RETURN_IF_ERROR(VisitSubmitted(connection, kAssignment, [&](const v1::Submission& record) {
+      records.push_back({.record = record});
+    }));
+    return records;
   };
+  EXPECT_THAT(IdsOf(Read(seen)), ElementsAre("s1", "s2"));
+  const auto again = [](Connection& connection) { return Visited(connection, true); };
   EXPECT_THAT(IdsOf(Read(again)), ElementsAre("r1", "g1"));
   EXPECT_EQ(List("", {.size = 10, .before_number = kFromNewest})->submissions_size(), 2);
   // They still say whose they are.

@@ -100,6 +100,7 @@ std::vector<Case> GradeCases() {
   return {OfCourse<v1::GetGradebookRequest>("GradeService/GetGradebook", kMember),
           OfCourse<v1::CreateAdjustmentRequest>("GradeService/CreateAdjustment", kStaff),
           OfCourse<v1::RevokeAdjustmentRequest>("GradeService/RevokeAdjustment", kStaff),
+          OfCourse<v1::ConfirmAdjustmentRequest>("GradeService/ConfirmAdjustment", kInstructor),
           OfCourse<v1::ListAdjustmentsRequest>("GradeService/ListAdjustments", kStaff),
           OfCourse<v1::RecordMarksRequest>("GradeService/RecordMarks", kStaff),
           OfCourse<v1::PublishSnapshotRequest>("GradeService/PublishSnapshot", kInstructor),

@@ -106,6 +106,71 @@ TEST_F(GradeServiceTest, AdjustmentsHaveReasonsAreAuditedAndTakenBack) {
                     HasSubstr("adjustment.assignment"), HasSubstr("adjustment.reason")));
 }
 
+TEST_F(GradeServiceTest, AFinalOfTwoPersonsIsConfirmedByAnother) {
+  v1::CreateCourseRequest create;
+  create.mutable_course()->set_name("courses/two");
+  create.mutable_course()->set_two_person_finals(true);
+  ASSERT_THAT(CallWith(*courses_, &Courses::CreateCourse, create), IsOk());
+  v1::UpdateRosterRequest roster;
+  roster.set_course("courses/two");
+  for (const auto& [user, role] :
+       {std::pair("ann", v1::COURSE_ROLE_STUDENT), std::pair("bob", v1::COURSE_ROLE_INSTRUCTOR)}) {
+    roster.add_enrolments()->set_user(user);
+    roster.mutable_enrolments(roster.enrolments_size() - 1)->set_role(role);
+  }
+  ASSERT_THAT(CallWith(*courses_, &Courses::UpdateRoster, roster), IsOk());
+  v1::CreateAdjustmentRequest adjust;
+  adjust.set_course("courses/two");
+  *adjust.mutable_adjustment() = NewAdjustment(v1::Adjustment::FINAL);
+  adjust.mutable_adjustment()->clear_assignment();
+  adjust.mutable_adjustment()->set_final_hundredths(777);
+  adjust.mutable_adjustment()->set_confirmed_by("bob");  // output only
+  ASSERT_OK_AND_ASSIGN(const v1::Adjustment made,
+                       CallWith(*grades_, &Grades::CreateAdjustment, adjust));
+  EXPECT_EQ(made.confirmed_by(), "");
+  v1::GetGradebookRequest book;
+  book.set_course("courses/two");
+  const auto final_of_ann = [&] {
+    return CallWith(*grades_, &Grades::GetGradebook, book)->rows(0).final_hundredths();
+  };
+  EXPECT_EQ(final_of_ann(), 0);
+  v1::ConfirmAdjustmentRequest confirm;
+  confirm.set_course("courses/two");
+  confirm.set_id(made.id());
+  EXPECT_THAT(CallWith(*grades_, &Grades::ConfirmAdjustment, confirm),
+              HasReason(ErrorReason::kPermission));  // who made it
+  Use("bob");
+  ASSERT_OK_AND_ASSIGN(const v1::Adjustment confirmed,
+                       CallWith(*grades_, &Grades::ConfirmAdjustment, confirm));
+  EXPECT_EQ(confirmed.confirmed_by(), "bob");
+  EXPECT_EQ(final_of_ann(), 777);
+  ASSERT_THAT(CallWith(*grades_, &Grades::ConfirmAdjustment, confirm), IsOk());  // again
+  // One is enough to go back to what the facts come to.
+  v1::RevokeAdjustmentRequest revoke;
+  revoke.set_course("courses/two");
+  revoke.set_id(made.id());
+  revoke.set_reason("a slip");
+  ASSERT_THAT(CallWith(*grades_, &Grades::RevokeAdjustment, revoke), IsOk());
+  EXPECT_EQ(final_of_ann(), 0);
+  confirm.set_id("nothing");
+  EXPECT_THAT(CallWith(*grades_, &Grades::ConfirmAdjustment, confirm),
+              HasReason(ErrorReason::kNotFound));
+}
+
+TEST_F(GradeServiceTest, AFinalOfOnePersonNeedsNoConfirmation) {
+  v1::Adjustment set = NewAdjustment(v1::Adjustment::FINAL);
+  set.clear_assignment();
+  set.set_final_hundredths(777);
+  ASSERT_OK_AND_ASSIGN(const v1::Adjustment made, Adjust(set));
+  EXPECT_EQ(Book()->rows(0).final_hundredths(), 777);
+  v1::ConfirmAdjustmentRequest confirm;
+  confirm.set_course(kCourse);
+  confirm.set_id(made.id());
+  Use("root");
+  EXPECT_THAT(CallWith(*grades_, &Grades::ConfirmAdjustment, confirm),
+              HasReason(ErrorReason::kInvalidState));
+}
+
 TEST_F(GradeServiceTest, PublishedGradesAreFrozenAndWhatCameLaterIsTold) {
   ASSERT_THAT(Publish(NewAssignment()), IsOk());
   v1::Adjustment set = NewAdjustment(v1::Adjustment::SET);
@@ -133,6 +198,56 @@ TEST_F(GradeServiceTest, PublishedGradesAreFrozenAndWhatCameLaterIsTold) {
   frozen.set_snapshot(snapshot.name());
   Use("ann");
   EXPECT_EQ(CallWith(*grades_, &Grades::GetGradebook, frozen)->rows(0).final_hundredths(), 400);
+}
+
+TEST_F(GradeServiceTest, StudentsSeePublishedGradesOnceThereAreAny) {
+  ASSERT_THAT(Publish(NewAssignment()), IsOk());
+  v1::Adjustment set = NewAdjustment(v1::Adjustment::SET);
+  set.set_points(50);
+  ASSERT_THAT(Adjust(set), IsOk());
+  v1::GetGradebookRequest own;
+  own.set_course(kCourse);
+  const auto final_now = [&](const std::string& user) {
+    Use(user);
+    const auto book = CallWith(*grades_, &Grades::GetGradebook, own);
+    EXPECT_THAT(book, IsOk());
+    return book.ok() ? book->rows(0).final_hundredths() : -1;
+  };
+  EXPECT_EQ(final_now("ann"), 400);
+  v1::GetGradebookRequest other_policy = own;
+  other_policy.set_policy_version(1);
+  EXPECT_THAT(CallWith(*grades_, &Grades::GetGradebook, other_policy), IsOk());
+  v1::PublishSnapshotRequest publish;
+  publish.set_course(kCourse);
+  Use("teacher");
+  ASSERT_OK_AND_ASSIGN(const v1::Snapshot first,
+                       CallWith(*grades_, &Grades::PublishSnapshot, publish));
+  set.set_points(100);
+  ASSERT_THAT(Adjust(set), IsOk());
+  EXPECT_EQ(final_now("ann"), 400);
+  EXPECT_EQ(final_now("teacher"), 800);
+  ASSERT_THAT(CallWith(*grades_, &Grades::PublishSnapshot, publish), IsOk());
+  EXPECT_EQ(final_now("ann"), 800);
+  ASSERT_OK_AND_ASSIGN(const v1::Gradebook newest, CallWith(*grades_, &Grades::GetGradebook, own));
+  EXPECT_THAT(newest.rows(), SizeIs(2));  // staff's
+  Use("ann");
+  ASSERT_OK_AND_ASSIGN(const v1::Gradebook row, CallWith(*grades_, &Grades::GetGradebook, own));
+  EXPECT_THAT(row.rows(), SizeIs(1));
+  EXPECT_EQ(CallWith(*grades_, &Grades::GetGradebook, own)->digest(), row.digest());  // kept
+  EXPECT_THAT(CallWith(*grades_, &Grades::GetGradebook, other_policy),
+              HasReason(ErrorReason::kInvalidRequest));
+  own.set_snapshot(first.name());
+  EXPECT_EQ(final_now("ann"), 400);
+}
+
+TEST_F(GradeServiceTest, GradesOfThePastAreForStaff) {
+  ASSERT_THAT(Publish(NewAssignment()), IsOk());
+  ASSERT_THAT(Book(3), IsOk());
+  Use("ann");
+  const auto past = Book(3);
+  EXPECT_THAT(past, HasReason(ErrorReason::kInvalidRequest));
+  EXPECT_THAT(FaultsOf(past.status()), HasSubstr("as_of_sequence"));
+  EXPECT_THAT(Book(), IsOk());
 }
 
 TEST_F(GradeServiceTest, TheBookGoesOutInEveryFormat) {
