@@ -1,8 +1,10 @@
-// SubmissionAdmission makes of what a student wrote what the server trains and grades: checked against the assignment, merged into its spec, resolved,
-// canonical, within the budget. A spec that is refused costs no attempt.
+// SubmissionAdmission makes of what a student wrote what the server trains and grades: checked
+// against the assignment, merged into its spec, resolved, canonical, within the budget. A spec that
+// is refused costs no attempt.
 //
 //   std::vector<FieldViolation> violations;
-//   TY_ASSIGN_OR_RETURN(const GradedSpec graded, admission.Grade(published, spec, &violations));
+//   TY_ASSIGN_OR_RETURN(const GradedSpec graded,
+//                       admission.Grade(published.assignment(), spec, &violations));
 //
 // Thread-safety: all methods from any thread. REQUIRES: what it is given outlives it.
 #ifndef TRAINYARD_SERVER_SERVICES_SUBMISSION_ADMISSION_H_

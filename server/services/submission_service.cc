@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -47,9 +48,19 @@ std::string LabelOf(const AssignmentName& name) {
   return absl::StrCat(name.course, "/", name.assignment);
 }
 
-// What is trained for the student's eyes; staff see points before they are told.
+// Staff see points before they are told.
 void Reveal(const StoredSubmission& stored, v1::Submission* record) {
   if (stored.sealed.has_result()) *record->mutable_result() = stored.sealed.result();
+}
+
+absl::Status RevealAll(Connection& connection, v1::ListSubmissionsResponse* response) {
+  for (v1::Submission& submission : *response->mutable_submissions()) {
+    if (!submission.withheld()) continue;
+    TY_ASSIGN_OR_RETURN(const StoredSubmission stored,
+                        FindSubmission(connection, submission.name()));
+    Reveal(stored, &submission);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -149,7 +160,8 @@ absl::StatusOr<SubmissionService::Seen> SubmissionService::Find(const std::strin
     TY_ASSIGN_OR_RETURN(seen.stored, FindSubmission(connection, name));
     return absl::OkStatus();
   });
-  if (seen.staff && !found.ok()) return found;
+  // A student is not told what there is.
+  if (!found.ok() && (seen.staff || !absl::IsNotFound(found))) return found;
   const v1::Submission& record = seen.stored.record;
   const bool own = found.ok() && record.student() == principal.owner &&
                    record.cause() == v1::SUBMISSION_CAUSE_SUBMIT;
@@ -198,7 +210,7 @@ absl::StatusOr<v1::ListSubmissionsResponse> SubmissionService::List(
   v1::ListSubmissionsResponse response;
   const absl::Status read = parts_.database->Read([&](Connection& connection) -> absl::Status {
     TY_ASSIGN_OR_RETURN(response, trainyard::ListSubmissions(connection, name, student, page));
-    return absl::OkStatus();
+    return staff ? RevealAll(connection, &response) : absl::OkStatus();
   });
   TY_RETURN_IF_ERROR(read);
   for (v1::Submission& submission : *response.mutable_submissions()) {
@@ -254,12 +266,6 @@ absl::StatusOr<v1::Submission> SubmissionService::Nominate(const std::string& na
                      {.reason = ErrorReason::kInvalidState,
                       .hint = "nominate a submission that was graded"});
   }
-  std::vector<StoredSubmission> all;
-  const absl::Status read = parts_.database->Read([&](Connection& connection) -> absl::Status {
-    TY_ASSIGN_OR_RETURN(all, LoadOfStudent(connection, parsed.parent, record.student()));
-    return absl::OkStatus();
-  });
-  TY_RETURN_IF_ERROR(read);
   const auto decide = [&](const CourseState& state) -> absl::StatusOr<CourseStore::Events> {
     const absl::Time now = absl::Now();
     const v1::Assignment& assignment = state.Find(parsed.parent.assignment)->assignment();
@@ -273,7 +279,10 @@ absl::StatusOr<v1::Submission> SubmissionService::Nominate(const std::string& na
     nominated.set_student(record.student());
     return CourseStore::Events{event};
   };
+  // Rows are read where they are written, so that a release in between stays.
   const auto also = [&](Connection& connection) -> absl::Status {
+    TY_ASSIGN_OR_RETURN(std::vector<StoredSubmission> all,
+                        LoadOfStudent(connection, parsed.parent, record.student()));
     for (StoredSubmission& stored : all) {
       const bool chosen = stored.record.name() == name;
       if (!IsTerminal(stored.record.state()) || stored.record.nominated() == chosen) continue;
@@ -345,6 +354,7 @@ absl::StatusOr<v1::Standing> SubmissionService::Stand(const v1::GetStandingReque
   TY_ASSIGN_OR_RETURN(const std::string student,
                       StudentOf(*parts_.courses, principal, name.course, request.student()));
   const absl::Time now = absl::Now();
+  parts_.courses->Settle();
   v1::Standing standing;
   v1::AttemptLimits limits;
   TY_RETURN_IF_ERROR(
@@ -385,10 +395,9 @@ absl::StatusOr<v1::Standing> SubmissionService::Stand(const v1::GetStandingReque
 grpc::ServerUnaryReactor* SubmissionService::GetLeaderboard(
     grpc::CallbackServerContext* call, const v1::GetLeaderboardRequest* request,
     v1::Leaderboard* response) {
-  return Serve(rpc_, call, "/trainyard.v1.SubmissionService/GetLeaderboard", rpc_.quick, response,
-               [=, this](const Principal& principal) {
-                 return Store(Rank(*request, principal), response);
-               });
+  return Serve(
+      rpc_, call, "/trainyard.v1.SubmissionService/GetLeaderboard", rpc_.heavy, response,
+      [=, this](const Principal& principal) { return Store(Rank(*request, principal), response); });
 }
 
 absl::StatusOr<v1::Leaderboard> SubmissionService::Rank(const v1::GetLeaderboardRequest& request,
@@ -410,23 +419,18 @@ absl::StatusOr<v1::Leaderboard> SubmissionService::Rank(const v1::GetLeaderboard
         version = found->assignment().version();
         return absl::OkStatus();
       }));
-  std::vector<StoredSubmission> all;
-  const absl::Status read = parts_.database->Read([&](Connection& connection) -> absl::Status {
-    TY_ASSIGN_OR_RETURN(all, LoadOfAssignment(connection, name, /*again=*/false));
-    return absl::OkStatus();
-  });
-  TY_RETURN_IF_ERROR(read);
   // A Ladder never gets worse: the last that made it better is the best.
   std::map<std::string, v1::Leaderboard::Entry> entries;
-  for (const StoredSubmission& stored : all) {
-    const v1::Submission& record = stored.record;
-    if (!record.public_improved() || record.assignment_version() != version) continue;
+  const auto enter = [&](const v1::Submission& record) {
+    if (!record.public_improved() || record.assignment_version() != version) return;
     v1::Leaderboard::Entry& entry = entries[record.student()];
     entry.set_pseudonym(PseudonymOf(parts_.pseudonym_secret, name.ToString(), record.student()));
     entry.set_public_score(record.public_score());
     *entry.mutable_work() = record.work();
     entry.set_own(record.student() == principal.owner);
-  }
+  };
+  TY_RETURN_IF_ERROR(parts_.database->Read(
+      [&](Connection& connection) { return VisitSubmitted(connection, name, enter); }));
   for (auto& [student, entry] : entries) *board.add_entries() = std::move(entry);
   std::stable_sort(board.mutable_entries()->begin(), board.mutable_entries()->end(),
                    [higher](const auto& a, const auto& b) {
@@ -442,7 +446,7 @@ absl::StatusOr<v1::Leaderboard> SubmissionService::Rank(const v1::GetLeaderboard
 grpc::ServerUnaryReactor* SubmissionService::GetIntegrityReport(
     grpc::CallbackServerContext* call, const v1::GetIntegrityReportRequest* request,
     v1::IntegrityReport* response) {
-  return Serve(rpc_, call, "/trainyard.v1.SubmissionService/GetIntegrityReport", rpc_.quick,
+  return Serve(rpc_, call, "/trainyard.v1.SubmissionService/GetIntegrityReport", rpc_.heavy,
                response, [=, this](const Principal& principal) {
                  return Store(Report(*request, principal), response);
                });
@@ -466,28 +470,29 @@ absl::StatusOr<v1::IntegrityReport> SubmissionService::Report(
   }));
   std::stable_sort(report.mutable_leaks()->begin(), report.mutable_leaks()->end(),
                    [](const auto& a, const auto& b) { return a.millibits() > b.millibits(); });
-  std::vector<StoredSubmission> submitted, again;
-  const absl::Status read = parts_.database->Read([&](Connection& connection) -> absl::Status {
-    TY_ASSIGN_OR_RETURN(submitted, LoadOfAssignment(connection, name, /*again=*/false));
-    TY_ASSIGN_OR_RETURN(again, LoadOfAssignment(connection, name, /*again=*/true));
-    return absl::OkStatus();
-  });
-  TY_RETURN_IF_ERROR(read);
-  std::map<std::string, std::map<std::string, std::string>> by_spec;  // then by student
-  for (const StoredSubmission& stored : submitted) {
-    by_spec[stored.record.spec_digest()].emplace(stored.record.student(), stored.record.name());
-  }
-  for (const auto& [digest, by_student] : by_spec) {
-    if (by_student.size() < 2) continue;
-    v1::IntegrityReport::IdenticalSpecs& identical = *report.add_identical_specs();
-    identical.set_spec_digest(digest);
-    for (const auto& [student, submission] : by_student) identical.add_submissions(submission);
-  }
-  for (const StoredSubmission& stored : again) {
-    if (!stored.sealed.has_replay_equal()) continue;
+  // Of each spec, each student's first, in the order of acceptance.
+  std::map<std::string, std::vector<std::string>> by_spec;
+  std::set<std::pair<std::string, std::string>> seen;  // spec and student
+  const auto group = [&](const v1::Submission& record) {
+    const bool is_first = seen.emplace(record.spec_digest(), record.student()).second;
+    if (is_first) by_spec[record.spec_digest()].push_back(record.name());
+  };
+  const auto count_replay = [&](const StoredSubmission& again) {
+    if (!again.sealed.has_replay_equal()) return;
     report.set_replays(report.replays() + 1);
     report.set_replay_mismatches(report.replay_mismatches() +
-                                 (stored.sealed.replay_equal() ? 0 : 1));
+                                 (again.sealed.replay_equal() ? 0 : 1));
+  };
+  const absl::Status read = parts_.database->Read([&](Connection& connection) -> absl::Status {
+    TY_RETURN_IF_ERROR(VisitSubmitted(connection, name, group));
+    return VisitOfAssignment(connection, name, /*again=*/true, count_replay);
+  });
+  TY_RETURN_IF_ERROR(read);
+  for (const auto& [digest, submissions] : by_spec) {
+    if (submissions.size() < 2) continue;
+    v1::IntegrityReport::IdenticalSpecs& identical = *report.add_identical_specs();
+    identical.set_spec_digest(digest);
+    for (const std::string& submission : submissions) identical.add_submissions(submission);
   }
   return report;
 }

@@ -36,16 +36,23 @@ class Evaluator {
  public:
   // Tables kept open, the least recently used go first.
   static constexpr size_t kTablesMax = 16;
+  // Models whose values on public data are kept, and losses of all of them; the least recently used
+  // go first.
+  static constexpr size_t kKnownMax = 4'096;
+  static constexpr size_t kKnownLossesMax = 8 << 20;  // 64 MiB
 
   struct Request {
     std::string model;  // models/{id}
     ScoreMetric metric = ScoreMetric::kUnspecified;
     std::string public_dataset, sealed_dataset;  // datasets/{id}; empty: none
+    bool operator==(const Request&) const = default;
   };
 
   Evaluator(const ModelStore* models, DatasetStore* datasets)
       : models_(models), datasets_(datasets) {}
 
+  // A model's values on public data are kept: many submit what somebody had graded already. Sealed
+  // values are not.
   absl::StatusOr<Evaluation> Evaluate(const Request& request);
 
  private:
@@ -53,15 +60,24 @@ class Evaluator {
     std::string dataset;
     std::shared_ptr<const Table> table;
   };
+  struct Known {
+    Request request;  // without sealed data
+    Evaluation evaluation;
+  };
 
   // Checked against its checksums when it is opened.
   absl::StatusOr<std::shared_ptr<const Table>> Open(const std::string& dataset);
   absl::StatusOr<RowErrors> Measure(const Predictor& predictor, const std::string& dataset);
+  absl::StatusOr<Evaluation> EvaluateModel(const Request& request);
+  std::optional<Evaluation> Recall(const Request& request);
+  void Keep(Known known);
 
   const ModelStore* const models_;
   DatasetStore* const datasets_;
   absl::Mutex mu_;
   std::list<Entry> tables_ ABSL_GUARDED_BY(mu_);  // used last first
+  std::list<Known> known_ ABSL_GUARDED_BY(mu_);   // used last first
+  size_t known_losses_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace trainyard

@@ -78,22 +78,24 @@ v1::CourseEvent ReleasedEvent(const std::string& assignment, const StoredSubmiss
 }
 
 bool MayRelease(const CourseState& state, const std::string& assignment_id,
-                const v1::Assignment& assignment, const StoredSubmission& submission,
-                absl::Time now) {
-  if (LastClose(state, assignment, now) <= now) return true;
-  if (assignment.release() != v1::POINTS_RELEASE_IMMEDIATE) return false;
+                const StoredSubmission& submission, absl::Time now) {
+  const v1::Assignment& newest = state.Find(assignment_id)->assignment();
+  const v1::Assignment& own =
+      state.Find(assignment_id, submission.record.assignment_version())->assignment();
+  if (LastClose(state, newest, now) <= now) return true;
+  if (newest.release() != v1::POINTS_RELEASE_IMMEDIATE) return false;
+  if (own.release() != v1::POINTS_RELEASE_IMMEDIATE) return false;
   const auto student = state.leaked_millibits.find({submission.record.student(), assignment_id});
   const auto all = state.class_leaked_millibits.find(assignment_id);
   const LeakTotals told{
       .student_millibits = student == state.leaked_millibits.end() ? 0 : student->second,
       .class_millibits = all == state.class_leaked_millibits.end() ? 0 : all->second};
-  return ChargeRelease(told, LeakLimitsOf(assignment), submission.sealed.leak_millibits()).ok();
+  return ChargeRelease(told, LeakLimitsOf(newest), submission.sealed.leak_millibits()).ok();
 }
 
-absl::Status Tell(const SigningKey& key, StoredSubmission* submission) {
+void Tell(StoredSubmission* submission) {
   *submission->record.mutable_result() = submission->sealed.result();
   submission->record.set_withheld(false);
-  return SignReleased(key, submission);
 }
 
 absl::StatusOr<std::optional<StoredLadder>> Finisher::ClimbLadder(const Evaluation& public_run,
@@ -143,13 +145,13 @@ absl::Status Finisher::FinishGraded(const Evaluation& public_run, StoredSubmissi
   const auto decide = [&](const CourseState& state) -> absl::StatusOr<CourseStore::Events> {
     const v1::Assignment& assignment =
         state.Find(assignment_id, record.assignment_version())->assignment();
+    told = MayRelease(state, assignment_id, finished, absl::Now());
     TY_RETURN_IF_ERROR(
-        SignReceipts(state, state.last_receipt_digest, *parts_.key, &finished));
+        SignReceipts(state, state.last_receipt_digest, *parts_.key, told, &finished));
     CourseStore::Events events = {GradedEvent(assignment, assignment_id, finished)};
-    told = MayRelease(state, assignment_id, assignment, finished, absl::Now());
     finished.record.set_withheld(!told);
     if (!told) return events;
-    TY_RETURN_IF_ERROR(Tell(*parts_.key, &finished));
+    Tell(&finished);
     addressee = AddresseeOf(state, record.student());
     events.push_back(ReleasedEvent(assignment_id, finished));
     return events;
@@ -236,7 +238,8 @@ absl::Status Finisher::ReleaseOf(const std::string& course, const std::string& a
     // Read here, where no regrade can change the rows in between.
     TY_RETURN_IF_ERROR(load(state.unreleased.at(assignment)));
     for (auto& [submission, addressee] : telling) {
-      TY_RETURN_IF_ERROR(Tell(*parts_.key, &submission));
+      Tell(&submission);
+      TY_RETURN_IF_ERROR(SignReleased(*parts_.key, &submission));
       addressee = AddresseeOf(state, submission.record.student());
       events.push_back(ReleasedEvent(assignment, submission));
     }

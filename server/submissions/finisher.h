@@ -22,13 +22,14 @@ v1::CourseEvent GradedEvent(const v1::Assignment& assignment, const std::string&
                             const StoredSubmission& submission);
 
 v1::CourseEvent ReleasedEvent(const std::string& assignment_id, const StoredSubmission& submission);
-// Whether points are told as soon as they are there: when the assignment says so and what was told
-// so far leaves room, or when it has closed.
+// Whether points are told as soon as they are there: when the assignment has closed, or when both
+// its newest version and the submission's say so and what was told so far leaves room. The newest
+// one's deadline counts: sealed data may be the same.
 bool MayRelease(const CourseState& state, const std::string& assignment_id,
-                const v1::Assignment& assignment, const StoredSubmission& submission,
-                absl::Time now);
-// Puts the result where its student sees it, receipt included. REQUIRES: its receipts are signed.
-absl::Status Tell(const SigningKey& key, StoredSubmission* submission);
+                const StoredSubmission& submission, absl::Time now);
+// Puts the result where its student sees it. The receipt that tells it is signed beside, see
+// receipts.h.
+void Tell(StoredSubmission* submission);
 
 class Finisher {
  public:

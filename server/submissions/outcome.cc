@@ -5,7 +5,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
-#include "server/base/ids.h"
 #include "server/jobs/job.h"
 #include "server/wire/convert.h"
 
@@ -74,12 +73,7 @@ void DescribeTrainings(const std::vector<v1::TrainingJob>& jobs, v1::Submission*
 }
 
 std::string TrainingRequestId(absl::string_view submission, int start, int run) {
-  absl::string_view digest_text;
-  const std::string digest = Sha256Digest(absl::StrCat(submission, " ", start, " ", run));
-  digest_text = absl::StripPrefix(digest, "sha256:");
-  return absl::StrCat(digest_text.substr(0, 8), "-", digest_text.substr(8, 4), "-",
-                      digest_text.substr(12, 4), "-", digest_text.substr(16, 4), "-",
-                      digest_text.substr(20, 12));
+  return absl::StrCat(submission, "/", start, "/", run);
 }
 
 v1::JobError InfraError(absl::string_view message) {

@@ -31,7 +31,8 @@ Outcome OutcomeOf(const std::vector<v1::TrainingJob>& jobs);
 // What is known of trainings that have not all ended: state, place, ETA and epochs.
 void DescribeTrainings(const std::vector<v1::TrainingJob>& jobs, v1::Submission* record);
 
-// A UUID that is the same for the same training of the same submission, and of no other.
+// The same for the same training of the same submission, and of no other. No client can give it:
+// theirs are UUIDs.
 std::string TrainingRequestId(absl::string_view submission, int start, int run);
 
 v1::JobError InfraError(absl::string_view message);

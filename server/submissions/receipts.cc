@@ -16,17 +16,20 @@
 #include "server/base/ids.h"
 #include "server/grading/course_gradebook.h"
 #include "server/grading/course_names.h"
+#include "server/wire/canonical_json.h"
 #include "server/wire/receipt.h"
 #include "server/wire/timestamp.h"
 
 namespace trainyard {
 namespace {
 
-absl::StatusOr<std::string> SpecJson(const v1::TrainingSpec& spec) {
+absl::StatusOr<Json> SpecJson(const v1::TrainingSpec& spec) {
   google::protobuf::util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
   std::string json;
-  if (google::protobuf::util::MessageToJsonString(spec, &json, options).ok()) return json;
+  if (google::protobuf::util::MessageToJsonString(spec, &json, options).ok()) {
+    return ParseJson(json, {.numbers_as_text = true});
+  }
   return MakeError(absl::StatusCode::kInternal, "a spec cannot be written as JSON",
                    {.reason = ErrorReason::kInternal});
 }
@@ -115,7 +118,7 @@ absl::StatusOr<ReceiptFields> FieldsOf(const CourseState& state, const std::stri
                        .seeds_revealed = true,
                        .result = ResultOf(submission.sealed.result()),
                        .previous = previous};
-  TY_ASSIGN_OR_RETURN(fields.spec_json, SpecJson(record.canonical_spec()));
+  TY_ASSIGN_OR_RETURN(fields.spec, SpecJson(record.canonical_spec()));
   if (record.has_public_score()) fields.public_score = record.public_score();
   return fields;
 }
@@ -123,14 +126,18 @@ absl::StatusOr<ReceiptFields> FieldsOf(const CourseState& state, const std::stri
 }  // namespace
 
 absl::Status SignReceipts(const CourseState& state, const std::string& previous,
-                          const SigningKey& key, StoredSubmission* submission) {
+                          const SigningKey& key, bool released, StoredSubmission* submission) {
   submission->record.set_receipt(absl::StrCat("ty_", NewId()));
-  TY_ASSIGN_OR_RETURN(const ReceiptFields fields, FieldsOf(state, previous, *submission));
+  TY_ASSIGN_OR_RETURN(ReceiptFields fields, FieldsOf(state, previous, *submission));
   TY_ASSIGN_OR_RETURN(*submission->sealed.mutable_staff_receipt(),
                       BuildReceipt(fields, ReceiptCopy::kStaff, key));
   TY_ASSIGN_OR_RETURN(*submission->sealed.mutable_student_receipt(),
                       BuildReceipt(fields, ReceiptCopy::kStudent, key));
   submission->sealed.set_receipt_digest(ReceiptDigest(submission->sealed.staff_receipt()));
+  if (!released) return absl::OkStatus();
+  fields.released = true;
+  TY_ASSIGN_OR_RETURN(*submission->sealed.mutable_released_receipt(),
+                      BuildReceipt(fields, ReceiptCopy::kStudent, key));
   return absl::OkStatus();
 }
 

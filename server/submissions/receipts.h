@@ -13,10 +13,12 @@
 
 namespace trainyard {
 
-// Signs both copies of a submission that was evaluated, after `previous`, the digest of the course's last receipt, and gives it a receipt's id.
+// Signs both copies of a submission that was evaluated, after `previous`, the digest of the
+// course's last receipt, and gives it a receipt's id. `released`: the student's copy with the
+// result, too.
 absl::Status SignReceipts(const CourseState& state, const std::string& previous,
-                          const SigningKey& key, StoredSubmission* submission);
-// Signs the student's copy with what was released. REQUIRES: SignReceipts.
+                          const SigningKey& key, bool released, StoredSubmission* submission);
+// Signs the student's copy with the result, which is released later. REQUIRES: SignReceipts.
 absl::Status SignReleased(const SigningKey& key, StoredSubmission* submission);
 
 // This machine's, for people: what its CPU calls itself.

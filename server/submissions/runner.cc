@@ -58,26 +58,36 @@ absl::Status TooManyQueued(int64_t count, int64_t max) {
                     .metadata = {{"retry_after_seconds", absl::StrCat(kRetryAfterSeconds)}}});
 }
 
-// An answer to the same spec: what was taken back, or failed by our fault, may be tried again.
-bool Answers(const StoredSubmission& stored, const std::string& cache_key) {
-  return stored.cache_key == cache_key &&
-         stored.record.state() != v1::SUBMISSION_STATE_CANCELLED &&
-         stored.record.state() != v1::SUBMISSION_STATE_INFRA_ERROR;
+absl::Status StillEnding(absl::string_view name) {
+  return MakeError(absl::StatusCode::kUnavailable, absl::StrCat(name, " is being cancelled"),
+                   {.reason = ErrorReason::kQueueFull,
+                    .hint = "ask again",
+                    .in_force = absl::StrCat("waited for ", absl::FormatDuration(kCancelWait)),
+                    .metadata = {{"retry_after_seconds", "1"}}});
 }
 
-// When each attempt was made that is not given back. Ungradable ones are free up to a limit.
-std::vector<absl::Time> ChargesOf(const std::vector<StoredSubmission>& submissions,
+// An answer to the same spec: what was taken back, or failed by our fault, may be tried again.
+bool Answers(const EarlierSubmission& earlier, const std::string& cache_key) {
+  return earlier.cache_key == cache_key && earlier.state != v1::SUBMISSION_STATE_CANCELLED &&
+         earlier.state != v1::SUBMISSION_STATE_INFRA_ERROR;
+}
+
+// When each attempt was made that is not given back. Ungradable and cancelled ones are free up to a
+// limit each.
+std::vector<absl::Time> ChargesOf(const std::vector<EarlierSubmission>& submissions,
                                   const v1::AttemptLimits& limits) {
   std::vector<absl::Time> charges;
-  int ungradable = 0;
-  for (const StoredSubmission& stored : submissions) {
-    const v1::SubmissionState state = stored.record.state();
+  int ungradable = 0, cancelled = 0;
+  for (const EarlierSubmission& earlier : submissions) {
+    const v1::SubmissionState state = earlier.state;
     if (state == v1::SUBMISSION_STATE_UNGRADABLE) ++ungradable;
-    const bool free = state == v1::SUBMISSION_STATE_CANCELLED ||
-                      state == v1::SUBMISSION_STATE_INFRA_ERROR ||
-                      (state == v1::SUBMISSION_STATE_UNGRADABLE &&
-                       ungradable <= limits.ungradable_max());
-    if (!free) charges.push_back(FromTimestamp(stored.record.accepted_at()));
+    if (state == v1::SUBMISSION_STATE_CANCELLED) ++cancelled;
+    const bool free =
+        state == v1::SUBMISSION_STATE_INFRA_ERROR ||
+        (state == v1::SUBMISSION_STATE_CANCELLED &&
+         cancelled <= SubmissionRunner::kFreeCancellationsMax) ||
+        (state == v1::SUBMISSION_STATE_UNGRADABLE && ungradable <= limits.ungradable_max());
+    if (!free) charges.push_back(earlier.accepted_at);
   }
   return charges;
 }
@@ -252,14 +262,15 @@ void SubmissionRunner::Take(std::vector<StoredSubmission> submissions) {
         turns_[{AssignmentOf(name), stored.record.student()}][stored.number] = name;
         keys_[stored.cache_key][stored.number] = name;
       }
+      if (stored.record.cause() != v1::SUBMISSION_CAUSE_SUBMIT) ++again_active_;
       Active& active = active_[name];
       active.starts = stored.record.infra_failures();
       // What another process has started goes on.
       active.jobs.assign(stored.record.training_jobs().begin(),
                          stored.record.training_jobs().end());
       active.started = !active.jobs.empty();
-      active.claimed = active.started;
       active.stored = std::move(stored);
+      if (active.started) SetClaimed(&active);
     }
   }
   for (const std::string& name : names) Wake(name);
@@ -280,38 +291,39 @@ absl::StatusOr<std::optional<v1::Submission>> SubmissionRunner::FindAccepted(
 }
 
 absl::Status SubmissionRunner::CheckRoom(const NewSubmission& request,
-                                         const std::vector<StoredSubmission>& before,
+                                         const std::vector<EarlierSubmission>& before,
                                          absl::Time now) {
   const v1::AttemptLimits& limits = request.attempts;
   const AttemptBucket bucket = BucketAt(ChargesOf(before, limits), limits, now);
   int64_t waiting = 0;
-  for (const StoredSubmission& stored : before) {
-    waiting += IsTerminal(stored.record.state()) ? 0 : 1;
+  for (const EarlierSubmission& earlier : before) {
+    waiting += IsTerminal(earlier.state) ? 0 : 1;
   }
   if (bucket.left == 0) return Exhausted(bucket, limits, now);
   if (waiting > limits.queued_max()) return TooManyQueued(waiting, limits.queued_max());
   absl::MutexLock lock(&mu_);
-  if (active_.size() >= kActiveMax) {
-    return TooManyQueued(static_cast<int64_t>(active_.size()), static_cast<int64_t>(kActiveMax));
-  }
-  return absl::OkStatus();
+  // Regrades and replays take nobody's place.
+  const size_t submitted = active_.size() - again_active_;
+  if (submitted < kActiveMax) return absl::OkStatus();
+  return TooManyQueued(static_cast<int64_t>(submitted), static_cast<int64_t>(kActiveMax));
 }
 
 absl::StatusOr<std::vector<std::string>> SubmissionRunner::MakeRoom(
-    const NewSubmission& request, std::vector<StoredSubmission> before, absl::Time now) {
+    const NewSubmission& request, std::vector<EarlierSubmission> before, absl::Time now) {
   std::vector<std::string> superseded;
   // What has begun goes on, and counts.
-  const auto goes = [&](StoredSubmission& stored) {
-    if (IsTerminal(stored.record.state())) return false;
-    AddLive(&stored.record);
-    if (stored.record.state() != v1::SUBMISSION_STATE_QUEUED) return false;
-    superseded.push_back(stored.record.name());
+  const auto goes = [&](const EarlierSubmission& earlier) {
+    if (IsTerminal(earlier.state)) return false;
+    v1::Submission live;
+    live.set_name(earlier.name);
+    live.set_state(earlier.state);
+    AddLive(&live);
+    if (live.state() != v1::SUBMISSION_STATE_QUEUED) return false;
+    superseded.push_back(earlier.name);
     return true;
   };
   if (request.supersede) std::erase_if(before, goes);
   TY_RETURN_IF_ERROR(CheckRoom(request, before, now));
-  // One that is evaluated, or ended, in between stays.
-  for (const std::string& name : superseded) AskToEnd(name);
   return superseded;
 }
 
@@ -319,7 +331,8 @@ absl::StatusOr<v1::Submission> SubmissionRunner::Accept(NewSubmission request) {
   std::vector<std::string> superseded;
   TY_ASSIGN_OR_RETURN(v1::Submission answer, AcceptNext(std::move(request), &superseded));
   // Who supersedes wants to see that the others have ended.
-  for (const std::string& name : superseded) AwaitEnd(name);
+  const absl::Time deadline = SteadyNow() + kCancelWait;
+  for (const std::string& name : superseded) AwaitEnd(name, deadline);
   return answer;
 }
 
@@ -327,15 +340,30 @@ absl::StatusOr<v1::Submission> SubmissionRunner::AcceptNext(NewSubmission reques
                                                             std::vector<std::string>* superseded) {
   StoredSubmission& stored = request.submission;
   v1::Submission& record = stored.record;
-  std::vector<StoredSubmission> before;
+  std::vector<EarlierSubmission> before;
+  std::optional<std::string> made;
   absl::MutexLock accept(&accept_mu_);
   const absl::Status read = parts_.database->Read([&](Connection& connection) -> absl::Status {
-    TY_ASSIGN_OR_RETURN(before, LoadOfStudent(connection, request.assignment, record.student()));
+    TY_ASSIGN_OR_RETURN(before, LoadEarlier(connection, request.assignment, record.student()));
+    // The same request may have come twice at once.
+    TY_ASSIGN_OR_RETURN(made, FindRequest(connection, request.actor, request.request_id,
+                                          kCreateMethod, request.body_digest));
     return absl::OkStatus();
   });
   TY_RETURN_IF_ERROR(read);
-  for (const StoredSubmission& other : before) {
-    if (Answers(other, stored.cache_key)) return Get(other.record.name(), /*staff=*/false);
+  if (made.has_value()) return Get(*made, /*staff=*/false);
+  const auto remember = [&](Connection& connection, const std::string& name) {
+    return InsertRequest(connection, request.actor, request.request_id, kCreateMethod,
+                         request.body_digest, name);
+  };
+  for (const EarlierSubmission& other : before) {
+    const std::string& name = other.name;
+    if (!Answers(other, stored.cache_key) || IsCancelled(name)) continue;
+    if (!request.request_id.empty()) {
+      TY_RETURN_IF_ERROR(parts_.database->Write(
+          [&](Connection& connection) { return remember(connection, name); }));
+    }
+    return Get(name, /*staff=*/false);
   }
   TY_ASSIGN_OR_RETURN(*superseded,
                       MakeRoom(request, std::move(before), FromTimestamp(record.accepted_at())));
@@ -344,11 +372,12 @@ absl::StatusOr<v1::Submission> SubmissionRunner::AcceptNext(NewSubmission reques
   record.set_cause(v1::SUBMISSION_CAUSE_SUBMIT);
   const absl::Status written = parts_.database->Write([&](Connection& connection) -> absl::Status {
     TY_RETURN_IF_ERROR(InsertSubmission(connection, &stored));
-    return InsertRequest(connection, request.actor, request.request_id, kCreateMethod,
-                         request.body_digest, record.name());
+    return remember(connection, record.name());
   });
   TY_RETURN_IF_ERROR(written);
   const v1::Submission answer = record;
+  // One that is evaluated, or ended, in between stays.
+  for (const std::string& name : *superseded) AskToEnd(name);
   // Before the next request of the student may want to supersede it.
   Take({std::move(stored)});
   return answer;
@@ -358,9 +387,9 @@ absl::StatusOr<AttemptBucket> SubmissionRunner::Attempts(const AssignmentName& a
                                                          absl::string_view student,
                                                          const v1::AttemptLimits& limits,
                                                          absl::Time now) {
-  std::vector<StoredSubmission> before;
+  std::vector<EarlierSubmission> before;
   const absl::Status read = parts_.database->Read([&](Connection& connection) -> absl::Status {
-    TY_ASSIGN_OR_RETURN(before, LoadOfStudent(connection, assignment, student));
+    TY_ASSIGN_OR_RETURN(before, LoadEarlier(connection, assignment, student));
     return absl::OkStatus();
   });
   TY_RETURN_IF_ERROR(read);
@@ -413,7 +442,13 @@ void SubmissionRunner::AskToEnd(const std::string& name) {
   Wake(name);
 }
 
-void SubmissionRunner::AwaitEnd(const std::string& name) {
+bool SubmissionRunner::IsCancelled(const std::string& name) const {
+  absl::MutexLock lock(&mu_);
+  const auto found = active_.find(name);
+  return found != active_.end() && found->second.cancelled;
+}
+
+void SubmissionRunner::AwaitEnd(const std::string& name, absl::Time deadline) {
   absl::Mutex mu;
   bool ended = false;
   const auto subscription = Subscribe(name, [&mu, &ended] {
@@ -421,14 +456,15 @@ void SubmissionRunner::AwaitEnd(const std::string& name) {
     ended = true;
   });
   absl::MutexLock lock(&mu);
-  AwaitFor(mu, absl::Condition(&ended), kCancelWait);
+  AwaitFor(mu, absl::Condition(&ended), deadline - SteadyNow());
 }
 
 absl::StatusOr<v1::Submission> SubmissionRunner::Cancel(absl::string_view name) {
   AskToEnd(std::string(name));
-  AwaitEnd(std::string(name));
+  AwaitEnd(std::string(name), SteadyNow() + kCancelWait);
   TY_ASSIGN_OR_RETURN(v1::Submission record, Get(name, /*staff=*/false));
   if (record.state() == v1::SUBMISSION_STATE_CANCELLED) return record;
+  if (IsCancelled(std::string(name))) return StillEnding(name);
   return MakeError(absl::StatusCode::kFailedPrecondition,
                    absl::StrCat(name, " cannot be cancelled any more"),
                    {.reason = ErrorReason::kInvalidState,
@@ -470,19 +506,14 @@ bool SubmissionRunner::AwaitIdle(absl::Time deadline) {
 }
 
 void SubmissionRunner::Wake(const std::string& name) {
-  {
-    absl::MutexLock lock(&mu_);
-    const auto found = active_.find(name);
-    if (found == active_.end() || stopping_) return;
-    found->second.again = true;
-    if (found->second.stepping) return;
-    found->second.stepping = true;
-  }
-  if (executor_->Submit([this, name] { Step(name); })) return;
-  // The sweep asks again.
+  // Under the lock, so that the executor is not given anything once it is stopping.
   absl::MutexLock lock(&mu_);
   const auto found = active_.find(name);
-  if (found != active_.end()) found->second.stepping = false;
+  if (found == active_.end() || stopping_) return;
+  found->second.again = true;
+  if (found->second.stepping) return;
+  // What the executor has no room for, the sweep asks for again.
+  found->second.stepping = executor_->Submit([this, name] { Step(name); });
 }
 
 void SubmissionRunner::Step(const std::string& name) {
@@ -508,7 +539,9 @@ void SubmissionRunner::StepOnce(const std::string& name) {
   int starts = 0;
   {
     absl::MutexLock lock(&mu_);
-    const Active& active = active_.at(name);
+    Active& active = active_.at(name);
+    // Most are asked in vain, and a long spec is long to copy.
+    if (!active.cancelled && !active.started && !ClaimTurn(name, &active)) return;
     stored = active.stored;
     jobs = active.jobs;
     cancelled = active.cancelled;
@@ -522,7 +555,6 @@ void SubmissionRunner::StepOnce(const std::string& name) {
   }
   if (started && !followed) Follow(name, jobs);
   if (started) return LookAtTrainings(name, std::move(stored), jobs);
-  if (!ClaimTurn(name, stored)) return;
   const absl::StatusOr<bool> taken = TakeOver(&stored);
   if (taken.ok() && *taken) return Ended(name, stored);
   if (!taken.ok()) {
@@ -540,18 +572,30 @@ void SubmissionRunner::StepOnce(const std::string& name) {
   RetryOrGiveUp(name, InfraError("its trainings could not be queued"), std::move(stored));
 }
 
-bool SubmissionRunner::ClaimTurn(const std::string& name, const StoredSubmission& stored) {
-  if (stored.record.cause() != v1::SUBMISSION_CAUSE_SUBMIT) return true;
-  absl::MutexLock lock(&mu_);
+void SubmissionRunner::SetClaimed(Active* active) {
+  if (active->claimed) return;
+  active->claimed = true;
+  if (active->stored.record.cause() != v1::SUBMISSION_CAUSE_SUBMIT) ++again_claimed_;
+}
+
+bool SubmissionRunner::ClaimTurn(const std::string& name, Active* active) {
+  if (active->claimed) return true;
+  const StoredSubmission& stored = active->stored;
+  if (stored.record.cause() != v1::SUBMISSION_CAUSE_SUBMIT) {
+    if (again_claimed_ >= kAgainAtOnce) return false;
+    SetClaimed(active);
+    return true;
+  }
   const auto turn = turns_.find({AssignmentOf(name), stored.record.student()});
   if (turn != turns_.end() && turn->second.begin()->second != name) return false;
   const auto key = keys_.find(stored.cache_key);
   const bool waits = key != keys_.end() &&
                      std::any_of(key->second.begin(), key->second.end(), [&](const auto& other) {
+                       mu_.AssertHeld();
                        return other.second != name && active_.at(other.second).claimed;
                      });
   // Who was first of the key may itself be waiting for its turn: then this one goes ahead.
-  if (!waits) active_.at(name).claimed = true;
+  if (!waits) SetClaimed(active);
   return !waits;
 }
 
@@ -659,7 +703,9 @@ void SubmissionRunner::LookAtTrainings(const std::string& name, StoredSubmission
   std::vector<v1::TrainingJob> jobs;
   for (const std::string& job_name : names) {
     absl::StatusOr<v1::TrainingJob> job = parts_.jobs->Get(job_name);
+    if (!job.ok() && !absl::IsNotFound(job.status())) return;  // the sweep asks again
     if (!job.ok()) {
+      CancelJobs(names);
       return RetryOrGiveUp(name, InfraError("a training is gone"), std::move(stored));
     }
     if (job->has_start_time() && !stored.sealed.has_start_time()) {
@@ -694,8 +740,11 @@ void SubmissionRunner::LookAtTrainings(const std::string& name, StoredSubmission
   }
   // What an evaluation that failed has left behind is not stored.
   StoredSubmission graded = stored;
-  const absl::Status evaluated = EvaluateAll(name, jobs, &graded);
+  const absl::Time begin = SteadyNow();
+  const absl::Status evaluated = EvaluateAll(name, jobs, begin, &graded);
   if (evaluated.ok()) return Ended(name, graded);
+  // How soon a row was refused would tell where it lies.
+  SleepToClass(begin);
   {
     absl::MutexLock lock(&mu_);
     active_.at(name).evaluating = false;
@@ -709,8 +758,7 @@ void SubmissionRunner::LookAtTrainings(const std::string& name, StoredSubmission
 
 absl::Status SubmissionRunner::EvaluateAll(const std::string& name,
                                            const std::vector<v1::TrainingJob>& jobs,
-                                           StoredSubmission* stored) {
-  const absl::Time begin = SteadyNow();
+                                           absl::Time begin, StoredSubmission* stored) {
   TY_ASSIGN_OR_RETURN(const SubmissionName parsed, ParseSubmissionName("name", name));
   v1::Assignment assignment;
   TY_RETURN_IF_ERROR(parts_.courses->Read(parsed.parent.course, [&](const CourseState& state) {
@@ -780,8 +828,12 @@ void SubmissionRunner::CompareReplay(StoredSubmission* stored) {
     TY_ASSIGN_OR_RETURN(original, FindSubmission(connection, stored->record.original()));
     return absl::OkStatus();
   });
-  // Another engine class may give other bits, and promises nothing.
-  if (!found.ok() || original.sealed.engine_class() != stored->sealed.engine_class()) return;
+  // Another engine class may give other bits, and promises nothing. A regrade may have made the
+  // original one of another version.
+  const bool comparable =
+      found.ok() && original.sealed.engine_class() == stored->sealed.engine_class() &&
+      original.record.assignment_version() == stored->record.assignment_version();
+  if (!comparable) return;
   const bool equal = SameBits(original.sealed, stored->sealed);
   stored->sealed.set_replay_equal(equal);
   parts_.metrics->grading().Replay(equal);
@@ -863,6 +915,10 @@ void SubmissionRunner::Ended(const std::string& name, const StoredSubmission& st
     absl::MutexLock lock(&mu_);
     const auto found = active_.find(name);
     subscriptions.swap(found->second.subscriptions);
+    if (stored.record.cause() != v1::SUBMISSION_CAUSE_SUBMIT) --again_active_;
+    if (stored.record.cause() != v1::SUBMISSION_CAUSE_SUBMIT && found->second.claimed) {
+      --again_claimed_;
+    }
     active_.erase(found);
     const Key key{AssignmentOf(name), stored.record.student()};
     if (const auto turn = turns_.find(key); turn != turns_.end()) {
@@ -894,6 +950,9 @@ void SubmissionRunner::RunSweep() {
       absl::MutexLock lock(&mu_);
       if (AwaitFor(mu_, absl::Condition(&stopping_), kSweepInterval)) return;
       for (const auto& [name, active] : active_) {
+        const bool waits = !active.claimed && again_claimed_ >= kAgainAtOnce &&
+                           active.stored.record.cause() != v1::SUBMISSION_CAUSE_SUBMIT;
+        if (waits && !active.cancelled) continue;
         if (all || !active.started || active.cancelled) names.push_back(name);
       }
     }

@@ -48,8 +48,12 @@ class SubmissionRunner {
  public:
   // Faults of the infrastructure after which a submission is given up.
   static constexpr int kInfraFailuresMax = 3;
-  // What is not finished, of all courses.
+  // What was submitted and is not finished, of all courses.
   static constexpr size_t kActiveMax = 50'000;
+  // Regrades and replays that train at once, so that students' submissions come through.
+  static constexpr size_t kAgainAtOnce = 64;
+  // Of a student at an assignment; each further one costs its attempt.
+  static constexpr int kFreeCancellationsMax = 50;
   // Evaluations end at a multiple of this after they began, so that how long one took says nothing of its data.
   static constexpr absl::Duration kEvaluationClass = absl::Milliseconds(100);
 
@@ -129,8 +133,9 @@ class SubmissionRunner {
   void Step(const std::string& name);
   void StepOnce(const std::string& name);
   // Whether it is its turn, among its student's and those of the same key; then the others of its
-  // key wait for it.
-  bool ClaimTurn(const std::string& name, const StoredSubmission& stored) ABSL_LOCKS_EXCLUDED(mu_);
+  // key wait for it. Of regrades and replays so many have it at once.
+  bool ClaimTurn(const std::string& name, Active* active) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void SetClaimed(Active* active) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // OK: all its trainings are there.
   absl::Status StartTrainings(const std::string& name, StoredSubmission stored, int starts);
   // What happens to its trainings wakes it from here on.
@@ -140,7 +145,7 @@ class SubmissionRunner {
   void LookAtTrainings(const std::string& name, StoredSubmission stored,
                        const std::vector<std::string>& jobs);
   absl::Status EvaluateAll(const std::string& name, const std::vector<v1::TrainingJob>& jobs,
-                           StoredSubmission* stored);
+                           absl::Time begin, StoredSubmission* stored);
   void EndWithout(const std::string& name, v1::SubmissionState state, const v1::JobError& error,
                   StoredSubmission stored);
   // A fault of ours: again, or given up.
@@ -158,17 +163,19 @@ class SubmissionRunner {
   absl::StatusOr<v1::Submission> AcceptNext(NewSubmission request,
                                             std::vector<std::string>* superseded)
       ABSL_LOCKS_EXCLUDED(accept_mu_);
-  absl::Status CheckRoom(const NewSubmission& request,
-                         const std::vector<StoredSubmission>& before, absl::Time now);
-  // Begins to take back what the request supersedes, if there is room for it then, and names it.
+  absl::Status CheckRoom(const NewSubmission& request, const std::vector<EarlierSubmission>& before,
+                         absl::Time now);
+  // What the request supersedes, if there is room for it then.
   // `before` are all of its student.
   absl::StatusOr<std::vector<std::string>> MakeRoom(const NewSubmission& request,
-                                                    std::vector<StoredSubmission> before,
+                                                    std::vector<EarlierSubmission> before,
                                                     absl::Time now);
   // The first half of Cancel: it ends on the executor, unless it is being evaluated.
   void AskToEnd(const std::string& name) ABSL_LOCKS_EXCLUDED(mu_);
   // The second half. REQUIRES: the caller holds no mutex.
-  void AwaitEnd(const std::string& name) ABSL_LOCKS_EXCLUDED(mu_, accept_mu_);
+  void AwaitEnd(const std::string& name, absl::Time deadline) ABSL_LOCKS_EXCLUDED(mu_, accept_mu_);
+  // Whether it was asked to end, and has not yet.
+  bool IsCancelled(const std::string& name) const ABSL_LOCKS_EXCLUDED(mu_);
   void EndSubscriptions() ABSL_LOCKS_EXCLUDED(mu_);
 
   const SubmissionParts parts_;
@@ -180,6 +187,8 @@ class SubmissionRunner {
   std::map<Key, std::map<int64_t, std::string>> turns_ ABSL_GUARDED_BY(mu_);  // by number
   std::map<std::string, std::map<int64_t, std::string>> keys_ ABSL_GUARDED_BY(mu_);  // by cache key
   std::multimap<std::string, Waiting*> waiting_ ABSL_GUARDED_BY(mu_);
+  // Of regrades and replays.
+  size_t again_active_ ABSL_GUARDED_BY(mu_) = 0, again_claimed_ ABSL_GUARDED_BY(mu_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::unique_ptr<Executor> executor_;
   std::thread sweeper_;

@@ -243,6 +243,15 @@ TEST_F(SubmissionServiceTest, PointsThatWaitForTheCloseAreToldThenAndToNobodyBef
   EXPECT_EQ(CallWith(*grades_, &Grades::GetGradebook, book)->rows(0).total_centipoints(), 0);
   Use("teacher");
   EXPECT_TRUE(Get(graded.name()).has_result());
+  v1::ListSubmissionsRequest list;
+  list.set_assignment(kAssignment);
+  const auto listed = [&] {
+    return CallWith(*submissions_, &Submissions::ListSubmissions, list)->submissions(0);
+  };
+  EXPECT_EQ(listed().result().points(), Get(graded.name()).result().points());
+  EXPECT_TRUE(listed().withheld());
+  Use("ann");
+  EXPECT_FALSE(listed().has_result());
 
   Use("ann");
   v1::Submission told;
@@ -291,10 +300,17 @@ TEST_F(SubmissionServiceTest, ASubmissionIsSupersededOrCancelledAtNoCost) {
   EXPECT_EQ(Get(first.name()).state(), v1::SUBMISSION_STATE_CANCELLED);
   EXPECT_EQ(WaitFor(newer.name())->state(), v1::SUBMISSION_STATE_DONE);
   EXPECT_EQ(StandingOf().attempts_left(), 4);
-  // Its trainings are cancelled with it, and not by themselves.
+  // Its trainings are cancelled with it, and not by themselves; its models stay.
   v1::CancelTrainingJobRequest cancel;
   cancel.set_name(Get(newer.name()).training_jobs(0));
   EXPECT_THAT(CallWith(server_.jobs(), &v1::JobService::Stub::CancelTrainingJob, cancel),
+              HasReason(ErrorReason::kInvalidState));
+  v1::DeleteModelRequest remove;
+  remove.set_name(
+      CallWith(server_.models(), &v1::ModelService::Stub::ListModels, v1::ListModelsRequest())
+          ->models(0)
+          .name());
+  EXPECT_THAT(CallWith(server_.models(), &v1::ModelService::Stub::DeleteModel, remove),
               HasReason(ErrorReason::kInvalidState));
 }
 
@@ -308,6 +324,12 @@ TEST_F(SubmissionServiceTest, ARequestIdMakesOneSubmission) {
   EXPECT_EQ(first.name(), again.name());
   request.mutable_spec()->set_epochs(11);
   EXPECT_THAT(Submit(request), HasReason(ErrorReason::kRequestIdReused));
+  // Also of a request that an equal spec answered.
+  v1::CreateSubmissionRequest equal = NewRequest();
+  equal.set_request_id("123e4567-e89b-12d3-a456-426614174001");
+  EXPECT_EQ(Submit(equal)->name(), first.name());
+  equal.mutable_spec()->set_epochs(11);
+  EXPECT_THAT(Submit(equal), HasReason(ErrorReason::kRequestIdReused));
 }
 
 TEST_F(SubmissionServiceTest, ARegradeRepeatsTheBitsAndNeverMovesTheTimeOfAcceptance) {

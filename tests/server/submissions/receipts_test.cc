@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/base/ids.h"
+#include "server/wire/canonical_json.h"
 #include "server/wire/receipt.h"
 #include "tests/server/grading/course_events.h"
 #include "tests/support/status_matchers.h"
@@ -64,7 +65,7 @@ class ReceiptsTest : public testing::Test {
 };
 
 TEST_F(ReceiptsTest, BothCopiesVerifyAndSayWhatHappened) {
-  ASSERT_THAT(SignReceipts(state_, "", key_, &submission_), IsOk());
+  ASSERT_THAT(SignReceipts(state_, "", key_, false, &submission_), IsOk());
   const Receipt staff = Verified(submission_.sealed.staff_receipt());
   EXPECT_EQ(staff.copy, ReceiptCopy::kStaff);
   EXPECT_EQ(staff.fields.id, submission_.record.receipt());
@@ -77,7 +78,7 @@ TEST_F(ReceiptsTest, BothCopiesVerifyAndSayWhatHappened) {
   EXPECT_EQ(staff.fields.student, "ann");
   EXPECT_EQ(staff.fields.accepted_at, absl::FromUnixSeconds(1'800'000'100) + absl::Microseconds(5));
   EXPECT_EQ(staff.fields.graded_at, absl::FromUnixSeconds(1'800'000'200));
-  EXPECT_THAT(staff.fields.spec_json, HasSubstr("\"target_column\":\"y\""));
+  EXPECT_THAT(CanonicalJson(staff.fields.spec), HasSubstr("\"target_column\":\"y\""));
   EXPECT_EQ(staff.fields.engine.build, "0.1.0+x");
   EXPECT_EQ(staff.fields.engine.threads, 1);
   EXPECT_EQ(staff.fields.work.train_flops, 5'000'000'000);
@@ -96,7 +97,7 @@ TEST_F(ReceiptsTest, BothCopiesVerifyAndSayWhatHappened) {
 }
 
 TEST_F(ReceiptsTest, AWithheldCopyHasNothingOfTheResult) {
-  ASSERT_THAT(SignReceipts(state_, "", key_, &submission_), IsOk());
+  ASSERT_THAT(SignReceipts(state_, "", key_, false, &submission_), IsOk());
   const std::string& copy = submission_.sealed.student_receipt();
   const Receipt student = Verified(copy);
   EXPECT_FALSE(student.fields.result.has_value());
@@ -125,7 +126,7 @@ TEST_F(ReceiptsTest, AWithheldCopyHasNothingOfTheResult) {
   other.sealed.mutable_result()->set_points(0);
   other.sealed.mutable_result()->mutable_criteria(0)->set_points(0);
   for (auto& run : *other.sealed.mutable_runs()) run.set_sealed_value(0.1);
-  ASSERT_THAT(SignReceipts(state_, "", key_, &other), IsOk());
+  ASSERT_THAT(SignReceipts(state_, "", key_, false, &other), IsOk());
   Receipt of_other = Verified(other.sealed.student_receipt());
   EXPECT_NE(of_other.fields.id, student.fields.id);
   of_other.fields.id = student.fields.id;
@@ -133,7 +134,7 @@ TEST_F(ReceiptsTest, AWithheldCopyHasNothingOfTheResult) {
 }
 
 TEST_F(ReceiptsTest, AReleasedCopyHasTheResultAndNoExactValues) {
-  ASSERT_THAT(SignReceipts(state_, "", key_, &submission_), IsOk());
+  ASSERT_THAT(SignReceipts(state_, "", key_, false, &submission_), IsOk());
   const std::string staff = submission_.sealed.staff_receipt();
   ASSERT_THAT(SignReleased(key_, &submission_), IsOk());
   const Receipt released = Verified(submission_.sealed.released_receipt());
@@ -149,12 +150,20 @@ TEST_F(ReceiptsTest, AReleasedCopyHasTheResultAndNoExactValues) {
   EXPECT_EQ(submission_.sealed.staff_receipt(), staff);
 }
 
+TEST_F(ReceiptsTest, WhatIsReleasedAtOnceIsWhatIsReleasedLater) {
+  ASSERT_THAT(SignReceipts(state_, "", key_, true, &submission_), IsOk());
+  const std::string at_once = submission_.sealed.released_receipt();
+  EXPECT_TRUE(Verified(at_once).fields.released);
+  ASSERT_THAT(SignReleased(key_, &submission_), IsOk());
+  EXPECT_EQ(submission_.sealed.released_receipt(), at_once);
+}
+
 TEST_F(ReceiptsTest, ReceiptsOfACourseAreAChain) {
   std::string previous;
   std::set<std::string> ids;
   for (int i = 0; i < 3; ++i) {
     StoredSubmission submission = submission_;
-    ASSERT_THAT(SignReceipts(state_, previous, key_, &submission), IsOk());
+    ASSERT_THAT(SignReceipts(state_, previous, key_, false, &submission), IsOk());
     const Receipt staff = Verified(submission.sealed.staff_receipt());
     EXPECT_EQ(staff.fields.previous, previous);
     EXPECT_EQ(Verified(submission.sealed.student_receipt()).fields.previous, previous);
@@ -166,7 +175,7 @@ TEST_F(ReceiptsTest, ReceiptsOfACourseAreAChain) {
 }
 
 TEST_F(ReceiptsTest, AnotherKeyOrAnAlteredDigitDoesNotVerify) {
-  ASSERT_THAT(SignReceipts(state_, "", key_, &submission_), IsOk());
+  ASSERT_THAT(SignReceipts(state_, "", key_, false, &submission_), IsOk());
   EXPECT_FALSE(
       VerifyReceipt(submission_.sealed.staff_receipt(), SigningKey::Generate().public_key()).ok());
   std::string altered = submission_.sealed.staff_receipt();
@@ -179,10 +188,12 @@ TEST_F(ReceiptsTest, AnotherKeyOrAnAlteredDigitDoesNotVerify) {
 
 TEST_F(ReceiptsTest, WithoutItsAssignmentOrPolicyItIsAnErrorOfOurs) {
   submission_.record.set_assignment_version(9);
-  EXPECT_THAT(SignReceipts(state_, "", key_, &submission_), HasReason(ErrorReason::kInternal));
+  EXPECT_THAT(SignReceipts(state_, "", key_, false, &submission_),
+              HasReason(ErrorReason::kInternal));
   submission_.record.set_assignment_version(2);
   state_.policies.clear();
-  EXPECT_THAT(SignReceipts(state_, "", key_, &submission_), HasReason(ErrorReason::kInternal));
+  EXPECT_THAT(SignReceipts(state_, "", key_, false, &submission_),
+              HasReason(ErrorReason::kInternal));
 }
 
 TEST(CpuFamilyTest, IsSomethingForPeople) { EXPECT_FALSE(CpuFamily().empty()); }

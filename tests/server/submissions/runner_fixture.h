@@ -165,6 +165,8 @@ class RunnerTest : public JobManagerTest {
     absl::Status refusal;
     {
       absl::MutexLock lock(&starts_mu_);
+      ++starting_;
+      starts_mu_.Await(absl::Condition(&starts_go_));
       if (starts_until_refusal_ == 0) refusal = refusal_;
       if (starts_until_refusal_ > 0) --starts_until_refusal_;
     }
@@ -183,6 +185,16 @@ class RunnerTest : public JobManagerTest {
       started_.push_back(training);
     }
     return manager_->Submit(std::move(job), training.request_id, "digest");
+  }
+  // From here on `start` waits, or goes.
+  void LetStart(bool go) {
+    absl::MutexLock lock(&starts_mu_);
+    starts_go_ = go;
+  }
+  // Calls of `start` so far.
+  int starting() {
+    absl::MutexLock lock(&starts_mu_);
+    return starting_;
   }
   // From here on `start` says `status`, after `starts` more; OK: not any more.
   void RefuseStarts(const absl::Status& status, int starts = 0) {
@@ -223,12 +235,20 @@ class RunnerTest : public JobManagerTest {
     EXPECT_THAT(record, IsOk());
     return record.ok() ? record->name() : "";
   }
+  // A row that was not submitted here.
+  StoredSubmission Insert(StoredSubmission stored, const std::string& id) {
+    stored.record.set_name("courses/dl/assignments/hw1/submissions/" + id);
+    EXPECT_THAT(database_->Write(
+                    [&](Connection& connection) { return InsertSubmission(connection, &stored); }),
+                IsOk());
+    return stored;
+  }
   std::string Accept(const std::string& student, const std::string& key) {
     return Accept(RequestOf(student, key));
   }
 
   // A network that says yes from `border` on.
-  static std::string BundleOf(int border, float slope = 1.0F) {
+  static std::string BundleOf(int border) {
     Bundle bundle;
     bundle.task = Task::kBinary;
     bundle.loss.kind = LossKind::kBinaryCrossEntropy;
@@ -236,7 +256,7 @@ class RunnerTest : public JobManagerTest {
     bundle.feature_columns = {"x"};
     bundle.classes = {"no", "yes"};
     bundle.preprocessor = Preprocessor(std::vector<double>{border - 0.5}, std::vector<double>{1.0});
-    bundle.weights = {{1, 1, Activation::kIdentity, {slope}, {0.0F}}};
+    bundle.weights = {{1, 1, Activation::kIdentity, {1.0F}, {0.0F}}};
     TY_CHECK(CheckBundle(bundle).ok());
     return EncodeBundle(bundle);
   }
@@ -283,10 +303,9 @@ class RunnerTest : public JobManagerTest {
   }
   std::vector<StoredSubmission> Again() {
     std::vector<StoredSubmission> all;
-    EXPECT_THAT(database_->Read([&](Connection& connection) -> absl::Status {
-      auto found = LoadOfAssignment(connection, {"dl", "hw1"}, /*again=*/true);
-      if (found.ok()) all = *found;
-      return found.status();
+    EXPECT_THAT(database_->Read([&](Connection& connection) {
+      return VisitOfAssignment(connection, {"dl", "hw1"}, /*again=*/true,
+                               [&](StoredSubmission stored) { all.push_back(std::move(stored)); });
     }),
                 IsOk());
     return all;
@@ -333,6 +352,8 @@ class RunnerTest : public JobManagerTest {
   std::vector<GradedTraining> started_;
   absl::Status refusal_;
   int starts_until_refusal_ = 0;
+  bool starts_go_ = true;
+  int starting_ = 0;
   int wakes_ = 0;
   std::unique_ptr<SubmissionRunner> runner_;
 };

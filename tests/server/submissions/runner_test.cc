@@ -114,6 +114,27 @@ TEST_F(RunnerTest, TheSameKeyWaitsAndTakesOver) {
   EXPECT_GT(Course().leaked_millibits.at({"bob", "hw1"}), 0);
 }
 
+// Seen where the model is gone: this process knows what it gave, the next one does not.
+TEST_F(RunnerTest, AModelIsMeasuredOnPublicDataOnce) {
+  Publish();
+  StartRunner();
+  const std::string first = Accept("ann", "k");
+  TrainNext({45, 45});
+  const v1::Submission done = WaitForEnd(first);
+  const StoredSubmission stored = Stored(first);
+  for (const auto& run : stored.sealed.runs()) {
+    ASSERT_THAT(models_->Delete(run.model()), IsOk());
+  }
+  const v1::Submission known = WaitForEnd(Accept("bob", "k"));
+  EXPECT_TRUE(known.cached());
+  EXPECT_EQ(known.public_score(), done.public_score());
+  Restart();
+  const std::string unknown = Accept("eve", "k");
+  TrainNext({45, 45});
+  EXPECT_FALSE(WaitForEnd(unknown).cached());
+  EXPECT_EQ(Get(unknown).public_score(), done.public_score());
+}
+
 TEST_F(RunnerTest, OfManyWhoSubmitTheSameAtOnceOneTrains) {
   Publish();
   StartRunner();
@@ -526,6 +547,91 @@ TEST_F(RunnerTest, AReplayComparesTheBits) {
   ASSERT_TRUE(runner_->AwaitIdle(SteadyNow() + absl::Seconds(20)));
   ASSERT_THAT(Again(), SizeIs(2));
   EXPECT_FALSE(Again()[1].sealed.replay_equal());
+}
+
+TEST_F(RunnerTest, TheSameRequestTwiceAtOnceIsOne) {
+  Publish();
+  StartRunner();
+  SubmissionRunner::NewSubmission request = RequestOf("ann", "k");
+  request.request_id = "11111111-1111-4111-8111-111111111111";
+  request.body_digest = "digest";
+  std::vector<std::string> names(4);
+  std::vector<std::thread> threads;
+  for (std::string& name : names) threads.emplace_back([&] { name = Accept(request); });
+  for (std::thread& thread : threads) thread.join();
+  for (const std::string& name : names) EXPECT_EQ(name, names[0]);
+}
+
+TEST_F(RunnerTest, CancellationsAreFreeUpToALimit) {
+  constexpr int kFree = SubmissionRunner::kFreeCancellationsMax;
+  StartRunner();
+  const v1::AttemptLimits limits = ResolveAttempts({});
+  const absl::Time now = absl::Now();
+  StoredSubmission cancelled = RequestOf("ann", "k").submission;
+  cancelled.record.set_cause(v1::SUBMISSION_CAUSE_SUBMIT);
+  cancelled.record.set_state(v1::SUBMISSION_STATE_CANCELLED);
+  for (int i = 0; i < kFree; ++i) Insert(cancelled, absl::StrCat("c", i));
+  EXPECT_EQ(runner_->Attempts({"dl", "hw1"}, "ann", limits, now)->left, limits.burst());
+  Insert(cancelled, "one-more");
+  EXPECT_EQ(runner_->Attempts({"dl", "hw1"}, "ann", limits, now)->left, limits.burst() - 1);
+}
+
+// It is asked to end while its trainings are being started, so it has not ended yet.
+TEST_F(RunnerTest, WhatIsBeingCancelledAnswersNobody) {
+  Publish();
+  StartRunner();
+  LetStart(false);
+  const std::string first = Accept("ann", "k");
+  WaitUntil([&] { return starting() > 0; });
+  std::thread cancel([&] { EXPECT_THAT(runner_->Cancel(first), IsOk()); });
+  std::string second = first;
+  const absl::Time deadline = SteadyNow() + absl::Seconds(4);
+  while (second == first && SteadyNow() < deadline) second = Accept("ann", "k");
+  EXPECT_NE(second, first);
+  LetStart(true);
+  cancel.join();
+  EXPECT_EQ(Get(first).state(), v1::SUBMISSION_STATE_CANCELLED);
+  EXPECT_NE(Get(second).state(), v1::SUBMISSION_STATE_CANCELLED);
+}
+
+TEST_F(RunnerTest, WhatCannotEndInTimeIsSaidToEndLater) {
+  Publish();
+  StartRunner();
+  LetStart(false);
+  const std::string name = Accept("ann", "k");
+  WaitUntil([&] { return starting() > 0; });
+  EXPECT_THAT(runner_->Cancel(name), HasReason(ErrorReason::kQueueFull));
+  LetStart(true);
+  EXPECT_EQ(WaitForEnd(name).state(), v1::SUBMISSION_STATE_CANCELLED);
+}
+
+TEST_F(RunnerTest, RegradesLeaveStudentsRoom) {
+  constexpr size_t kAtOnce = SubmissionRunner::kAgainAtOnce;
+  Publish();
+  StartRunner();
+  StoredSubmission again = RequestOf("ann", "k").submission;
+  again.record.set_cause(v1::SUBMISSION_CAUSE_REGRADE);
+  again.record.set_state(v1::SUBMISSION_STATE_QUEUED);
+  std::vector<StoredSubmission> rows;
+  for (size_t i = 0; i < kAtOnce + 5; ++i) rows.push_back(Insert(again, absl::StrCat("g", i)));
+  runner_->Take(rows);
+  WaitForStarts(2 * kAtOnce);
+  const std::string name = Accept("bob", "other");
+  WaitForStarts(2 * kAtOnce + 2);
+  EXPECT_EQ(started().back().submission, name);
+  absl::SleepFor(absl::Seconds(2));  // the sweep has asked again
+  EXPECT_THAT(started(), SizeIs(2 * kAtOnce + 2));
+}
+
+// Sealed data stays the same when a deadline is moved.
+TEST_F(RunnerTest, TheNewestVersionsDeadlineCounts) {
+  Publish(R"(release: POINTS_RELEASE_AFTER_CLOSE closes: "2020-01-01 00:00:00")");
+  Publish(R"(release: POINTS_RELEASE_AFTER_CLOSE closes: "2120-01-01 00:00:00")");
+  StartRunner();
+  const std::string name = Accept(RequestOf("ann", "k", 1));
+  TrainNext({50, 50});
+  EXPECT_TRUE(WaitForEnd(name).withheld());
+  EXPECT_FALSE(Get(name).has_result());
 }
 
 TEST_F(RunnerTest, ARegradeTrainsTheAcceptedSpecAndGradesNobody) {
