@@ -76,6 +76,14 @@ ExitOr RunRevoke(Session& session, const AdjustmentOptions& options) {
                      &DescribeAdjustment);
 }
 
+ExitOr RunConfirm(Session& session, const AdjustmentOptions& options) {
+  v1::ConfirmAdjustmentRequest request;
+  request.set_course(CourseName(options.course));
+  request.set_id(options.id);
+  return CallAndShow(session, session.remote.grades(), &Stub::ConfirmAdjustment, request,
+                     &DescribeAdjustment);
+}
+
 ExitOr RunRecord(Session& session, const AdjustmentOptions& options) {
   v1::RecordMarksRequest request;
   request.set_course(CourseName(options.course));
@@ -132,6 +140,11 @@ void AddAdjustmentCommands(CLI::App* app, Command* chosen) {
       group, "revoke", "Take an adjustment back; it stays in the log", revoke, &RunRevoke, chosen);
   revoker->add_option("ID", revoke->id, "Id of the adjustment")->required();
   revoker->add_option("--reason", revoke->reason, "Why")->type_name("TEXT")->required();
+  auto confirm = std::make_shared<AdjustmentOptions>();
+  AddNamed(group, "confirm", "Confirm a final grade that another instructor set", confirm,
+           &RunConfirm, chosen)
+      ->add_option("ID", confirm->id, "Id of the adjustment")
+      ->required();
 
   CLI::App* const marks = AddGroup(app, "marks", "Marks of exams and results of quizzes");
   auto record = std::make_shared<AdjustmentOptions>();

@@ -18,6 +18,8 @@ constexpr FlagSpec kCreateFlags[] = {
     {"--name", "course.display_name", "TEXT", "Name for people"},
     {"--time-zone", "course.time_zone", "ZONE",
      "IANA zone in which deadlines are meant (default Europe/Moscow)"},
+    {"--two-person-finals", "course.two_person_finals", "",
+     "A final grade that staff set counts once a second instructor has confirmed it"},
     {"--request-id", "request_id", "UUID", "The same course given twice is made once"}};
 
 constexpr FlagSpec kEnrolmentFlags[] = {

@@ -98,6 +98,8 @@ std::string SubmissionText(const v1::CourseEvent& event) {
                           OfAssignment(event.adjustment_made().assignment()), " for ",
                           event.adjustment_made().student(), " (", event.adjustment_made().reason(),
                           ")");
+    case v1::CourseEvent::kAdjustmentConfirmed:
+      return absl::StrCat("adjustment ", event.adjustment_confirmed().id(), " confirmed");
     case v1::CourseEvent::kAdjustmentRevoked:
       return absl::StrCat("adjustment ", event.adjustment_revoked().id(), " revoked (",
                           event.adjustment_revoked().reason(), ")");
@@ -176,6 +178,7 @@ std::string DescribeCourse(const v1::Course& course) {
                                      {"time zone", course.time_zone()},
                                      {"policy", absl::StrCat("version ", course.policy_version())},
                                      {"events", FormatCount(course.last_sequence())},
+                                     {"finals", course.two_person_finals() ? "by two persons" : ""},
                                      {"you are", RoleWord(course.role())},
                                      {"created", TimeText(ToTime(course.create_time()))}}));
 }

@@ -154,6 +154,7 @@ std::string DescribeAdjustment(const v1::Adjustment& adjustment) {
            {"reason", adjustment.reason()},
            {"expires", adjustment.has_expires() ? TimeText(ToTime(adjustment.expires())) : ""},
            {"by", adjustment.author()},
+           {"confirmed by", adjustment.confirmed_by()},
            {"created", TimeText(ToTime(adjustment.create_time()))}}));
 }
 

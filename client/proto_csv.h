@@ -45,7 +45,7 @@ struct CsvRowOptions {
 absl::Status ReadCsvRows(absl::string_view text, const CsvRowOptions& options,
                          const std::function<google::protobuf::Message*()>& add);
 
-// Names of the columns as written.
+// Names of the columns, in lower case.
 absl::StatusOr<std::vector<std::string>> ReadCsvHeader(absl::string_view text);
 
 // "7.5" → 750, "-0.05" → -5: at most two decimals, a point between, at most 12 digits before it;

@@ -89,13 +89,16 @@ TEST(DescribeAdjustmentTest, EachKindShowsItsValue) {
             "4   ann                  final      7.50       w       eve\n");
   EXPECT_EQ(DescribeAdjustment(list.adjustments(2)),
             "adjustment 3  REVOKED\n"
-            "  student     ann\n"
-            "  assignment  hw1\n"
-            "  kind        extend\n"
-            "  value       1d 01h\n"
-            "  reason      z\n"
-            "  by          eve\n"
-            "  created     -\n");
+            "  student       ann\n"
+            "  assignment    hw1\n"
+            "  kind          extend\n"
+            "  value         1d 01h\n"
+            "  reason        z\n"
+            "  by            eve\n"
+            "  created       -\n");
+  v1::Adjustment final = list.adjustments(3);
+  final.set_confirmed_by("ivan");
+  EXPECT_THAT(DescribeAdjustment(final), HasSubstr("\n  confirmed by  ivan\n"));
 }
 
 TEST(DescribeDeliveryTest, TargetsAndDeliveries) {
