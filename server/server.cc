@@ -329,7 +329,7 @@ void Server::MakeServices() {
   analysis_service_ =
       std::make_unique<AnalysisService>(rpc, jobs_.get(), admission_.get(), blobs_.get());
   model_service_ = std::make_unique<ModelService>(rpc, PredictorCache::Options(), models_.get(),
-                                                  datasets_.get());
+                                                  datasets_.get(), jobs_.get());
   admin_service_ = std::make_unique<AdminService>(rpc, Limits(), metrics_address_, jobs_.get());
   auth_service_ = std::make_unique<AuthService>(rpc, users_.get(), audit_.get());
   worker_service_ = std::make_unique<WorkerService>(

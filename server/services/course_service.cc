@@ -7,11 +7,13 @@
 #include "absl/time/clock.h"
 #include "core/base/error_info.h"
 #include "core/base/status_macros.h"
+#include "google/protobuf/util/message_differencer.h"
 #include "server/grading/assignment_rules.h"
 #include "server/grading/commitment.h"
 #include "server/grading/course_checks.h"
 #include "server/grading/course_gradebook.h"
 #include "server/grading/course_names.h"
+#include "server/grading/gradebook_limits.h"
 #include "server/grading/near_duplicates.h"
 #include "server/grading/policy.h"
 #include "server/grading/submission_store.h"
@@ -28,7 +30,6 @@ namespace {
 using Violations = std::vector<FieldViolation>;
 
 constexpr char kTimeZoneDefault[] = "Europe/Moscow";
-constexpr size_t kAssignmentsMax = 1'000;
 constexpr size_t kVersionsMax = 1'000;
 
 std::string SaltName(const std::string& assignment, int version, absl::string_view role) {
@@ -79,6 +80,53 @@ v1::DatasetCommitment* AddCommitment(const std::string& role, v1::PublishedAssig
   return commitment;
 }
 
+// Whether the newest version says all that `published` does, so that a call that is made again
+// after a lost answer makes nothing. Warnings are of the moment, not of the version.
+bool IsPublished(const v1::PublishedAssignment* newest, v1::PublishedAssignment published) {
+  if (newest == nullptr) return false;
+  v1::PublishedAssignment before = *newest;
+  for (v1::Assignment* assignment : {before.mutable_assignment(), published.mutable_assignment()}) {
+    assignment->clear_version();
+    assignment->clear_publish_time();
+    assignment->clear_commitments();
+    assignment->clear_warnings();
+  }
+  return google::protobuf::util::MessageDifferencer::Equals(before, published);
+}
+
+// What keeps the points of earlier versions back for ever.
+void WarnOfWithheld(size_t withheld, v1::Assignment* assignment) {
+  if (withheld == 0 || !assignment->closes().empty()) return;
+  assignment->add_warnings(
+      absl::StrCat("the points of ", withheld,
+                   " submissions are withheld until the assignment closes, and this version never "
+                   "does; give closes"));
+}
+
+absl::StatusOr<int> NextVersion(const CourseState& state, const std::string& assignment) {
+  constexpr size_t kAssignmentsMax{limits::kAssignmentsMax};
+  const auto versions = state.assignments.find(assignment);
+  const size_t count = versions == state.assignments.end() ? 0 : versions->second.size();
+  if (count >= kVersionsMax || (count == 0 && state.assignments.size() >= kAssignmentsMax)) {
+    return MakeError(absl::StatusCode::kResourceExhausted,
+                     "the course has too many assignments, or versions of one",
+                     {.reason = ErrorReason::kTooLarge,
+                      .in_force = absl::StrCat("at most ", kAssignmentsMax, " assignments of ",
+                                               kVersionsMax, " versions")});
+  }
+  return static_cast<int>(count) + 1;
+}
+
+absl::Status InsertDatasets(Connection& connection, const AssignmentName& name,
+                            const v1::Assignment& assignment) {
+  for (const std::string& dataset :
+       {assignment.training_dataset(), assignment.public_dataset(), assignment.sealed_dataset()}) {
+    if (dataset.empty()) continue;
+    TY_RETURN_IF_ERROR(InsertAssignmentDataset(connection, name, assignment.version(), dataset));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status NoAssignment(const std::string& name) {
   return NoSuch(name, "`trainyard assignment list` shows what there is");
 }
@@ -112,6 +160,7 @@ absl::StatusOr<v1::Course> CourseService::Create(const v1::CreateCourseRequest& 
   course.set_display_name(request.course().display_name());
   course.set_time_zone(request.course().time_zone().empty() ? kTimeZoneDefault
                                                             : request.course().time_zone());
+  course.set_two_person_finals(request.course().two_person_finals());
   TY_ASSIGN_OR_RETURN(const v1::GradingPolicy policy,
                       ResolveFor(request.policy(), course.time_zone()));
   v1::CourseEvent policy_set;
@@ -181,10 +230,14 @@ absl::StatusOr<v1::Roster> CourseService::Update(const v1::UpdateRosterRequest& 
                                                  const Principal& principal) {
   TY_ASSIGN_OR_RETURN(const std::string id, ParseCourseName("course", request.course()));
   TY_RETURN_IF_ERROR(CheckCourse(*courses_, principal, id, CourseRight::kInstructor));
+  std::vector<std::string> absent;
   const auto decide = [&](const CourseState& state) -> absl::StatusOr<CourseStore::Events> {
     Violations violations;
     CheckRosterUpdate(state, request, &violations);
     TY_RETURN_IF_ERROR(InvalidRequest(std::move(violations)));
+    for (const std::string& user : request.removed_users()) {
+      if (!state.roster.contains(user)) absent.push_back(user);
+    }
     if (request.validate_only()) return CourseStore::Events{};
     v1::CourseEvent event;
     *event.mutable_roster_changed()->mutable_enrolments() = request.enrolments();
@@ -192,7 +245,13 @@ absl::StatusOr<v1::Roster> CourseService::Update(const v1::UpdateRosterRequest& 
     return CourseStore::Events{event};
   };
   TY_RETURN_IF_ERROR(courses_->Append(id, principal.owner, decide));
-  return ReadRoster(id);
+  TY_ASSIGN_OR_RETURN(v1::Roster roster, ReadRoster(id));
+  // No fault: the call may be made again after a lost answer. A typo is told of.
+  for (const std::string& user : absent) {
+    roster.add_warnings(
+        absl::StrCat("\"", user.substr(0, 63), "\" was to be removed, but was not in the roster"));
+  }
+  return roster;
 }
 
 grpc::ServerUnaryReactor* CourseService::GetRoster(grpc::CallbackServerContext* call,
@@ -293,57 +352,66 @@ absl::StatusOr<v1::Assignment> CourseService::Publish(const v1::PublishAssignmen
                       ParseAssignmentName("assignment.name", request.assignment().name()));
   TY_RETURN_IF_ERROR(CheckCourse(*courses_, principal, name.course, CourseRight::kInstructor));
   std::string time_zone;
+  v1::Assignment newest;
+  size_t withheld = 0;
   TY_RETURN_IF_ERROR(courses_->Read(name.course, [&](const CourseState& state) {
     time_zone = state.course.time_zone();
+    const v1::PublishedAssignment* const found = state.Find(name.assignment);
+    if (found != nullptr) newest = found->assignment();
+    const auto unreleased = state.unreleased.find(name.assignment);
+    if (unreleased != state.unreleased.end()) withheld = unreleased->second.size();
     return absl::OkStatus();
   }));
-  TY_ASSIGN_OR_RETURN(v1::PublishedAssignment published,
-                      Prepare(request.assignment(), principal, time_zone));
+  Violations violations;
+  CheckAssignmentForm(request.assignment(), time_zone, &violations);
+  TY_RETURN_IF_ERROR(InvalidRequest(std::move(violations)));
+  TY_RETURN_IF_ERROR(CheckMayUse(request.assignment(), newest, principal));
+  TY_ASSIGN_OR_RETURN(v1::PublishedAssignment published, Prepare(request.assignment()));
+  WarnOfWithheld(withheld, published.mutable_assignment());
   if (request.validate_only()) return published.assignment();
+  bool is_new = true;
   std::vector<std::pair<std::string, std::string>> salts;
   const auto decide = [&](const CourseState& state) -> absl::StatusOr<CourseStore::Events> {
-    const auto versions = state.assignments.find(name.assignment);
-    const size_t count = versions == state.assignments.end() ? 0 : versions->second.size();
-    if (count >= kVersionsMax || (count == 0 && state.assignments.size() >= kAssignmentsMax)) {
-      return MakeError(absl::StatusCode::kResourceExhausted,
-                       "the course has too many assignments, or versions of one",
-                       {.reason = ErrorReason::kTooLarge,
-                        .in_force = absl::StrCat("at most ", kAssignmentsMax, " assignments of ",
-                                                 kVersionsMax, " versions")});
+    const v1::PublishedAssignment* const before = state.Find(name.assignment);
+    is_new = !IsPublished(before, published);
+    if (!is_new) {
+      published = *before;
+      return CourseStore::Events{};
     }
-    published.mutable_assignment()->set_version(static_cast<int32_t>(count) + 1);
+    TY_ASSIGN_OR_RETURN(const int version, NextVersion(state, name.assignment));
+    published.mutable_assignment()->set_version(version);
     TY_RETURN_IF_ERROR(Commit(&published, &salts));
     v1::CourseEvent event;
     *event.mutable_assignment_published() = published;
     return CourseStore::Events{event};
   };
   const auto also = [&](Connection& connection) -> absl::Status {
+    if (!is_new) return absl::OkStatus();
     for (const auto& [salt_name, salt] : salts) {
       TY_RETURN_IF_ERROR(WriteSecret(connection, salt_name, salt));
     }
-    const v1::Assignment& assignment = published.assignment();
-    for (const std::string& dataset : {assignment.training_dataset(), assignment.public_dataset(),
-                                       assignment.sealed_dataset()}) {
-      if (dataset.empty()) continue;
-      TY_RETURN_IF_ERROR(
-          InsertAssignmentDataset(connection, name, assignment.version(), dataset));
-    }
-    return absl::OkStatus();
+    return InsertDatasets(connection, name, published.assignment());
   };
   TY_RETURN_IF_ERROR(courses_->Append(name.course, principal.owner, decide, also));
   return published.assignment();
 }
 
-absl::StatusOr<v1::PublishedAssignment> CourseService::Prepare(const v1::Assignment& assignment,
-                                                               const Principal& principal,
-                                                               const std::string& time_zone) const {
+absl::Status CourseService::CheckMayUse(const v1::Assignment& assignment,
+                                        const v1::Assignment& newest,
+                                        const Principal& principal) const {
+  // By role: sealed data must not become training data, which members may read.
+  const auto check = [&](const std::string& dataset, const std::string& before) {
+    if (dataset == before) return absl::OkStatus();
+    return rpc_.access->CheckReadIfNamed(principal, dataset);
+  };
+  TY_RETURN_IF_ERROR(check(assignment.training_dataset(), newest.training_dataset()));
+  TY_RETURN_IF_ERROR(check(assignment.public_dataset(), newest.public_dataset()));
+  return check(assignment.sealed_dataset(), newest.sealed_dataset());
+}
+
+absl::StatusOr<v1::PublishedAssignment> CourseService::Prepare(
+    const v1::Assignment& assignment) const {
   Violations violations;
-  CheckAssignmentForm(assignment, time_zone, &violations);
-  TY_RETURN_IF_ERROR(InvalidRequest(violations));
-  for (const std::string& dataset : {assignment.training_dataset(), assignment.public_dataset(),
-                                     assignment.sealed_dataset()}) {
-    TY_RETURN_IF_ERROR(rpc_.access->CheckReadIfNamed(principal, dataset));
-  }
   TY_ASSIGN_OR_RETURN(const v1::TrainingSpec resolved,
                       admission_->ResolveBase(assignment, &violations));
   v1::PublishedAssignment published;
@@ -355,6 +423,10 @@ absl::StatusOr<v1::PublishedAssignment> CourseService::Prepare(const v1::Assignm
   violations.insert(violations.end(), findings.violations.begin(), findings.violations.end());
   for (const std::string& warning : findings.warnings) {
     published.mutable_assignment()->add_warnings(warning);
+  }
+  if (published.assignment().closes().empty() && HasLeakLimit(published.assignment())) {
+    published.mutable_assignment()->add_warnings(
+        "points beyond leak_limits are told when the assignment closes, and this one never does");
   }
   if (!violations.empty()) {
     return MakeViolationsError(ErrorReason::kInvalidSpec, std::move(violations));

@@ -75,9 +75,11 @@ class CourseService final : public v1::CourseService::CallbackService {
   absl::StatusOr<v1::Assignment> Publish(const v1::PublishAssignmentRequest& request,
                                          const Principal& principal);
   // All that a version has, but its number and commitments; its faults, and what to look at.
-  absl::StatusOr<v1::PublishedAssignment> Prepare(const v1::Assignment& assignment,
-                                                  const Principal& principal,
-                                                  const std::string& time_zone) const;
+  absl::StatusOr<v1::PublishedAssignment> Prepare(const v1::Assignment& assignment) const;
+  // Whether the caller may read its datasets. Those that the `newest` version has may stay: who
+  // changes a deadline need not own the data.
+  absl::Status CheckMayUse(const v1::Assignment& assignment, const v1::Assignment& newest,
+                           const Principal& principal) const;
   absl::Status CheckData(const v1::TrainingSpec& resolved, v1::PublishedAssignment* published,
                          std::vector<FieldViolation>* violations) const;
   // Salts go to the secrets, in the transaction of the version.

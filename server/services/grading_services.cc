@@ -1,9 +1,11 @@
 #include "server/services/grading_services.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
 #include "server/grading/server_secrets.h"
@@ -34,14 +36,18 @@ double Share(int64_t millibits, int bits_max) {
 }
 
 void AddLeaks(const CourseState& state, std::vector<GradingMetrics::Assignment>* assignments) {
+  std::map<absl::string_view, int64_t> most_of_a_student;  // by assignment
+  for (const auto& [key, millibits] : state.leaked_millibits) {
+    int64_t& most = most_of_a_student[key.second];
+    most = std::max(most, millibits);
+  }
   const auto course = ParseCourseName("name", state.course.name());
   for (const std::string& id : state.assignment_order) {
     const v1::LeakLimits& limits = state.Find(id)->assignment().leak_limits();
     GradingMetrics::Assignment added{.assignment = absl::StrCat(course.value_or(""), "/", id)};
-    for (const auto& [key, millibits] : state.leaked_millibits) {
-      if (key.second != id) continue;
-      added.leak_student_ratio =
-          std::max(added.leak_student_ratio, Share(millibits, limits.student_bits_max()));
+    const auto student = most_of_a_student.find(id);
+    if (student != most_of_a_student.end()) {
+      added.leak_student_ratio = Share(student->second, limits.student_bits_max());
     }
     const auto all = state.class_leaked_millibits.find(id);
     if (all != state.class_leaked_millibits.end()) {

@@ -63,10 +63,7 @@ absl::Status JobService::CheckMayChange(const Principal& principal, const std::s
   TY_RETURN_IF_ERROR(ParseName(kTrainingJobs, name).status());
   TY_RETURN_IF_ERROR(rpc_.access->CheckWrite(principal, name));
   TY_ASSIGN_OR_RETURN(const v1::TrainingJob job, jobs_->Get(name));
-  if (job.submission().empty()) return absl::OkStatus();
-  return MakeError(absl::StatusCode::kFailedPrecondition,
-                   absl::StrCat(name, " trains for ", job.submission()),
-                   {.reason = ErrorReason::kInvalidState, .hint = "cancel the submission"});
+  return CheckNotGraded(name, job);
 }
 
 grpc::ServerUnaryReactor* JobService::ListTrainingJobs(grpc::CallbackServerContext* call,

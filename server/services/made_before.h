@@ -1,6 +1,13 @@
-// The first half of idempotent calls whose second half is written elsewhere: what a request made before (storage/requests.h).
+// The first half of idempotent calls whose second half is written elsewhere: what a request made
+// before (storage/requests.h).
 //
-// Thread-safety: a function over a Database.
+//   const MadeRequest made = MadeRequest::Of(principal.owner, "CreateCourse", request);
+//   TY_ASSIGN_OR_RETURN(const std::optional<std::string> before, made.Find(database));
+//   if (before.has_value()) return Get(*before);
+//   ...                                                 // and in the transaction that makes it:
+//   TY_RETURN_IF_ERROR(made.Remember(connection, name));
+//
+// Thread-safety: a value; its methods as their Database and Connection.
 #ifndef TRAINYARD_SERVER_SERVICES_MADE_BEFORE_H_
 #define TRAINYARD_SERVER_SERVICES_MADE_BEFORE_H_
 

@@ -115,8 +115,16 @@ grpc::ServerUnaryReactor* ModelService::DeleteModel(grpc::CallbackServerContext*
   return Serve(rpc_, call, "/trainyard.v1.ModelService/DeleteModel", rpc_.quick, request, response,
                [=, this](const Principal& principal) -> absl::Status {
                  TY_RETURN_IF_ERROR(rpc_.access->CheckWrite(principal, request->name()));
-                 return models_->Delete(request->name());
+                 return DoDelete(request->name());
                });
+}
+
+absl::Status ModelService::DoDelete(const std::string& name) {
+  TY_ASSIGN_OR_RETURN(const v1::Model model, models_->Get(name));
+  const absl::StatusOr<v1::TrainingJob> job = jobs_->Get(model.training_job());
+  if (!job.ok() && !absl::IsNotFound(job.status())) return job.status();
+  if (job.ok()) TY_RETURN_IF_ERROR(CheckNotGraded(name, *job));
+  return models_->Delete(name);
 }
 
 grpc::ServerUnaryReactor* ModelService::Predict(grpc::CallbackServerContext* call,

@@ -3,6 +3,7 @@
 #ifndef TRAINYARD_SERVER_SERVICES_MODEL_SERVICE_H_
 #define TRAINYARD_SERVER_SERVICES_MODEL_SERVICE_H_
 
+#include "server/jobs/job_manager.h"
 #include "server/rpc/call_scope.h"
 #include "server/services/predictor_cache.h"
 #include "server/storage/dataset_store.h"
@@ -14,8 +15,8 @@ namespace trainyard {
 class ModelService final : public v1::ModelService::CallbackService {
  public:
   ModelService(const RpcContext& rpc, const PredictorCache::Options& cache, ModelStore* models,
-               DatasetStore* datasets)
-      : rpc_(rpc), models_(models), datasets_(datasets), cache_(cache, models) {}
+               DatasetStore* datasets, JobManager* jobs)
+      : rpc_(rpc), models_(models), datasets_(datasets), jobs_(jobs), cache_(cache, models) {}
 
   grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* call,
                                      const v1::GetModelRequest* request,
@@ -41,12 +42,14 @@ class ModelService final : public v1::ModelService::CallbackService {
 
  private:
   absl::StatusOr<v1::Model> DoGet(const std::string& name);
+  absl::Status DoDelete(const std::string& name);
   absl::StatusOr<v1::PredictResponse> DoPredict(const v1::PredictRequest& request);
   absl::StatusOr<v1::EvaluateModelResponse> DoEvaluate(const v1::EvaluateModelRequest& request);
 
   const RpcContext rpc_;
   ModelStore* const models_;
   DatasetStore* const datasets_;
+  JobManager* const jobs_;
   PredictorCache cache_;
 };
 

@@ -71,6 +71,14 @@ absl::Status CheckReady(const v1::Dataset& dataset) {
        .metadata = {{"resource", dataset.name()}}});
 }
 
+absl::Status CheckNotGraded(absl::string_view name, const v1::TrainingJob& job) {
+  if (job.submission().empty()) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kFailedPrecondition,
+                   absl::StrCat(name, " is of ", job.submission()),
+                   {.reason = ErrorReason::kInvalidState,
+                    .hint = "what its points come from stays; cancel the submission to end it"});
+}
+
 v1::Dataset VisibleOf(v1::Dataset dataset) {
   if (!dataset.sealed()) return dataset;
   v1::Dataset visible;

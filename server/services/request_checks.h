@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "core/base/error_info.h"
 #include "trainyard/v1/dataset.pb.h"
+#include "trainyard/v1/job.pb.h"
 
 namespace trainyard {
 
@@ -30,6 +31,9 @@ absl::Status CheckChunk(absl::string_view data);
 // FAILED_PRECONDITION/INVALID_STATE unless the dataset is READY and not sealed: whether callers may
 // have something computed from its cells.
 absl::Status CheckReady(const v1::Dataset& dataset);
+// FAILED_PRECONDITION/INVALID_STATE when the job trains for a submission: `name`, the job or what
+// it made, is nobody's to change.
+absl::Status CheckNotGraded(absl::string_view name, const v1::TrainingJob& job);
 // What an answer may tell of a dataset: of a sealed one names, types and kinds of columns.
 v1::Dataset VisibleOf(v1::Dataset dataset);
 

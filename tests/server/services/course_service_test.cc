@@ -9,8 +9,10 @@ namespace trainyard {
 namespace {
 
 using testing::AllOf;
+using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 class CourseServiceTest : public Classroom {
@@ -51,18 +53,29 @@ TEST_F(CourseServiceTest, ARosterIsTakenWholeOrRefusedWithEveryFault) {
   bad.set_user("../etc");
   bad.set_full_name("line\nbreak");
   bad.mutable_external()->set_github_login("no spaces");
-  request.add_removed_users("nobody");
   const auto refused = CallWith(*courses_, &Courses::UpdateRoster, request);
   EXPECT_THAT(FaultsOf(refused.status()),
               AllOf(HasSubstr("enrolments[1].user"), HasSubstr("enrolments[1].role"),
-                    HasSubstr("enrolments[1].full_name"), HasSubstr("github_login"),
-                    HasSubstr("removed_users[0]")));
+                    HasSubstr("enrolments[1].full_name"), HasSubstr("github_login")));
   v1::GetRosterRequest get;
   get.set_course(kCourse);
   EXPECT_THAT(CallWith(*courses_, &Courses::GetRoster, get)->enrolments(), SizeIs(3));
   request.mutable_enrolments()->RemoveLast();
-  request.clear_removed_users();
   EXPECT_THAT(CallWith(*courses_, &Courses::UpdateRoster, request)->enrolments(), SizeIs(4));
+}
+
+TEST_F(CourseServiceTest, WhoIsGoneCanBeRemovedAgain) {
+  v1::UpdateRosterRequest request;
+  request.set_course(kCourse);
+  request.add_removed_users("bob");
+  ASSERT_OK_AND_ASSIGN(const v1::Roster first,
+                       CallWith(*courses_, &Courses::UpdateRoster, request));
+  EXPECT_THAT(first.enrolments(), SizeIs(2));
+  EXPECT_THAT(first.ShortDebugString(), Not(HasSubstr("bob")));
+  ASSERT_OK_AND_ASSIGN(const v1::Roster again,
+                       CallWith(*courses_, &Courses::UpdateRoster, request));
+  EXPECT_THAT(again.enrolments(), SizeIs(2));
+  EXPECT_THAT(again.warnings(), Contains(AllOf(HasSubstr("bob"), HasSubstr("was not in"))));
 }
 
 TEST_F(CourseServiceTest, AContradictoryPolicyIsRefusedAndAPreviewChangesNothing) {
@@ -133,6 +146,63 @@ TEST_F(CourseServiceTest, ThresholdsWithinTheNoiseAndCommonRowsAreWarnedOf) {
   EXPECT_THAT(seen.warnings(), IsEmpty());
   EXPECT_EQ(seen.sealed_dataset(), "");
   EXPECT_EQ(seen.version(), 1);
+}
+
+TEST_F(CourseServiceTest, PublishingTheSameAgainIsTheSameVersion) {
+  const v1::Assignment assignment = NewAssignment();
+  ASSERT_OK_AND_ASSIGN(const v1::Assignment first, Publish(assignment));
+  ASSERT_OK_AND_ASSIGN(const v1::Assignment again, Publish(assignment));
+  EXPECT_EQ(again.version(), 1);
+  ASSERT_THAT(again.commitments(), SizeIs(3));
+  EXPECT_EQ(again.commitments(2).commitment(), first.commitments(2).commitment());
+  // What was published, with all that the server added, says the same, too.
+  EXPECT_EQ(Publish(again)->version(), 1);
+  v1::Assignment other = assignment;
+  other.set_title("another");
+  EXPECT_EQ(Publish(other)->version(), 2);
+  EXPECT_EQ(Publish(assignment)->version(), 3);  // what counts is the newest
+}
+
+TEST_F(CourseServiceTest, WhoTeachesWithOthersKeepsTheirData) {
+  ASSERT_THAT(Publish(NewAssignment()), IsOk());
+  tokens_["carol"] = server_.AddUser("carol", v1::USER_ROLE_INSTRUCTOR);
+  v1::UpdateRosterRequest roster;
+  roster.set_course(kCourse);
+  v1::Enrolment& carol = *roster.add_enrolments();
+  carol.set_user("carol");
+  carol.set_role(v1::COURSE_ROLE_INSTRUCTOR);
+  ASSERT_THAT(CallWith(*courses_, &Courses::UpdateRoster, roster), IsOk());
+
+  Use("carol");
+  v1::PublishAssignmentRequest request;
+  *request.mutable_assignment() = NewAssignment();
+  request.mutable_assignment()->set_closes("2099-01-01 00:00:00");
+  EXPECT_EQ(CallWith(*courses_, &Courses::PublishAssignment, request)->version(), 2);
+  // In another role members could read the sealed data.
+  request.mutable_assignment()->set_training_dataset(sealed_);
+  EXPECT_FALSE(CallWith(*courses_, &Courses::PublishAssignment, request).ok());
+  request.mutable_assignment()->set_training_dataset(training_);
+  request.mutable_assignment()->set_public_dataset(open_copy_);
+  EXPECT_FALSE(CallWith(*courses_, &Courses::PublishAssignment, request).ok());
+}
+
+TEST_F(CourseServiceTest, AVersionThatKeepsPointsBackForEverIsWarnedOf) {
+  v1::Assignment assignment = NewAssignment();
+  assignment.mutable_leak_limits()->set_student_bits_max(-1);
+  assignment.mutable_leak_limits()->set_class_bits_max(-1);
+  assignment.set_release(v1::POINTS_RELEASE_AFTER_CLOSE);
+  assignment.set_closes("2099-01-01 00:00:00");
+  ASSERT_THAT(Publish(assignment), IsOk());
+  Use("ann");
+  EXPECT_TRUE(Graded(NewRequest()).withheld());
+  v1::Assignment open = assignment;
+  open.clear_closes();
+  open.set_release(v1::POINTS_RELEASE_IMMEDIATE);
+  ASSERT_OK_AND_ASSIGN(const v1::Assignment published, Publish(open));
+  EXPECT_THAT(published.warnings(), Contains(HasSubstr("1 submissions are withheld")));
+  open.set_closes("2099-02-01 00:00:00");
+  ASSERT_OK_AND_ASSIGN(const v1::Assignment closing, Publish(open));
+  EXPECT_THAT(closing.warnings(), Not(Contains(HasSubstr("withheld"))));
 }
 
 TEST_F(CourseServiceTest, CommitmentsAreRevealedAfterTheCloseAndHold) {
