@@ -180,7 +180,8 @@ const std::set<std::string>& WithoutNames() {
       "AuthService/ListUsers",        "AuthService/UpdateUser",       "AuthService/CreateToken",
       "AuthService/ListTokens",       "AuthService/RevokeToken",      "AuthService/WhoAmI",
       "AuthService/ListAuditEntries", "DatasetService/CreateDataset", "DatasetService/ListDatasets",
-      "JobService/ListTrainingJobs",  "ModelService/ListModels",      "ModelService/ImportModel"};
+      "JobService/ListTrainingJobs",  "ModelService/ListModels",      "ModelService/ImportModel",
+      "AuthService/ExchangeIdentityToken"};
   return *methods;
 }
 
