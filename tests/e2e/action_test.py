@@ -104,7 +104,7 @@ class ActionTest(Case):
         for given, what in (({"identity": False}, "id-token: write"), ({"audience": ""}, "input audience")):
             codes, text = self.run_action(**given)
             self.assertEqual(codes, [USAGE])
-            self.assertIn(f"::error title=Trainyard::give the input token", text)
+            self.assertIn("::error title=Trainyard::give the input token", text)
             self.assertIn(what, text)
         self.github.claims = {"repository_id": "4711"}
         codes, text = self.run_action()

@@ -286,9 +286,9 @@ TEST(ExchangeIdentityTokenTest, AsksForNoAuthorizationButForAnAudienceAndUsers) 
   server.AddRoot();
   server.UseToken("");
   EXPECT_THAT(exchange("courses/dl", "a.b.c"), HasReason(ErrorReason::kInvalidState));
-  for (const auto& [course, token] :
-       {std::pair<std::string, std::string>{"dl", "a.b.c"}, {"courses/dl", ""},
-        {"courses/dl", std::string(16'385, 'a')}}) {
+  for (const auto& [course, token] : {std::pair<std::string, std::string>{"dl", "a.b.c"},
+                                      {"courses/dl", ""},
+                                      {"courses/dl", std::string(16'385, 'a')}}) {
     const auto refused = exchange(course, token);
     EXPECT_THAT(refused, HasReason(ErrorReason::kInvalidRequest));
     EXPECT_EQ(GetErrorInfo(refused.status())->violations.size(), 1u);
