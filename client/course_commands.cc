@@ -29,6 +29,8 @@ constexpr FlagSpec kEnrolmentFlags[] = {
     {"--programme", "programme", "TEXT", "Programme of study"},
     {"--group", "group", "TEXT", "Group"},
     {"--github-login", "external.github_login", "LOGIN", "For check runs"},
+    {"--github-repository-ids", "external.github_repository_ids", "ID,...",
+     "Repositories whose jobs may submit without a token"},
     {"--email", "external.email", "ADDRESS", "For Moodle"},
     {"--canvas-id", "external.canvas_id", "ID", "Canvas's ID"},
     {"--lti-user-id", "external.lti_user_id", "ID", "The platform's sub, for LTI scores"}};

@@ -1,3 +1,4 @@
+#include "absl/strings/str_cat.h"
 #include "client/call_and_show.h"
 #include "client/describe_grades.h"
 #include "client/field_flags.h"
@@ -12,11 +13,20 @@ using Stub = v1::GradeService::Stub;
 constexpr FlagSpec kTargetFlags[] = {
     {"--kind", "kind", "KIND", "check_run or lti_score"},
     {"--url", "url", "URL", "Where it is sent to; without it nothing is sent any more"},
+    {"--token-url", "token_url", "URL",
+     "lti_score: the platform's token endpoint; without it the secret is the bearer token"},
+    {"--client-id", "client_id", "ID", "lti_score: what the platform calls this tool"},
+    {"--token-audience", "token_audience", "TEXT",
+     "lti_score: audience that the platform wants (default: the token endpoint)"},
     {"--prefix", "repository_prefix", "TEXT",
      "check_run: before the assignment's id in the repository's name, e.g. fintech-dl-hse-"}};
 
 constexpr FlagSpec kListFlags[] = {
     {"--state", "state", "STATE", "Only waiting, delivered or given_up ones"}};
+
+struct KeyOptions {
+  bool pem = false;
+};
 
 struct DeliveryOptions {
   std::string course;
@@ -57,6 +67,15 @@ ExitOr RunRetry(Session& session, const DeliveryOptions& options) {
                      &DescribeDelivery);
 }
 
+// As the platform's registration form takes it, alone on stdout.
+ExitOr RunKey(Session& session, const KeyOptions& options) {
+  TY_ASSIGN_OR_RETURN(
+      const v1::ToolKey key,
+      session.remote.Call(session.remote.grades(), &Stub::GetToolKey, v1::GetToolKeyRequest()));
+  session.screen.Show(key, options.pem ? key.pem() : absl::StrCat(key.jwk(), "\n"));
+  return ExitCode::kOk;
+}
+
 CLI::App* AddNamed(CLI::App* group, const char* name, const char* help,
                    const std::shared_ptr<DeliveryOptions>& options,
                    ExitOr (*run)(Session&, const DeliveryOptions&), Command* chosen) {
@@ -83,6 +102,10 @@ void AddDeliveryCommands(CLI::App* app, Command* chosen) {
   AddFieldFlags(*lister, "Which", kListFlags, *v1::ListDeliveriesRequest::descriptor(),
                 &list->flags);
   AddLimit(lister, &list->list);
+  auto key = std::make_shared<KeyOptions>();
+  AddCommand(group, "key", "Print the public key by which this server proves itself to platforms",
+             key, &RunKey, chosen)
+      ->add_flag("--pem", key->pem, "As PEM (Moodle) rather than as a JSON Web Key (Canvas)");
   auto retry = std::make_shared<DeliveryOptions>();
   AddNamed(group, "retry", "Send one that was given up once more", retry, &RunRetry, chosen)
       ->add_option("ID", retry->id, "Id of the delivery")

@@ -193,10 +193,12 @@ std::string DescribeCourses(const v1::ListCoursesResponse& list) {
 }
 
 std::string DescribeRoster(const v1::Roster& roster) {
-  TextTable table({{"USER"}, {"ROLE"}, {"FULL NAME"}, {"PROGRAMME"}, {"GROUP"}, {"GITHUB"}});
+  TextTable table(
+      {{"USER"}, {"ROLE"}, {"FULL NAME"}, {"PROGRAMME"}, {"GROUP"}, {"GITHUB"}, {"REPOSITORIES"}});
   for (const v1::Enrolment& enrolment : roster.enrolments()) {
     table.AddRow({enrolment.user(), RoleWord(enrolment.role()), enrolment.full_name(),
-                  enrolment.programme(), enrolment.group(), enrolment.external().github_login()});
+                  enrolment.programme(), enrolment.group(), enrolment.external().github_login(),
+                  absl::StrJoin(enrolment.external().github_repository_ids(), " ")});
   }
   return absl::StrCat(table.Render(), WarningLines(roster.warnings()));
 }

@@ -174,6 +174,9 @@ std::string DescribeDeliveryTarget(const v1::DeliveryTarget& target) {
   if (target.url().empty()) return absl::StrCat("no ", kind, " is sent any more\n");
   return absl::StrCat(kind, " goes to ", Printable(target.url()), "\n",
                       KeyValueLines({{"repository prefix", target.repository_prefix()},
+                                     {"token endpoint", target.token_url()},
+                                     {"client", target.client_id()},
+                                     {"token audience", target.token_audience()},
                                      {"secret", target.secret_set() ? "known" : "none"}}));
 }
 

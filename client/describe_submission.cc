@@ -169,6 +169,7 @@ std::string DescribeSubmission(const v1::Submission& submission) {
       {"repository", submission.source().repository_id()},
       {"commit", submission.source().commit()},
       {"run", submission.source().run_id()},
+      {"source", submission.source().verified() ? "proven by an identity token" : ""},
       {"receipt", submission.receipt()},
       {"spec digest", submission.spec_digest()}};
   std::string text =

@@ -1,6 +1,7 @@
 #include "client/message_input.h"
 
 #include <algorithm>
+#include <iostream>
 #include <utility>
 #include <vector>
 
@@ -39,6 +40,15 @@ absl::StatusOr<Result> ReadTable(const std::string& path,
   Result result;
   TY_RETURN_IF_ERROR(ReadYamlFile(path, &result));
   return result;
+}
+
+absl::StatusOr<std::string> ReadStandardInput(int64_t bytes_max) {
+  std::string text(static_cast<size_t>(bytes_max) + 1, '\0');
+  std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(std::cin.gcount()));
+  if (static_cast<int64_t>(text.size()) <= bytes_max) return text;
+  return UsageError(absl::StrCat("standard input has more than ", bytes_max, " bytes"),
+                    {.reason = ErrorReason::kTooLarge, .hint = "give the secret alone"});
 }
 
 }  // namespace
@@ -87,7 +97,8 @@ absl::StatusOr<v1::MarksRecorded> ReadMarksFile(const std::string& path) {
 }
 
 absl::StatusOr<std::string> ReadSecretFile(const std::string& path) {
-  TY_ASSIGN_OR_RETURN(const std::string text, ReadWhole(path, kSecretBytesMax));
+  TY_ASSIGN_OR_RETURN(const std::string text, path == "-" ? ReadStandardInput(kSecretBytesMax)
+                                                          : ReadWhole(path, kSecretBytesMax));
   const absl::string_view secret = absl::StripAsciiWhitespace(text);
   if (!secret.empty() && !absl::StrContains(secret, '\n')) return std::string(secret);
   return UsageError(absl::StrCat(path, " has no secret, or more than one line"),

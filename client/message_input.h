@@ -19,7 +19,7 @@
 namespace trainyard {
 
 // Of files of secrets: a key and what editors put around it.
-inline constexpr int64_t kSecretBytesMax = 4096;
+inline constexpr int64_t kSecretBytesMax = 16'384;  // an identity token's
 
 // Lays `flags` over `message`.
 absl::Status ApplyFlags(const FieldFlags& flags, google::protobuf::Message* message);
@@ -40,7 +40,7 @@ absl::StatusOr<v1::Roster> ParseRosterCsv(absl::string_view text);
 absl::StatusOr<v1::MarksRecorded> ParseMarksCsv(absl::string_view text);
 
 // The first line of a file, which must be its only one: secrets are not given on the command line,
-// which everybody on the machine can read.
+// which everybody on the machine can read. "-" is standard input.
 absl::StatusOr<std::string> ReadSecretFile(const std::string& path);
 
 }  // namespace trainyard

@@ -135,9 +135,19 @@ std::vector<Target> MatchHeader(const Record& header, const Descriptor& type,
   return columns;
 }
 
+// Every word of the cell; the first fault.
+std::string AddWords(Message* holder, const FieldDescriptor& field, const std::string& cell) {
+  for (const absl::string_view word : absl::StrSplit(cell, ' ', absl::SkipEmpty())) {
+    std::string fault = SetScalar(holder, field, word);
+    if (!fault.empty()) return fault;
+  }
+  return "";
+}
+
 std::string SetCell(Message* row, const Target& target, const std::string& cell) {
   Message* const holder =
       target.parent == nullptr ? row : row->GetReflection()->MutableMessage(row, target.parent);
+  if (target.field->is_repeated()) return AddWords(holder, *target.field, cell);
   if (!target.decimal) return SetScalar(holder, *target.field, cell);
   const std::optional<int64_t> hundredths = ParseHundredths(cell);
   if (!hundredths.has_value()) {

@@ -7,8 +7,8 @@
 // A column is called by the name of a field, or by that of a field of one of its messages when no
 // other has that name (`email` for external.email); the case of letters does not matter. Cells are
 // read by the rules of spec files (proto_text.h), without blanks around them; an empty cell sets
-// nothing. Delimiter and quote are found out (core/data/csv_dialect.h), a byte order mark is
-// skipped.
+// nothing, that of a repeated field is a list with spaces between. Delimiter and quote are found
+// out (core/data/csv_dialect.h), a byte order mark is skipped.
 //
 // Thread-safety: pure functions.
 #ifndef TRAINYARD_CLIENT_PROTO_CSV_H_

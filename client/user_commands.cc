@@ -7,6 +7,7 @@
 #include "client/command.h"
 #include "client/describe.h"
 #include "client/digest.h"
+#include "client/message_input.h"
 #include "client/render.h"
 #include "core/base/error_info.h"
 #include "core/base/status_macros.h"
@@ -33,6 +34,7 @@ struct UserOptions {
 
 struct TokenOptions {
   std::string user, display_name, course;
+  std::string identity_token_path;
   bool read_only = false;
   int days = 0;  // the server's default
 };
@@ -149,6 +151,23 @@ ExitOr RunTokenCreate(Session& session, const TokenOptions& options) {
   return ExitCode::kOk;
 }
 
+ExitOr RunTokenExchange(Session& session, const TokenOptions& options) {
+  v1::ExchangeIdentityTokenRequest request;
+  request.set_course(FullName("courses", options.course));
+  TY_ASSIGN_OR_RETURN(*request.mutable_identity_token(),
+                      ReadSecretFile(options.identity_token_path));
+  // Without the patience of other calls: an identity token is taken once.
+  v1::ExchangeIdentityTokenResponse response;
+  const std::unique_ptr<CallContext> call = session.remote.NewCall(Span::kShort);
+  TY_RETURN_IF_ERROR(session.remote.ToStatus(
+      session.remote.auth().ExchangeIdentityToken(call->grpc(), request, &response)));
+  const v1::Token& token = response.token();
+  ShowBearer(session, response, response.bearer(),
+             absl::StrCat(token.name(), " is ", token.user(), "'s for ", token.course(), " until ",
+                          TimeText(ToTime(token.expire_time()))));
+  return ExitCode::kOk;
+}
+
 ExitOr RunTokenList(Session& session, const TokenOptions& options) {
   v1::ListTokensRequest request;
   if (!options.user.empty()) request.set_user(FullName(kUserCollection, options.user));
@@ -167,6 +186,14 @@ ExitOr RunTokenRevoke(Session& session, const NameOptions& options) {
   return ExitCode::kOk;
 }
 
+// Whose job the token was made for; empty: nobody's.
+std::string IdentityText(const v1::Token& token) {
+  if (!token.has_identity()) return "";
+  return absl::StrCat("repository ", token.identity().repository_id(), ", commit ",
+                      Printable(token.identity().sha()), ", run ",
+                      Printable(token.identity().run_id()));
+}
+
 ExitOr RunWhoAmI(Session& session, const NoOptions&) {
   TY_ASSIGN_OR_RETURN(
       const v1::WhoAmIResponse who,
@@ -178,6 +205,7 @@ ExitOr RunWhoAmI(Session& session, const NoOptions&) {
                KeyValueLines({{"role", RoleWord(who.role())},
                               {"token", token.name()},
                               {"course", token.course()},
+                              {"job of", IdentityText(token)},
                               {"rights", token.read_only() ? "read only" : ""},
                               {"expires", who.open() ? "" : TimeText(ToTime(token.expire_time()))},
                               {"server", who.open() ? "open: it has no users" : ""}})));
@@ -308,6 +336,17 @@ void AddTokenGroup(CLI::App* app, Command* chosen) {
   command->add_flag("--read-only", create->read_only, "Calls that change something are refused");
   command->add_option("--days", create->days, "How long it is good for (default 180)")
       ->check(CLI::Range(1, kDaysMax));
+  auto exchange = std::make_shared<TokenOptions>();
+  command = AddCommand(group, "exchange",
+                       "Make a token of the student whose repository's job has the identity token, "
+                       "and print it, once",
+                       exchange, &RunTokenExchange, chosen);
+  command->add_option("--course", exchange->course, "Where the student is enrolled")->required();
+  command
+      ->add_option("--identity-token", exchange->identity_token_path,
+                   "File with the job's identity token (OpenID Connect); \"-\" for standard input")
+      ->type_name("FILE")
+      ->required();
   auto list = std::make_shared<TokenOptions>();
   AddCommand(group, "list", "List tokens, newest first", list, &RunTokenList, chosen)
       ->add_option("--user", list->user, "Whose (admins only; default: your own)");

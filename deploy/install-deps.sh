@@ -13,7 +13,7 @@ build_packages=(
 )
 test_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev clang clang-tidy libclang-rt-14-dev
-  python3-grpcio python3-protobuf python3-numpy python3-onnx python3-yaml prometheus sqlite3 gnuplot-nox
+  python3-grpcio python3-protobuf python3-numpy python3-onnx python3-yaml prometheus sqlite3 gnuplot-nox jq
 )
 
 usage() { sed -n '2,5s/^# \{0,1\}//p' "$0"; }

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/error_info.h"
 #include "core/base/status_macros.h"
+#include "server/auth/issuer_keys.h"
 #include "server/base/version.h"
 
 namespace trainyard {
@@ -20,6 +21,7 @@ namespace {
 
 constexpr size_t kJobSeriesJobsMax = 2'000;
 constexpr double kRateLimitMax = 1e6;
+constexpr size_t kAudienceBytesMax = 1'000;
 constexpr int kWorkersMax = static_cast<int>(limits::kThreadsMax);
 
 struct HostPort {
@@ -98,6 +100,17 @@ void CheckDuration(const char* field, absl::Duration value, absl::Duration min, 
                            " to ", absl::FormatDuration(max))});
 }
 
+void CheckIdentity(const ServerOptions& options, std::vector<FieldViolation>* violations) {
+  if (options.oidc_audience.size() > kAudienceBytesMax) {
+    violations->push_back({"oidc-audience", absl::StrCat("has more than ", kAudienceBytesMax,
+                                                         " bytes; give this server's URL")});
+  }
+  if (options.oidc_audience.empty() || CheckIssuer(options.oidc_issuer).ok()) return;
+  violations->push_back(
+      {"oidc-issuer", absl::StrCat("\"", options.oidc_issuer.substr(0, 200),
+                                   "\" is no https URL, nor http on this machine")});
+}
+
 void CheckFlops(const ServerOptions& options, std::vector<FieldViolation>* violations) {
   if (options.job_flops_max >= 0) return;  // false for NaN
   violations->push_back({"job-flops-max", absl::StrCat("is ", options.job_flops_max,
@@ -119,6 +132,7 @@ void CheckLimits(const ServerOptions& options, std::vector<FieldViolation>* viol
   CheckRange("owner-jobs-max", options.owner_jobs_max, 1, limits::kQueuedJobsMax, violations);
   CheckRange("job-memory-bytes-max", options.job_memory_bytes_max, limits::kJobMemoryBytesMin,
              INT64_MAX, violations);
+  CheckIdentity(options, violations);
   CheckFlops(options, violations);
   CheckRateLimit(options, violations);
   CheckRange("metrics-max-job-series-jobs",
@@ -263,6 +277,11 @@ void AddAuthOptions(CLI::App& app, ServerOptions& options) {
   app.add_option("--tls-key", options.tls.key, "PEM file: its private key, without passphrase");
   app.add_option("--tls-client-ca", options.tls.client_ca,
                  "PEM file: clients must show a certificate of this authority");
+  app.add_option("--oidc-audience", options.oidc_audience,
+                 "take identity tokens of GitHub jobs for this audience, this server's URL; empty: "
+                 "none");
+  app.add_option("--oidc-issuer", options.oidc_issuer, "who makes the identity tokens")
+      ->capture_default_str();
   app.add_option("--rate-limit", options.rate_limit,
                  "calls of one user per second, twice as many at once; 0: no limit")
       ->capture_default_str();

@@ -65,6 +65,11 @@ struct ServerOptions {
   // 0.
   std::string print_address;
 
+  // What identity tokens of GitHub jobs must be for: the URL by which courses know this server.
+  // Empty: none are taken.
+  std::string oidc_audience;
+  // Who makes them: its keys are at {issuer}/.well-known/jwks.
+  std::string oidc_issuer = "https://token.actions.githubusercontent.com";
   // Calls that one user may make a second, twice as many at once. 0: no limit.
   double rate_limit = 200;
   // Entries of the audit log that are kept, the newest.

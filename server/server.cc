@@ -331,7 +331,10 @@ void Server::MakeServices() {
   model_service_ = std::make_unique<ModelService>(rpc, PredictorCache::Options(), models_.get(),
                                                   datasets_.get(), jobs_.get());
   admin_service_ = std::make_unique<AdminService>(rpc, Limits(), metrics_address_, jobs_.get());
-  auth_service_ = std::make_unique<AuthService>(rpc, users_.get(), audit_.get());
+  exchange_ = std::make_unique<IdentityExchange>(
+      IdentityProvider::Options{.issuer = options_.oidc_issuer, .audience = options_.oidc_audience},
+      users_.get(), courses_.get());
+  auth_service_ = std::make_unique<AuthService>(rpc, users_.get(), audit_.get(), exchange_.get());
   worker_service_ = std::make_unique<WorkerService>(
       WorkerContext(),
       WorkerAdmission{.token = worker_token_, .slots = options_.workers, .build = BuildString()},

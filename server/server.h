@@ -127,6 +127,7 @@ class Server {
   std::unique_ptr<AnalysisService> analysis_service_;
   std::unique_ptr<ModelService> model_service_;
   std::unique_ptr<AdminService> admin_service_;
+  std::unique_ptr<IdentityExchange> exchange_;
   std::unique_ptr<AuthService> auth_service_;
   std::unique_ptr<GradingServices> grading_;
   std::unique_ptr<WorkerService> worker_service_;

@@ -44,11 +44,15 @@ absl::StatusOr<Principal> Authenticator::Authenticate(const std::vector<absl::st
   std::optional<Principal> principal;
   if (bearer.has_value()) principal = users_->Verify(*bearer, absl::Now());
   if (!principal.has_value()) {
-    TY_RETURN_IF_ERROR(failures_.Take(HostOf(peer), SteadyNow()));
+    TY_RETURN_IF_ERROR(CountFailure(peer));
     return Unauthenticated();
   }
   TY_RETURN_IF_ERROR(calls_.Take(principal->owner, SteadyNow()));
   return *std::move(principal);
+}
+
+absl::Status Authenticator::CountFailure(absl::string_view peer) {
+  return failures_.Take(HostOf(peer), SteadyNow());
 }
 
 }  // namespace trainyard

@@ -40,6 +40,10 @@ class Authenticator {
   absl::StatusOr<Principal> Authenticate(const std::vector<absl::string_view>& headers,
                                          absl::string_view peer);
 
+  // Counts a failure of a call without authorization that showed something that is not valid: OK,
+  // or RESOURCE_EXHAUSTED/RATE_LIMITED, which is then the answer.
+  absl::Status CountFailure(absl::string_view peer);
+
   // Whether calls are taken without tokens.
   bool open() const { return users_->open(); }
 

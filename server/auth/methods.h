@@ -20,6 +20,7 @@ enum class MethodKind {
   kTokenWrite,  // every user, but not with a token that is worth less than its user
   kAdminRead,   // ADMIN
   kAdminWrite,  // ADMIN, but not with a token that is worth less than its user
+  kPublic,      // everybody, without authorization; it changes something
 };
 
 // `method` as in "/trainyard.v1.JobService/GetTrainingJob". nullopt: not in the table.

@@ -5,6 +5,7 @@
 #ifndef TRAINYARD_SERVER_AUTH_PRINCIPAL_H_
 #define TRAINYARD_SERVER_AUTH_PRINCIPAL_H_
 
+#include <optional>
 #include <string>
 
 #include "trainyard/v1/auth.pb.h"
@@ -22,6 +23,8 @@ struct Principal {
   std::string course;
   bool read_only = false;  // the funnel has refused what changes something
   std::string token_id;    // empty while there is no user
+  // Whose job the token was made for (AuthService.ExchangeIdentityToken).
+  std::optional<v1::RepositoryIdentity> identity;
 
   bool admin() const { return role == v1::USER_ROLE_ADMIN; }
 };

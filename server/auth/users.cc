@@ -39,6 +39,12 @@ bool IsExpired(const v1::Token& token, absl::Time now) {
   return now >= FromProto(token.expire_time());
 }
 
+// Whether tokens of the user may be made for jobs: an ADMIN is an instructor in every course, and
+// whoever changes a repository writes its jobs.
+bool MayHaveJobs(const v1::User& user) {
+  return !user.disabled() && user.role() != v1::USER_ROLE_ADMIN;
+}
+
 bool IsActiveAdmin(const v1::User& user) {
   return user.role() == v1::USER_ROLE_ADMIN && !user.disabled();
 }
@@ -182,11 +188,14 @@ std::optional<Principal> Users::Verify(const Bearer& bearer, absl::Time now) con
   const absl::StatusOr<std::string> owner = ParseName(kUsers, record.user());
   const auto user = owner.ok() ? users_.find(*owner) : users_.end();
   if (user == users_.end() || user->second.disabled()) return std::nullopt;
-  return Principal{.owner = *owner,
-                   .role = user->second.role(),
-                   .course = record.course(),
-                   .read_only = record.read_only(),
-                   .token_id = bearer.id};
+  if (record.has_identity() && !MayHaveJobs(user->second)) return std::nullopt;
+  Principal principal{.owner = *owner,
+                      .role = user->second.role(),
+                      .course = record.course(),
+                      .read_only = record.read_only(),
+                      .token_id = bearer.id};
+  if (record.has_identity()) principal.identity = record.identity();
+  return principal;
 }
 
 absl::Status Users::CheckNew(const v1::CreateUserRequest& request, const std::string& id,
@@ -328,7 +337,8 @@ absl::StatusOr<v1::Token> Users::MakeToken(const v1::CreateTokenRequest& request
 absl::Status Users::CheckTokenCount(absl::string_view user, absl::Time now) const {
   absl::ReaderMutexLock lock(&mutex_);
   const auto count = std::count_if(tokens_.begin(), tokens_.end(), [&](const auto& entry) {
-    return entry.second.record.user() == user && !IsExpired(entry.second.record, now);
+    const v1::Token& token = entry.second.record;
+    return token.user() == user && !token.has_identity() && !IsExpired(token, now);
   });
   if (static_cast<size_t>(count) < kTokensPerUserMax) return absl::OkStatus();
   return MakeError(absl::StatusCode::kResourceExhausted,
@@ -341,26 +351,68 @@ absl::Status Users::CheckTokenCount(absl::string_view user, absl::Time now) cons
 absl::StatusOr<v1::CreateTokenResponse> Users::CreateToken(const v1::CreateTokenRequest& request) {
   absl::MutexLock write_lock(&write_mutex_);
   TY_ASSIGN_OR_RETURN(const v1::User user, Get(request.user()));
-  TY_ASSIGN_OR_RETURN(const std::string user_id, ParseName(kUsers, user.name()));
   const absl::Time now = absl::Now();
   const Bearer bearer = NewBearer();
   TY_ASSIGN_OR_RETURN(v1::Token token, MakeToken(request, bearer, now));
   TY_RETURN_IF_ERROR(CheckTokenCount(user.name(), now));
-  std::vector<std::string> expired;
-  {
-    absl::ReaderMutexLock lock(&mutex_);
-    for (const auto& [id, other] : tokens_) {
-      const bool gone = other.record.user() == user.name() && IsExpired(other.record, now);
-      if (gone) expired.push_back(id);
+  return Issue(bearer, std::move(token), FindUnwanted(user.name(), kIdentityTokensPerUserMax, now));
+}
+
+absl::StatusOr<v1::CreateTokenResponse> Users::CreateIdentityToken(
+    absl::string_view user, absl::string_view course, const v1::RepositoryIdentity& identity) {
+  absl::MutexLock write_lock(&write_mutex_);
+  TY_ASSIGN_OR_RETURN(const v1::User owner, Get(user));
+  if (!MayHaveJobs(owner)) {
+    return InvalidState(absl::StatusCode::kFailedPrecondition,
+                        absl::StrCat(owner.name(), " is disabled, or an ADMIN"),
+                        "enrol another user for the repository");
+  }
+  v1::CreateTokenRequest request;
+  request.set_user(owner.name());
+  request.mutable_token()->set_display_name(absl::StrCat("GitHub run ", identity.run_id()));
+  request.mutable_token()->set_course(std::string(course));
+  request.mutable_lifetime()->set_seconds(absl::ToInt64Seconds(kIdentityLifetime));
+  const absl::Time now = absl::Now();
+  const Bearer bearer = NewBearer();
+  TY_ASSIGN_OR_RETURN(v1::Token token, MakeToken(request, bearer, now));
+  *token.mutable_identity() = identity;
+  return Issue(bearer, std::move(token),
+               FindUnwanted(owner.name(), kIdentityTokensPerUserMax - 1, now));
+}
+
+std::vector<std::string> Users::FindUnwanted(absl::string_view user, size_t identity_tokens_max,
+                                             absl::Time now) const {
+  std::vector<std::string> unwanted;
+  std::vector<std::pair<absl::Time, std::string>> of_jobs;
+  absl::ReaderMutexLock lock(&mutex_);
+  for (const auto& [id, token] : tokens_) {
+    if (token.record.user() != user) continue;
+    if (IsExpired(token.record, now)) {
+      unwanted.push_back(id);
+    } else if (token.record.has_identity()) {
+      of_jobs.emplace_back(FromProto(token.record.create_time()), id);
     }
   }
+  std::sort(of_jobs.begin(), of_jobs.end());
+  for (size_t i = 0; i + identity_tokens_max < of_jobs.size(); ++i) {
+    unwanted.push_back(of_jobs[i].second);
+  }
+  return unwanted;
+}
+
+absl::StatusOr<v1::CreateTokenResponse> Users::Issue(const Bearer& bearer, v1::Token token,
+                                                     const std::vector<std::string>& unwanted) {
+  TY_ASSIGN_OR_RETURN(const std::string user_id, ParseName(kUsers, token.user()));
   const absl::Status written = database_->Write([&](Connection& connection) -> absl::Status {
-    for (const std::string& id : expired) TY_RETURN_IF_ERROR(DeleteToken(connection, id));
+    for (const std::string& id : unwanted) TY_RETURN_IF_ERROR(DeleteToken(connection, id));
     return InsertToken(connection, bearer, user_id, token);
   });
   TY_RETURN_IF_ERROR(written);
   Remember(bearer, token);
-  ForgetExpired(user.name(), now);
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const std::string& id : unwanted) tokens_.erase(id);
+  }
   v1::CreateTokenResponse response;
   *response.mutable_token() = std::move(token);
   response.set_bearer(BearerText(bearer));
@@ -412,13 +464,6 @@ void Users::Remember(const v1::User& user) {
 void Users::Remember(const Bearer& bearer, const v1::Token& token) {
   absl::MutexLock lock(&mutex_);
   tokens_[bearer.id] = {Sha256Digest(bearer.secret), token};
-}
-
-void Users::ForgetExpired(absl::string_view user, absl::Time now) {
-  absl::MutexLock lock(&mutex_);
-  absl::erase_if(tokens_, [&](const auto& entry) {
-    return entry.second.record.user() == user && IsExpired(entry.second.record, now);
-  });
 }
 
 }  // namespace trainyard

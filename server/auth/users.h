@@ -19,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -40,8 +41,11 @@ class Users {
  public:
   // In memory, about 300 bytes each.
   static constexpr size_t kUsersMax = 20'000;
-  // That are not expired.
+  // That are not expired, and that the user made.
   static constexpr size_t kTokensPerUserMax = 20;
+  // That are not expired, and were made for jobs.
+  static constexpr size_t kIdentityTokensPerUserMax = 20;
+  static constexpr absl::Duration kIdentityLifetime = absl::Hours(1);
   static constexpr absl::Duration kLifetimeMin = absl::Minutes(1);
   static constexpr absl::Duration kLifetimeDefault = absl::Hours(24 * 180);
   static constexpr absl::Duration kLifetimeMax = absl::Hours(24 * 400);
@@ -66,6 +70,12 @@ class Users {
 
   // For request.user, which must be given.
   absl::StatusOr<v1::CreateTokenResponse> CreateToken(const v1::CreateTokenRequest& request);
+  // For a job of `user` (`users/{id}`), scoped to `course` and good for kIdentityLifetime. The
+  // user's oldest of the kind is dropped when there are kIdentityTokensPerUserMax. NOT_FOUND;
+  // FAILED_PRECONDITION/INVALID_STATE for a user who is disabled, or an ADMIN, who would be one in
+  // the course.
+  absl::StatusOr<v1::CreateTokenResponse> CreateIdentityToken(
+      absl::string_view user, absl::string_view course, const v1::RepositoryIdentity& identity);
   absl::StatusOr<v1::ListTokensResponse> ListTokens(absl::string_view user) const;
   absl::StatusOr<v1::Token> GetToken(absl::string_view name) const;
   absl::Status RevokeToken(absl::string_view name);
@@ -85,9 +95,15 @@ class Users {
   absl::StatusOr<v1::Token> MakeToken(const v1::CreateTokenRequest& request, const Bearer& bearer,
                                       absl::Time now) const;
   absl::Status CheckTokenCount(absl::string_view user, absl::Time now) const;
+  // Ids of the user's expired tokens, and of the oldest ones for jobs beyond `identity_tokens_max`.
+  std::vector<std::string> FindUnwanted(absl::string_view user, size_t identity_tokens_max,
+                                        absl::Time now) const;
+  // Stores `token` and deletes `unwanted` ones.
+  absl::StatusOr<v1::CreateTokenResponse> Issue(const Bearer& bearer, v1::Token token,
+                                                const std::vector<std::string>& unwanted)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void Remember(const v1::User& user);
   void Remember(const Bearer& bearer, const v1::Token& token);
-  void ForgetExpired(absl::string_view user, absl::Time now);
 
   Database* const database_;
   std::atomic<bool> open_{true};

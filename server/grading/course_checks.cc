@@ -19,7 +19,9 @@ namespace {
 using Violations = std::vector<FieldViolation>;
 
 constexpr size_t kLoginBytesMax = 39;  // GitHub's
+constexpr int kRepositoriesMax = 64;   // of a student
 constexpr size_t kTargetUrlBytesMax = 2'000;
+constexpr size_t kClientIdBytesMax = 255;
 constexpr int kLateUnitsMax = 1'000;
 constexpr int64_t kExtensionSecondsMax = int64_t{400} * 86'400;
 constexpr int64_t kFinalHundredthsMax = 100'000;
@@ -49,6 +51,22 @@ void CheckLogin(absl::string_view field, const std::string& login, Violations* v
                                                           " letters, digits and hyphens")});
 }
 
+void CheckRepositories(const std::string& field, const v1::Enrolment& enrolment,
+                       Violations* violations) {
+  const auto& ids = enrolment.external().github_repository_ids();
+  if (ids.empty()) return;
+  if (enrolment.role() != v1::COURSE_ROLE_STUDENT) {
+    violations->push_back({field, "are of jobs that submit; give them to students only"});
+  }
+  if (ids.size() > kRepositoriesMax) {
+    violations->push_back(
+        {field, absl::StrCat("has ", ids.size(), " ids; give at most ", kRepositoriesMax)});
+  }
+  if (std::any_of(ids.begin(), ids.end(), [](int64_t id) { return id <= 0; })) {
+    violations->push_back({field, "has an id that is not positive; give GitHub's numeric ids"});
+  }
+}
+
 void CheckEnrolment(const std::string& path, const v1::Enrolment& enrolment,
                     Violations* violations) {
   CheckId(path + ".user", enrolment.user(), violations);
@@ -68,6 +86,25 @@ void CheckEnrolment(const std::string& path, const v1::Enrolment& enrolment,
   CheckText(path + ".external.sis_login_id", external.sis_login_id(), bytes_max, violations);
   CheckText(path + ".external.section", external.section(), bytes_max, violations);
   CheckText(path + ".external.lti_user_id", external.lti_user_id(), bytes_max, violations);
+  CheckRepositories(path + ".external.github_repository_ids", enrolment, violations);
+}
+
+// That nobody has the repositories but those of `request`, and of them one each.
+void CheckRepositoriesAreFree(const CourseState& state, const v1::UpdateRosterRequest& request,
+                              const std::set<std::string>& changed, Violations* violations) {
+  std::set<int64_t> given;
+  for (int i = 0; i < request.enrolments_size(); ++i) {
+    for (const int64_t id : request.enrolments(i).external().github_repository_ids()) {
+      const auto before = state.repository_users.find(id);
+      const bool is_others =
+          before != state.repository_users.end() && !changed.contains(before->second);
+      if (!is_others && given.insert(id).second) continue;
+      violations->push_back(
+          {absl::StrCat("enrolments[", i, "].external.github_repository_ids"),
+           absl::StrCat("has ", id, ", which is ", is_others ? before->second : "here",
+                        is_others ? "'s; take it from them first" : " twice; give it once")});
+    }
+  }
 }
 
 // A student by an id that nothing else may stand for.
@@ -169,6 +206,38 @@ void CheckQuiz(const CourseState& state, const std::string& path, const v1::Quiz
   }
 }
 
+void CheckAddress(absl::string_view field, absl::string_view url, Violations* violations) {
+  CheckText(field, url, kTargetUrlBytesMax, violations);
+  const bool http = absl::StartsWith(url, "http://") || absl::StartsWith(url, "https://");
+  if (!url.empty() && !http) {
+    violations->push_back({std::string(field), "is no http or https address"});
+  }
+}
+
+// How access tokens are fetched: not at all, or where and as whom.
+void CheckTokenTarget(const v1::DeliveryTarget& target, Violations* violations) {
+  CheckAddress("target.token_url", target.token_url(), violations);
+  CheckText("target.client_id", target.client_id(), kClientIdBytesMax, violations);
+  CheckText("target.token_audience", target.token_audience(), kTargetUrlBytesMax, violations);
+  const bool given = !target.token_url().empty() || !target.client_id().empty() ||
+                     !target.token_audience().empty();
+  if (!given) return;
+  if (target.kind() != v1::DeliveryTarget::LTI_SCORE) {
+    violations->push_back(
+        {"target.token_url", "client_id and token_audience are of LTI_SCORE only; leave them out"});
+    return;
+  }
+  if (target.token_url().empty()) {
+    violations->push_back(
+        {"target.token_url",
+         "is missing, but client_id or token_audience is given; give all, or none"});
+  }
+  if (!target.token_url().empty() && target.client_id().empty()) {
+    violations->push_back(
+        {"target.client_id", "is missing; say what the platform calls this tool"});
+  }
+}
+
 }  // namespace
 
 void CheckText(absl::string_view field, absl::string_view text, size_t bytes_max,
@@ -214,6 +283,7 @@ void CheckRosterUpdate(const CourseState& state, const v1::UpdateRosterRequest& 
     if (!users.insert(user).second) violations->push_back({path, "is given twice"});
     members.erase(user);
   }
+  CheckRepositoriesAreFree(state, request, users, violations);
   if (members.size() > kRosterMax) {
     violations->push_back(
         {"enrolments", absl::StrCat("make ", members.size(), " members; at most ", kRosterMax)});
@@ -291,12 +361,8 @@ void CheckTarget(const v1::DeliveryTarget& target, Violations* violations) {
       target.kind() == v1::DeliveryTarget::KIND_UNSPECIFIED) {
     violations->push_back({"target.kind", "is missing; give CHECK_RUN or LTI_SCORE"});
   }
-  CheckText("target.url", target.url(), kTargetUrlBytesMax, violations);
-  const bool http =
-      absl::StartsWith(target.url(), "http://") || absl::StartsWith(target.url(), "https://");
-  if (!target.url().empty() && !http) {
-    violations->push_back({"target.url", "is no http or https address"});
-  }
+  CheckAddress("target.url", target.url(), violations);
+  CheckTokenTarget(target, violations);
   const bool plain = std::all_of(
       target.repository_prefix().begin(), target.repository_prefix().end(), [](char c) {
         return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';

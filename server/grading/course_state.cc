@@ -21,10 +21,28 @@ void ApplyPolicy(const v1::CourseEvent& event, CourseState* state) {
   state->course.set_policy_version(event.policy_set().version());
 }
 
+void ForgetRepositories(const std::string& user, CourseState* state) {
+  const auto found = state->roster.find(user);
+  if (found == state->roster.end()) return;
+  for (const int64_t id : found->second.external().github_repository_ids()) {
+    state->repository_users.erase(id);
+  }
+}
+
 void ApplyRoster(const v1::RosterChange& change, CourseState* state) {
-  for (const std::string& user : change.removed_users()) state->roster.erase(user);
+  for (const std::string& user : change.removed_users()) {
+    ForgetRepositories(user, state);
+    state->roster.erase(user);
+  }
+  // All old ones before the first new one: a repository may go from one to another.
+  for (const v1::Enrolment& enrolment : change.enrolments()) {
+    ForgetRepositories(enrolment.user(), state);
+  }
   for (const v1::Enrolment& enrolment : change.enrolments()) {
     state->roster[enrolment.user()] = enrolment;
+    for (const int64_t id : enrolment.external().github_repository_ids()) {
+      state->repository_users[id] = enrolment.user();
+    }
   }
 }
 

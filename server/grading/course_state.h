@@ -53,6 +53,7 @@ struct CourseState {
   absl::Time last_time = absl::InfinitePast();
   std::vector<v1::PolicyVersion> policies;      // the last is in force
   std::map<std::string, v1::Enrolment> roster;  // by user
+  std::map<int64_t, std::string> repository_users;  // by id of GitHub: whose enrolment has it
   std::vector<std::string> assignment_order;    // ids, as first published
   std::map<std::string, std::vector<v1::PublishedAssignment>> assignments;  // all versions, by id
   std::map<std::string, GradedSubmission> graded;                           // by name

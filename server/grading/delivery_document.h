@@ -17,7 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "server/grading/http_post.h"
+#include "server/base/http_call.h"
 #include "trainyard/v1/course_event.pb.h"
 
 namespace trainyard {

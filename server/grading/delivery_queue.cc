@@ -6,7 +6,9 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
 #include "google/protobuf/util/time_util.h"
@@ -31,25 +33,47 @@ google::protobuf::Timestamp ToTimestamp(absl::Time time) {
   return TimeUtil::NanosecondsToTimestamp(absl::ToUnixNanos(time));
 }
 
-bool IsSuccess(int code) { return code >= 200 && code <= 299; }
-
 bool IsWorthAnotherTry(int code) {
   return code == 408 || code == 425 || code == 429 || code >= 500;
+}
+
+// Whether the service may have the document of an attempt before.
+bool MayHaveCome(const v1::Delivery& record) {
+  return absl::StartsWith(record.last_outcome(), kNoAnswer);
 }
 
 // A timestamp that the platform has seen can only be this delivery's own, if it may have come
 // before.
 bool CameBefore(const v1::Delivery& record, int code) {
-  const bool unknown = record.last_outcome().rfind(std::string(kNoAnswer), 0) == 0;
-  return record.kind() == v1::DeliveryTarget::LTI_SCORE && code == 409 && unknown;
+  return record.kind() == v1::DeliveryTarget::LTI_SCORE && code == 409 && MayHaveCome(record);
+}
+
+// Of a document that was not sent, for want of a token. `again`: the state when there is to be
+// another attempt.
+DeliveryVerdict JudgeToken(const v1::Delivery& record, const absl::StatusOr<HttpAnswer>& answer,
+                           v1::Delivery::State again) {
+  // What is not known of an attempt before stays so.
+  const absl::string_view before = MayHaveCome(record) ? kNoAnswer : "";
+  if (!answer.ok()) {
+    const bool refused = absl::IsInvalidArgument(answer.status());
+    return {.state = refused ? v1::Delivery::GIVEN_UP : again,
+            .outcome = absl::StrCat(before, "token: ", answer.status().message())};
+  }
+  const std::string outcome = absl::StrCat(before, "token: HTTP ", answer->code);
+  if (!IsWorthAnotherTry(answer->code)) {
+    return {.state = v1::Delivery::GIVEN_UP, .outcome = outcome};
+  }
+  return {.state = again, .outcome = outcome, .retry_after = answer->retry_after};
 }
 
 }  // namespace
 
-DeliveryVerdict JudgeAttempt(const v1::Delivery& record, const absl::StatusOr<HttpAnswer>& answer,
+DeliveryVerdict JudgeAttempt(const v1::Delivery& record, const DeliveryAttempt& attempt,
                              int attempts_max) {
+  const absl::StatusOr<HttpAnswer>& answer = attempt.answer;
   const bool last = record.attempts() + 1 >= attempts_max;
   const v1::Delivery::State again = last ? v1::Delivery::GIVEN_UP : v1::Delivery::WAITING;
+  if (attempt.for_token) return JudgeToken(record, answer, again);
   if (absl::IsInvalidArgument(answer.status())) {
     return {.state = v1::Delivery::GIVEN_UP, .outcome = std::string(answer.status().message())};
   }
@@ -57,9 +81,11 @@ DeliveryVerdict JudgeAttempt(const v1::Delivery& record, const absl::StatusOr<Ht
     return {.state = again, .outcome = absl::StrCat(kNoAnswer, answer.status().message())};
   }
   const std::string outcome = absl::StrCat("HTTP ", answer->code);
-  const bool delivered = IsSuccess(answer->code) || CameBefore(record, answer->code);
+  const bool delivered = answer->ok() || CameBefore(record, answer->code);
   if (delivered) return {.state = v1::Delivery::DELIVERED, .outcome = outcome};
-  if (!IsWorthAnotherTry(answer->code)) {
+  // The platform may have ended a token before its time.
+  const bool token_ended = answer->code == 401 && attempt.token_used;
+  if (!token_ended && !IsWorthAnotherTry(answer->code)) {
     return {.state = v1::Delivery::GIVEN_UP, .outcome = outcome};
   }
   return {.state = again, .outcome = outcome, .retry_after = answer->retry_after};
@@ -71,10 +97,13 @@ absl::Duration DeliveryDelay(const DeliveryOptions& options, int attempts) {
   return std::min(delay, options.delay_max);
 }
 
-DeliveryQueue::DeliveryQueue(DeliveryOptions options, Database* database, DeliveryObserver observer)
+DeliveryQueue::DeliveryQueue(DeliveryOptions options, Database* database, DeliveryObserver observer,
+                             LtiAccess lti)
     : options_(std::move(options)),
       database_(database),
       observer_(std::move(observer)),
+      lti_(std::move(lti)),
+      tokens_(lti_.find_key),
       thread_([this] { Run(); }) {}
 
 DeliveryQueue::~DeliveryQueue() {
@@ -119,10 +148,10 @@ absl::StatusOr<absl::Duration> DeliveryQueue::SendBatch() {
 }
 
 absl::StatusOr<bool> DeliveryQueue::SendOne(const DueDelivery& delivery) {
-  const absl::StatusOr<HttpAnswer> answer = Post(delivery);
+  const DeliveryAttempt attempt = Send(delivery);
   // Stopped in the middle: not an attempt. The next start sends it again.
-  if (absl::IsCancelled(answer.status())) return false;
-  const DeliveryVerdict verdict = JudgeAttempt(delivery.record, answer, options_.attempts_max);
+  if (absl::IsCancelled(attempt.answer.status())) return false;
+  const DeliveryVerdict verdict = JudgeAttempt(delivery.record, attempt, options_.attempts_max);
   const v1::Delivery after = After(delivery.record, verdict);
   TY_RETURN_IF_ERROR(database_->Write(
       [&](Connection& connection) { return UpdateDelivery(connection, delivery.number, after); }));
@@ -133,19 +162,46 @@ absl::StatusOr<bool> DeliveryQueue::SendOne(const DueDelivery& delivery) {
                                        {"attempts", after.attempts()},
                                        {"outcome", after.last_outcome()}});
   }
-  return answer.ok();
+  return attempt.answer.ok();
 }
 
-absl::StatusOr<HttpAnswer> DeliveryQueue::Post(const DueDelivery& delivery) {
-  const v1::Delivery& record = delivery.record;
+DeliveryAttempt DeliveryQueue::Send(const DueDelivery& delivery) {
+  const std::optional<LtiClient> client = FindClient(delivery.record);
+  if (client.has_value()) return SendWithToken(delivery, *client);
   const bool lacks_token =
-      record.kind() == v1::DeliveryTarget::LTI_SCORE && delivery.secret.empty();
-  if (lacks_token) return absl::InvalidArgumentError("there is no bearer token for this target");
-  return HttpPost(
+      delivery.record.kind() == v1::DeliveryTarget::LTI_SCORE && delivery.secret.empty();
+  if (lacks_token) {
+    return {.answer = absl::InvalidArgumentError("there is no bearer token for this target")};
+  }
+  return {.answer = Post(delivery, delivery.secret)};
+}
+
+DeliveryAttempt DeliveryQueue::SendWithToken(const DueDelivery& delivery, const LtiClient& client) {
+  const auto call = [this](const HttpRequest& request) {
+    return HttpCall(request, options_.http, stopping_);
+  };
+  absl::StatusOr<LtiGrant> grant = tokens_.Get(client, call, absl::Now());
+  if (!grant.ok()) return {.answer = grant.status(), .for_token = true};
+  if (grant->token.empty()) return {.answer = std::move(grant->answer), .for_token = true};
+  DeliveryAttempt attempt{.answer = Post(delivery, grant->token), .token_used = grant->used};
+  if (attempt.answer.ok() && attempt.answer->code == 401) tokens_.Drop(client);
+  return attempt;
+}
+
+absl::StatusOr<HttpAnswer> DeliveryQueue::Post(const DueDelivery& delivery,
+                                               absl::string_view secret) {
+  const v1::Delivery& record = delivery.record;
+  return HttpCall(
       {.url = record.url(),
-       .headers = DeliveryHeaders(record.kind(), record.id(), delivery.secret, delivery.document),
+       .headers = DeliveryHeaders(record.kind(), record.id(), secret, delivery.document),
        .body = delivery.document},
       options_.http, stopping_);
+}
+
+std::optional<LtiClient> DeliveryQueue::FindClient(const v1::Delivery& record) const {
+  const bool is_lti = record.kind() == v1::DeliveryTarget::LTI_SCORE;
+  if (!is_lti || !lti_.find_client) return std::nullopt;
+  return lti_.find_client(std::string(absl::StripPrefix(record.course(), "courses/")));
 }
 
 v1::Delivery DeliveryQueue::After(const v1::Delivery& before, const DeliveryVerdict& verdict) {

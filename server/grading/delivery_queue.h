@@ -18,6 +18,11 @@
 //                                          hook says to a wrong signature, 410 that nobody listens
 //                                          there any more, 3xx that the target's url is an old one
 //
+// Where a target has a token_url, an LTI_SCORE is sent with an access token of the platform
+// (lti_token.h). The answer of the token endpoint counts as that of an attempt, as above, with
+// "token: " before its outcome; a 401 to a token that was used before drops the token and is
+// worth another try.
+//
 // Delays double from delay_min to delay_max, each 20 % shorter or longer by chance: with the
 // defaults the last attempt is about a day after the first. A service that does not answer holds up
 // its own course only: the rest of a batch that is the course's waits for the next batch.
@@ -33,16 +38,19 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/random/random.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/base/http_call.h"
 #include "server/grading/delivery_store.h"
-#include "server/grading/http_post.h"
+#include "server/grading/lti_token.h"
 
 namespace trainyard {
 
@@ -67,13 +75,26 @@ struct DeliveryObserver {
   std::function<void(const v1::Delivery& delivery)> on_outcome;
 };
 
+// How LTI_SCOREs get access tokens.
+struct LtiAccess {
+  // Of a course (id); nullopt: its target has a bearer token of its own.
+  std::function<std::optional<LtiClient>(const std::string& course)> find_client;
+  LtiTokens::FindKey find_key;
+};
+
+struct DeliveryAttempt {
+  absl::StatusOr<HttpAnswer> answer;
+  bool for_token = false;   // the answer is the token endpoint's, and the document was not sent
+  bool token_used = false;  // the document was sent with a token that had been used before
+};
+
 // What an attempt came to. `record` is the delivery before it.
 struct DeliveryVerdict {
   v1::Delivery::State state = v1::Delivery::WAITING;
   std::string outcome;         // "HTTP 503", or curl's words
   absl::Duration retry_after;  // what the service asked for
 };
-DeliveryVerdict JudgeAttempt(const v1::Delivery& record, const absl::StatusOr<HttpAnswer>& answer,
+DeliveryVerdict JudgeAttempt(const v1::Delivery& record, const DeliveryAttempt& attempt,
                              int attempts_max);
 
 // The delay after attempt `attempts` (1 for the first), before chance has its say.
@@ -81,8 +102,10 @@ absl::Duration DeliveryDelay(const DeliveryOptions& options, int attempts);
 
 class DeliveryQueue {
  public:
-  // REQUIRES: `*database` outlives it.
-  DeliveryQueue(DeliveryOptions options, Database* database, DeliveryObserver observer);
+  // REQUIRES: `*database`, and what is behind `lti`, outlive it. Without `lti` no target has a
+  // token_url.
+  DeliveryQueue(DeliveryOptions options, Database* database, DeliveryObserver observer,
+                LtiAccess lti = {});
   ~DeliveryQueue();
   DeliveryQueue(const DeliveryQueue&) = delete;
   DeliveryQueue& operator=(const DeliveryQueue&) = delete;
@@ -96,7 +119,10 @@ class DeliveryQueue {
   absl::StatusOr<absl::Duration> SendBatch();
   // Whether its course's others may be tried now.
   absl::StatusOr<bool> SendOne(const DueDelivery& delivery);
-  absl::StatusOr<HttpAnswer> Post(const DueDelivery& delivery);
+  DeliveryAttempt Send(const DueDelivery& delivery);
+  DeliveryAttempt SendWithToken(const DueDelivery& delivery, const LtiClient& client);
+  absl::StatusOr<HttpAnswer> Post(const DueDelivery& delivery, absl::string_view secret);
+  std::optional<LtiClient> FindClient(const v1::Delivery& record) const;
   v1::Delivery After(const v1::Delivery& before, const DeliveryVerdict& verdict);
   absl::StatusOr<absl::Duration> Observe();
   bool ShouldRun() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return woken_ || stopping_.load(); }
@@ -105,10 +131,12 @@ class DeliveryQueue {
   const DeliveryOptions options_;
   Database* const database_;
   const DeliveryObserver observer_;
+  const LtiAccess lti_;
   // Only the queue's thread.
   absl::BitGen random_;
+  LtiTokens tokens_;
 
-  std::atomic<bool> stopping_ = false;  // also read by HttpPost, in the middle of a call
+  std::atomic<bool> stopping_ = false;  // also read by HttpCall, in the middle of a call
   absl::Mutex mu_;
   bool woken_ ABSL_GUARDED_BY(mu_) = false;
   std::thread thread_;

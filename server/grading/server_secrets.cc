@@ -13,19 +13,41 @@
 
 namespace trainyard {
 
-absl::StatusOr<std::string> FindOrMakeSecret(Database* database, absl::string_view name) {
+namespace {
+
+constexpr absl::string_view kToolKeyName = "lti-tool-key";
+
+// The secret of the name; `made` when there is none.
+absl::StatusOr<std::string> FindOrStore(Database* database, absl::string_view name,
+                                        std::string made) {
   std::string secret;
   const absl::Status written = database->Write([&](Connection& connection) -> absl::Status {
     TY_ASSIGN_OR_RETURN(std::optional<std::string> found, FindSecret(connection, name));
-    if (found.has_value()) {
-      secret = *std::move(found);
-      return absl::OkStatus();
-    }
-    secret = absl::HexStringToBytes(NewToken());
-    return WriteSecret(connection, name, secret);
+    const bool is_new = !found.has_value();
+    secret = is_new ? made : *std::move(found);
+    return is_new ? WriteSecret(connection, name, secret) : absl::OkStatus();
   });
   TY_RETURN_IF_ERROR(written);
   return secret;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> FindOrMakeSecret(Database* database, absl::string_view name) {
+  return FindOrStore(database, name, absl::HexStringToBytes(NewToken()));
+}
+
+absl::StatusOr<RsaPrivateKey> FindOrMakeToolKey(Database* database) {
+  std::optional<std::string> pem;
+  TY_RETURN_IF_ERROR(database->Read([&](Connection& connection) -> absl::Status {
+    TY_ASSIGN_OR_RETURN(pem, FindSecret(connection, kToolKeyName));
+    return absl::OkStatus();
+  }));
+  // Not in a transaction: it takes long, and others write meanwhile.
+  if (!pem.has_value()) {
+    TY_ASSIGN_OR_RETURN(pem, FindOrStore(database, kToolKeyName, RsaPrivateKey::Generate().Pem()));
+  }
+  return RsaPrivateKey::FromPem(*pem);
 }
 
 absl::StatusOr<SigningKey> FindOrMakeSigningKey(Database* database) {

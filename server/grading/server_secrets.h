@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "server/wire/rsa_key.h"
 #include "server/wire/signature.h"
 
 namespace trainyard {
@@ -21,6 +22,9 @@ class Database;
 // The secret of the name; made of 32 random bytes when there is none.
 absl::StatusOr<std::string> FindOrMakeSecret(Database* database, absl::string_view name);
 absl::StatusOr<SigningKey> FindOrMakeSigningKey(Database* database);
+// The key by which this server proves itself to LTI platforms. Made when it is first asked for,
+// which takes some tenths of a second.
+absl::StatusOr<RsaPrivateKey> FindOrMakeToolKey(Database* database);
 
 // `count` seeds of an assignment: the same for every student and every version, known to nobody
 // before; the first ones stay when there are more. Below 2^48, so that every JSON reader has them.

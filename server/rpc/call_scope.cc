@@ -89,6 +89,7 @@ absl::StatusOr<Principal> CallScope::Begin() {
 
 absl::StatusOr<Principal> CallScope::Authenticate() const {
   if (rpc_.authenticator == nullptr) return Principal{.owner = kWorkerOwner};
+  if (kind_ == MethodKind::kPublic) return Principal{};
   std::vector<absl::string_view> headers;
   const auto [first, last] = call_->client_metadata().equal_range(kAuthorizationKey);
   for (auto header = first; header != last; ++header) {
@@ -98,8 +99,8 @@ absl::StatusOr<Principal> CallScope::Authenticate() const {
 }
 
 bool CallScope::is_audited() const {
-  return rpc_.audit != nullptr && IsWrite(kind_) && !principal_.owner.empty() &&
-         !rpc_.authenticator->open();
+  const bool has_caller = !principal_.owner.empty() || kind_ == MethodKind::kPublic;
+  return rpc_.audit != nullptr && IsWrite(kind_) && has_caller && !rpc_.authenticator->open();
 }
 
 void CallScope::NoteRequest(const google::protobuf::Message& request) {
@@ -115,7 +116,9 @@ void CallScope::NoteAnswer(const google::protobuf::Message& answer) {
 }
 
 void CallScope::AppendToAudit(const absl::Status& status) {
-  const bool matters = status.ok() || absl::IsPermissionDenied(status);
+  // Of a kPublic call: what it showed was not valid.
+  const bool refused = absl::IsPermissionDenied(status) || absl::IsUnauthenticated(status);
+  const bool matters = status.ok() || refused;
   if (!matters || !is_audited()) return;
   v1::AuditEntry entry;
   *entry.mutable_time() =

@@ -67,6 +67,19 @@ absl::StatusOr<v1::CreateTokenResponse> AuthService::NewTokenFor(v1::CreateToken
   return users_->CreateToken(request);
 }
 
+// On the pool of long calls: the issuer may have to be asked for its keys.
+grpc::ServerUnaryReactor* AuthService::ExchangeIdentityToken(
+    grpc::CallbackServerContext* call, const v1::ExchangeIdentityTokenRequest* request,
+    v1::ExchangeIdentityTokenResponse* response) {
+  return Serve(rpc_, call, "/trainyard.v1.AuthService/ExchangeIdentityToken", rpc_.heavy, request,
+               response, [=, this](const Principal&) -> absl::Status {
+                 absl::Status status = Store(exchange_->Exchange(*request), response);
+                 if (!absl::IsUnauthenticated(status)) return status;
+                 TY_RETURN_IF_ERROR(rpc_.authenticator->CountFailure(call->peer()));
+                 return status;
+               });
+}
+
 grpc::ServerUnaryReactor* AuthService::ListTokens(grpc::CallbackServerContext* call,
                                                   const v1::ListTokensRequest* request,
                                                   v1::ListTokensResponse* response) {

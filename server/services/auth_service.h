@@ -10,14 +10,15 @@
 #include "server/auth/audit.h"
 #include "server/auth/users.h"
 #include "server/rpc/call_scope.h"
+#include "server/services/identity_exchange.h"
 #include "trainyard/v1/auth.grpc.pb.h"
 
 namespace trainyard {
 
 class AuthService final : public v1::AuthService::CallbackService {
  public:
-  AuthService(const RpcContext& rpc, Users* users, Audit* audit)
-      : rpc_(rpc), users_(users), audit_(audit) {}
+  AuthService(const RpcContext& rpc, Users* users, Audit* audit, IdentityExchange* exchange)
+      : rpc_(rpc), users_(users), audit_(audit), exchange_(exchange) {}
 
   grpc::ServerUnaryReactor* CreateUser(grpc::CallbackServerContext* call,
                                        const v1::CreateUserRequest* request,
@@ -33,6 +34,9 @@ class AuthService final : public v1::AuthService::CallbackService {
   grpc::ServerUnaryReactor* CreateToken(grpc::CallbackServerContext* call,
                                         const v1::CreateTokenRequest* request,
                                         v1::CreateTokenResponse* response) override;
+  grpc::ServerUnaryReactor* ExchangeIdentityToken(
+      grpc::CallbackServerContext* call, const v1::ExchangeIdentityTokenRequest* request,
+      v1::ExchangeIdentityTokenResponse* response) override;
   grpc::ServerUnaryReactor* ListTokens(grpc::CallbackServerContext* call,
                                        const v1::ListTokensRequest* request,
                                        v1::ListTokensResponse* response) override;
@@ -56,6 +60,7 @@ class AuthService final : public v1::AuthService::CallbackService {
   const RpcContext rpc_;
   Users* const users_;
   Audit* const audit_;
+  IdentityExchange* const exchange_;
 };
 
 }  // namespace trainyard

@@ -13,13 +13,15 @@
 #include "server/base/ids.h"
 #include "server/grading/course_checks.h"
 #include "server/grading/course_names.h"
+#include "server/grading/delivery_store.h"
 #include "server/grading/gradebook_diff.h"
 #include "server/grading/policy.h"
-#include "server/grading/delivery_store.h"
+#include "server/grading/server_secrets.h"
 #include "server/services/course_access.h"
 #include "server/services/gradebook_files.h"
 #include "server/services/made_before.h"
 #include "server/services/request_checks.h"
+#include "server/wire/json_web_keys.h"
 #include "server/wire/timestamp.h"
 
 namespace trainyard {
@@ -615,6 +617,19 @@ grpc::ServerUnaryReactor* GradeService::RetryDelivery(grpc::CallbackServerContex
         deliveries_->Wake();
         return absl::OkStatus();
       });
+}
+
+// On the pool of long calls: the key may have to be made.
+grpc::ServerUnaryReactor* GradeService::GetToolKey(grpc::CallbackServerContext* call,
+                                                   const v1::GetToolKeyRequest* /*request*/,
+                                                   v1::ToolKey* response) {
+  return Serve(rpc_, call, "/trainyard.v1.GradeService/GetToolKey", rpc_.heavy, response,
+               [=, this](const Principal&) -> absl::Status {
+                 TY_ASSIGN_OR_RETURN(const RsaPrivateKey key, FindOrMakeToolKey(database_));
+                 response->set_jwk(PublicJwk(key.public_key()));
+                 response->set_pem(key.public_key().Pem());
+                 return absl::OkStatus();
+               });
 }
 
 }  // namespace trainyard

@@ -72,6 +72,10 @@ class GradeService final : public v1::GradeService::CallbackService {
                                           const v1::RetryDeliveryRequest* request,
                                           v1::Delivery* response) override;
 
+  grpc::ServerUnaryReactor* GetToolKey(grpc::CallbackServerContext* call,
+                                       const v1::GetToolKeyRequest* request,
+                                       v1::ToolKey* response) override;
+
  private:
   static constexpr size_t kBooksKept = 8;
 

@@ -30,6 +30,15 @@ GradingMetrics::DeliveryOutcome OutcomeOf(v1::Delivery::State state) {
   }
 }
 
+// How the course's scores get access tokens; nullopt: they have a bearer token.
+std::optional<LtiClient> LtiClientOf(const CourseState& state) {
+  const auto found = state.targets.find(v1::DeliveryTarget::LTI_SCORE);
+  if (found == state.targets.end() || found->second.token_url().empty()) return std::nullopt;
+  return LtiClient{.token_url = found->second.token_url(),
+                   .client_id = found->second.client_id(),
+                   .audience = found->second.token_audience()};
+}
+
 // Shares of what may be told that was told; 0 without a limit.
 double Share(int64_t millibits, int bits_max) {
   return bits_max <= 0 ? 0 : static_cast<double>(millibits) / (1'000.0 * bits_max);
@@ -105,7 +114,21 @@ GradingServices::GradingServices(const RpcContext& rpc, const Parts& parts, Sign
       key_(std::move(key)),
       evaluator_(parts.models, parts.datasets),
       submissions_(parts.limits, parts.datasets, std::move(secret)),
-      deliveries_(parts.deliveries, parts.database, ObserveDeliveries()) {}
+      deliveries_(parts.deliveries, parts.database, ObserveDeliveries(), GiveLtiAccess()) {}
+
+LtiAccess GradingServices::GiveLtiAccess() const {
+  const CourseStore* const courses = parts_.courses;
+  Database* const database = parts_.database;
+  return {.find_client = [courses](const std::string& course) -> std::optional<LtiClient> {
+            std::optional<LtiClient> client;
+            const absl::Status read = courses->Read(course, [&](const CourseState& state) {
+              client = LtiClientOf(state);
+              return absl::OkStatus();
+            });
+            return read.ok() ? client : std::nullopt;  // courses are never removed
+          },
+          .find_key = [database] { return FindOrMakeToolKey(database); }};
+}
 
 DeliveryObserver GradingServices::ObserveDeliveries() {
   return {.on_stats =

@@ -65,6 +65,7 @@ class GradingServices {
  private:
   GradingServices(const RpcContext& rpc, const Parts& parts, SigningKey key, std::string secret);
   DeliveryObserver ObserveDeliveries();
+  LtiAccess GiveLtiAccess() const;
   void CountAttempt(const v1::Delivery& delivery);
 
   const RpcContext rpc_;

@@ -44,6 +44,18 @@ absl::Status CheckForm(const v1::CreateSubmissionRequest& request) {
   return InvalidRequest(std::move(violations));
 }
 
+// What the token proves, if it was made for a job; else what the submitter says.
+v1::SubmissionSource SourceOf(const v1::CreateSubmissionRequest& request,
+                              const Principal& principal) {
+  v1::SubmissionSource source = request.source();
+  source.set_verified(principal.identity.has_value());
+  if (!source.verified()) return source;
+  source.set_repository_id(absl::StrCat(principal.identity->repository_id()));
+  source.set_commit(principal.identity->sha());
+  source.set_run_id(principal.identity->run_id());
+  return source;
+}
+
 std::string LabelOf(const AssignmentName& name) {
   return absl::StrCat(name.course, "/", name.assignment);
 }
@@ -139,7 +151,7 @@ absl::StatusOr<v1::Submission> SubmissionService::Create(const v1::CreateSubmiss
   v1::Submission& record = accepted.submission.record;
   record.set_actor(principal.owner);
   *record.mutable_spec() = request.spec();
-  *record.mutable_source() = request.source();
+  *record.mutable_source() = SourceOf(request, principal);
   *record.mutable_accepted_at() = ToTimestamp(now);
   if (request.validate_only()) return record;
   const std::string accepted_time = record.accepted_at().SerializeAsString();

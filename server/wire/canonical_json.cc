@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <set>
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
@@ -268,24 +269,30 @@ class Parser {
 
   absl::StatusOr<Json> ObjectValue(int depth) {
     Json::Object members;
+    std::set<std::string> keys;
     ++at_;
     if (Consume("}")) return Json(std::move(members));
     do {
-      TY_RETURN_IF_ERROR(Member(depth, &members));
+      TY_RETURN_IF_ERROR(Member(depth, &members, &keys));
     } while (Consume(","));
     if (!Consume("}")) return Fault("expected \",\" or \"}\"");
     return Json(std::move(members));
   }
 
-  absl::Status Member(int depth, Json::Object* members) {
+  // `keys` are those of all members, of absent ones, too.
+  absl::Status Member(int depth, Json::Object* members, std::set<std::string>* keys) {
     SkipSpace();
     const size_t key_at = at_;
     TY_ASSIGN_OR_RETURN(std::string key, String());
+    if (!keys->insert(key).second) {
+      at_ = key_at;
+      return Fault("expected each key once");
+    }
     if (!Consume(":")) return Fault("expected \":\"");
+    if (options_.null_is_absent && Consume("null")) return absl::OkStatus();
     TY_ASSIGN_OR_RETURN(Json value, Value(depth + 1));
-    if (members->emplace(std::move(key), std::move(value)).second) return absl::OkStatus();
-    at_ = key_at;
-    return Fault("expected each key once");
+    members->emplace(std::move(key), std::move(value));
+    return absl::OkStatus();
   }
 
   absl::StatusOr<std::string> String() {

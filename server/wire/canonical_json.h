@@ -86,6 +86,9 @@ struct JsonParseOptions {
   // A number that is no integer within the limits becomes a string of its digits, as they stand.
   // For JSON that others write (protobuf's). Otherwise it is an error.
   bool numbers_as_text = false;
+  // A member whose value is null is left out, as if it were not there. For JSON that others write.
+  // Otherwise, and everywhere but in an object, null is an error.
+  bool null_is_absent = false;
 };
 
 // One JSON value and nothing after it; white space between tokens is skipped. Refused: null, a key

@@ -37,11 +37,12 @@ TEST(DescribeCourseTest, Courses) {
 
 TEST(DescribeCourseTest, NamesOfPeopleCannotMoveTheCursor) {
   const std::string text = DescribeRoster(Text<v1::Roster>(R"(
-      enrolments { user: "ann\n\033[2J" role: COURSE_ROLE_STUDENT full_name: "Анна\033]0;x\007" }
+      enrolments { user: "ann\n\033[2J" role: COURSE_ROLE_STUDENT full_name: "Анна\033]0;x\007"
+                   external { github_repository_ids: 42 github_repository_ids: 43 } }
       warnings: "two are called \033[31mAnn")"));
   EXPECT_EQ(text,
-            "USER            ROLE     FULL NAME         PROGRAMME  GROUP  GITHUB\n"
-            "ann\\x0A\\x1B[2J  student  Анна\\x1B]0;x\\x07\n"
+            "USER            ROLE     FULL NAME         PROGRAMME  GROUP  GITHUB  REPOSITORIES\n"
+            "ann\\x0A\\x1B[2J  student  Анна\\x1B]0;x\\x07                            42 43\n"
             "warning: two are called \\x1B[31mAnn\n");
 }
 

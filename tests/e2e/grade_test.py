@@ -8,8 +8,6 @@ import time
 import unittest
 import xml.etree.ElementTree as xml
 
-import yaml
-
 from support import contract as c
 from support.case import Case, WDBC
 from support.classroom import DONE, Classroom, thirds
@@ -18,7 +16,6 @@ from support.server import BIN, Server
 PASSED, REFUSED, USAGE, UNREACHABLE, UNFINISHED = 0, 1, 2, 3, 6
 # A spec that is known is answered within this, process and all (issue 7).
 CACHED_SECONDS = 5
-ACTION = c.ROOT / "deploy/github-action/action.yml"
 
 
 class GradeTest(Case):
@@ -182,18 +179,6 @@ class GradeTest(Case):
         # The threshold is then for what the student may know.
         self.grade("--at-least", submission.public_score, homework="hw-b")
         self.grade("--at-least", submission.public_score + 0.001, homework="hw-b", expect=REFUSED)
-
-    def test_the_github_action_as_a_runner_runs_it(self):
-        step = yaml.safe_load(ACTION.read_text())["runs"]["steps"][0]
-        outputs = self.file("github", "")
-        inputs = {"ASSIGNMENT": "courses/dl/assignments/hw-a", "SPEC": str(self.spec), "GITHUB_OUTPUT": str(outputs)}
-        for at_least, code in (("", PASSED), ("1.1", REFUSED)):
-            run = subprocess.run(["bash", "-c", step["run"]], capture_output=True, text=True, timeout=120,
-                                 env=self.environment(**inputs, AT_LEAST=at_least))
-            self.assertEqual(run.returncode, code, run.stdout + run.stderr)
-        result = self.newest().result
-        self.assertEqual(outputs.read_text().splitlines()[0], f"points={result.points}")
-        self.assertEqual(run.stdout.splitlines()[-1], f"Points {result.points}/100")
 
     def test_usage(self):
         self.grade("--at-least", "high", expect=USAGE)

@@ -90,5 +90,17 @@ TEST_F(AuthenticatorTest, FailuresOfAnAddressAreLimitedAndItsValidTokensAreNot) 
               HasReason(ErrorReason::kUnauthenticated));
 }
 
+TEST_F(AuthenticatorTest, FailuresWithoutAuthorizationCountForTheSameAddress) {
+  Authenticator authenticator({}, users_.get());
+  AddFirst();
+  int failures = 0;
+  while (failures < 1'000 && authenticator.CountFailure("ipv4:10.0.0.1:7").ok()) ++failures;
+  EXPECT_GE(failures, static_cast<int>(Authenticator::kFailuresAtOnce));
+  EXPECT_LT(failures, static_cast<int>(Authenticator::kFailuresAtOnce) + 10);
+  EXPECT_THAT(authenticator.Authenticate({}, "ipv4:10.0.0.1:9"),
+              HasReason(ErrorReason::kRateLimited));
+  EXPECT_THAT(authenticator.CountFailure("ipv4:10.0.0.2:7"), IsOk());
+}
+
 }  // namespace
 }  // namespace trainyard

@@ -44,6 +44,12 @@ TEST(MethodsTest, AReadOnlyTokenChangesNothingNotEvenAnAdmins) {
   }
 }
 
+TEST(MethodsTest, APublicMethodAsksForNobodyAndIsAWrite) {
+  EXPECT_EQ(FindMethod("/trainyard.v1.AuthService/ExchangeIdentityToken"), kPublic);
+  EXPECT_TRUE(IsWrite(kPublic));
+  EXPECT_THAT(CheckMethod(kPublic, Principal{}), IsOk());
+}
+
 TEST(MethodsTest, AScopedTokenManagesNeitherUsersNorTokens) {
   Principal principal = WithRole(v1::USER_ROLE_ADMIN);
   principal.course = "courses/dl";

@@ -213,5 +213,73 @@ TEST_F(UsersTest, TheSecretIsInNoFile) {
   EXPECT_GT(bytes_seen, 0u);
 }
 
+v1::RepositoryIdentity Identity(int64_t repository) {
+  v1::RepositoryIdentity identity;
+  identity.set_repository_id(repository);
+  identity.set_run_id("77");
+  return identity;
+}
+
+TEST_F(UsersTest, ATokenForAJobIsItsUsersForTheCourseAndAnHour) {
+  ASSERT_THAT(Create("root", v1::USER_ROLE_ADMIN, /*by_local=*/true), IsOk());
+  ASSERT_THAT(Create("ann", v1::USER_ROLE_STUDENT), IsOk());
+  ASSERT_OK_AND_ASSIGN(const auto made,
+                       users_->CreateIdentityToken("users/ann", "courses/dl", Identity(42)));
+  EXPECT_EQ(made.token().display_name(), "GitHub run 77");
+  EXPECT_EQ(made.token().expire_time().seconds() - made.token().create_time().seconds(), 3'600);
+  Reopen();
+  const auto principal = Verify(made.bearer());
+  ASSERT_TRUE(principal.has_value());
+  EXPECT_EQ(principal->owner, "ann");
+  EXPECT_EQ(principal->course, "courses/dl");
+  ASSERT_TRUE(principal->identity.has_value());
+  EXPECT_EQ(principal->identity->repository_id(), 42);
+  EXPECT_FALSE(Verify(made.bearer(), absl::Now() + absl::Hours(1)).has_value());
+}
+
+TEST_F(UsersTest, TokensForJobsAndTokensOfTheUserDoNotMeet) {
+  ASSERT_THAT(Create("root", v1::USER_ROLE_ADMIN, /*by_local=*/true), IsOk());
+  ASSERT_THAT(Create("ann", v1::USER_ROLE_STUDENT), IsOk());
+  std::vector<std::string> jobs, own;
+  const size_t jobs_max = Users::kIdentityTokensPerUserMax;
+  for (size_t i = 0; i < jobs_max + 3; ++i) {
+    ASSERT_OK_AND_ASSIGN(const auto made,
+                         users_->CreateIdentityToken("users/ann", "courses/dl", Identity(42)));
+    jobs.push_back(made.bearer());
+  }
+  for (size_t i = 0; i < Users::kTokensPerUserMax; ++i) {
+    ASSERT_OK_AND_ASSIGN(own.emplace_back(), NewToken("users/ann", absl::Hours(1)));
+  }
+  EXPECT_THAT(NewToken("users/ann", absl::Hours(1)), HasReason(ErrorReason::kTooLarge));
+  ASSERT_OK_AND_ASSIGN(const auto last,
+                       users_->CreateIdentityToken("users/ann", "courses/dl", Identity(42)));
+  jobs.push_back(last.bearer());
+  Reopen();
+  for (const std::string& bearer : own) EXPECT_TRUE(Verify(bearer).has_value());
+  // The oldest ones were dropped.
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    EXPECT_EQ(Verify(jobs[i]).has_value(), i >= jobs.size() - jobs_max) << i;
+  }
+}
+
+TEST_F(UsersTest, NoJobActsForADisabledUserOrAnAdmin) {
+  ASSERT_OK_AND_ASSIGN(const auto root, Create("root", v1::USER_ROLE_ADMIN, /*by_local=*/true));
+  ASSERT_THAT(Create("ann", v1::USER_ROLE_STUDENT), IsOk());
+  EXPECT_THAT(users_->CreateIdentityToken("users/root", "courses/dl", Identity(42)),
+              HasReason(ErrorReason::kInvalidState));
+  EXPECT_THAT(users_->CreateIdentityToken("users/nobody", "courses/dl", Identity(42)),
+              HasReason(ErrorReason::kNotFound));
+  ASSERT_OK_AND_ASSIGN(const auto made,
+                       users_->CreateIdentityToken("users/ann", "courses/dl", Identity(42)));
+  ASSERT_THAT(Set("users/ann", "role", v1::USER_ROLE_ADMIN, false), IsOk());
+  EXPECT_FALSE(Verify(made.bearer()).has_value());
+  ASSERT_THAT(Set("users/ann", "role", v1::USER_ROLE_STUDENT, false), IsOk());
+  EXPECT_TRUE(Verify(made.bearer()).has_value());
+  ASSERT_THAT(Set("users/ann", "disabled", v1::USER_ROLE_STUDENT, true), IsOk());
+  EXPECT_FALSE(Verify(made.bearer()).has_value());
+  EXPECT_THAT(users_->CreateIdentityToken("users/ann", "courses/dl", Identity(42)),
+              HasReason(ErrorReason::kInvalidState));
+}
+
 }  // namespace
 }  // namespace trainyard

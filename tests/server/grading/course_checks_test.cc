@@ -300,5 +300,25 @@ TEST(CheckTargetTest, NamesEveryFault) {
               ElementsAre("target.repository_prefix"));
 }
 
+TEST(CheckTargetTest, AccessTokensAreOfScoresAndNeedAClient) {
+  const std::string lti = "kind: LTI_SCORE url: 'https://lms.example/item' ";
+  EXPECT_THAT(TargetFaults(lti + "token_url: 'https://lms.example/token' client_id: '7'"),
+              IsEmpty());
+  EXPECT_THAT(TargetFaults(lti + "token_url: 'https://lms.example/token' client_id: '7' "
+                                 "token_audience: 'https://auth.lms.example'"),
+              IsEmpty());
+  EXPECT_THAT(TargetFaults(lti + "token_url: 'https://lms.example/token'"),
+              ElementsAre("target.client_id"));
+  EXPECT_THAT(TargetFaults(lti + "client_id: '7'"), ElementsAre("target.token_url"));
+  EXPECT_THAT(TargetFaults(lti + "token_audience: 'x'"), ElementsAre("target.token_url"));
+  EXPECT_THAT(TargetFaults(lti + "token_url: 'ftp://x' client_id: 'a\\n'"),
+              ElementsAre("target.token_url", "target.client_id"));
+  EXPECT_THAT(TargetFaults(lti + absl::StrCat("token_url: 'https://x' client_id: '",
+                                              std::string(256, '7'), "'")),
+              ElementsAre("target.client_id"));
+  EXPECT_THAT(TargetFaults("kind: CHECK_RUN token_url: 'https://x' client_id: '7'"),
+              ElementsAre("target.token_url"));
+}
+
 }  // namespace
 }  // namespace trainyard

@@ -337,11 +337,15 @@ TEST_F(DeliveryQueueTest, ScoresOfAUserAreOfGrowingSeconds) {
 TEST_F(DeliveryQueueTest, AScoreThatCameTooLateIsGivenUp) {
   v1::Delivery record;
   record.set_kind(kLtiScore);
-  EXPECT_EQ(JudgeAttempt(record, HttpAnswer{.code = 409}, 22).state, v1::Delivery::GIVEN_UP);
+  EXPECT_EQ(JudgeAttempt(record, {.answer = HttpAnswer{.code = 409}}, 22).state,
+            v1::Delivery::GIVEN_UP);
   record.set_last_outcome("HTTP 503");
-  EXPECT_EQ(JudgeAttempt(record, HttpAnswer{.code = 409}, 22).state, v1::Delivery::GIVEN_UP);
-  record.set_last_outcome(JudgeAttempt(record, absl::UnavailableError("timeout"), 22).outcome);
-  EXPECT_EQ(JudgeAttempt(record, HttpAnswer{.code = 409}, 22).state, v1::Delivery::DELIVERED);
+  EXPECT_EQ(JudgeAttempt(record, {.answer = HttpAnswer{.code = 409}}, 22).state,
+            v1::Delivery::GIVEN_UP);
+  record.set_last_outcome(
+      JudgeAttempt(record, {.answer = absl::UnavailableError("timeout")}, 22).outcome);
+  EXPECT_EQ(JudgeAttempt(record, {.answer = HttpAnswer{.code = 409}}, 22).state,
+            v1::Delivery::DELIVERED);
 }
 
 TEST_F(DeliveryQueueTest, WithoutATokenNoScoreIsSent) {

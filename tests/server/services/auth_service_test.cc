@@ -269,5 +269,31 @@ TEST(AuthServiceTest, NoSecretIsInTheLogTheFilesOrAnError) {
   }
 }
 
+v1::ExchangeIdentityTokenRequest Exchange(const std::string& course, const std::string& token) {
+  v1::ExchangeIdentityTokenRequest request;
+  request.set_course(course);
+  request.set_identity_token(token);
+  return request;
+}
+
+// What is taken, and the rest of what is not, is in tests/e2e/identity_test.py.
+TEST(ExchangeIdentityTokenTest, AsksForNoAuthorizationButForAnAudienceAndUsers) {
+  TestServer server({});
+  const auto exchange = [&](const std::string& course, const std::string& token) {
+    return CallWith(server.auth(), &Stub::ExchangeIdentityToken, Exchange(course, token));
+  };
+  EXPECT_THAT(exchange("courses/dl", "a.b.c"), HasReason(ErrorReason::kInvalidState));
+  server.AddRoot();
+  server.UseToken("");
+  EXPECT_THAT(exchange("courses/dl", "a.b.c"), HasReason(ErrorReason::kInvalidState));
+  for (const auto& [course, token] : {std::pair<std::string, std::string>{"dl", "a.b.c"},
+                                      {"courses/dl", ""},
+                                      {"courses/dl", std::string(16'385, 'a')}}) {
+    const auto refused = exchange(course, token);
+    EXPECT_THAT(refused, HasReason(ErrorReason::kInvalidRequest));
+    EXPECT_EQ(GetErrorInfo(refused.status())->violations.size(), 1u);
+  }
+}
+
 }  // namespace
 }  // namespace trainyard

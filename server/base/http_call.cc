@@ -1,9 +1,11 @@
-#include "server/grading/http_post.h"
+#include "server/base/http_call.h"
 
 #include <curl/curl.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -58,18 +60,18 @@ std::string FaultOf(absl::string_view text, const HttpOptions& options) {
   return "";
 }
 
-// Counts what comes and throws it away.
-struct BodyCounter {
-  size_t bytes = 0;
+struct BoundedBody {
+  std::string bytes;
   size_t bytes_max = 0;
   bool exceeded = false;
 };
 
-size_t CountBody(char*, size_t size, size_t count, void* user) {
-  auto* const counter = static_cast<BodyCounter*>(user);
-  counter->bytes += size * count;
-  counter->exceeded = counter->bytes > counter->bytes_max;
-  return counter->exceeded ? 0 : size * count;  // 0: curl closes the connection
+size_t KeepBody(char* bytes, size_t size, size_t count, void* user) {
+  auto* const body = static_cast<BoundedBody*>(user);
+  const size_t room = body->bytes_max - body->bytes.size();
+  body->exceeded = size * count > room;
+  body->bytes.append(bytes, std::min(size * count, room));
+  return body->exceeded ? 0 : size * count;  // 0: curl closes the connection
 }
 
 int CheckStopping(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
@@ -105,12 +107,21 @@ void SetRules(CURL* handle, const HttpOptions& options) {
       static_cast<long>(absl::ToInt64Milliseconds(options.total_timeout)));
 }
 
-HttpAnswer ReadAnswer(CURL* handle) {
+void SetMethod(CURL* handle, const HttpRequest& request) {
+  if (request.method == HttpMethod::kGet) return Set(handle, CURLOPT_HTTPGET, 1L);
+  Set(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+  Set(handle, CURLOPT_POSTFIELDS, request.body.data());
+}
+
+HttpAnswer ReadAnswer(CURL* handle, BoundedBody body) {
   long code = 0;
   curl_off_t retry_after_seconds = 0;
   TY_CHECK(curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &code) == CURLE_OK);
   TY_CHECK(curl_easy_getinfo(handle, CURLINFO_RETRY_AFTER, &retry_after_seconds) == CURLE_OK);
-  return {.code = static_cast<int>(code), .retry_after = absl::Seconds(retry_after_seconds)};
+  return {.code = static_cast<int>(code),
+          .body = std::move(body.bytes),
+          .whole = !body.exceeded,
+          .retry_after = absl::Seconds(retry_after_seconds)};
 }
 
 }  // namespace
@@ -122,27 +133,26 @@ absl::Status CheckHttpUrl(absl::string_view url, const HttpOptions& options) {
                              {{"url", absl::StrCat("\"", url.substr(0, 200), "\" ", fault)}});
 }
 
-absl::StatusOr<HttpAnswer> HttpPost(const HttpRequest& request, const HttpOptions& options,
+absl::StatusOr<HttpAnswer> HttpCall(const HttpRequest& request, const HttpOptions& options,
                                     const std::atomic<bool>& stopping) {
   StartCurl();
   TY_RETURN_IF_ERROR(CheckHttpUrl(request.url, options));
   const Handle handle(curl_easy_init(), &curl_easy_cleanup);
   TY_CHECK(handle != nullptr);
   const HeaderList headers = MakeHeaders(request.headers);
-  BodyCounter counter{.bytes_max = options.answer_bytes_max};
+  BoundedBody body{.bytes_max = options.answer_bytes_max};
   SetRules(handle.get(), options);
   Set(handle.get(), CURLOPT_URL, request.url.c_str());
   Set(handle.get(), CURLOPT_HTTPHEADER, headers.get());
-  Set(handle.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-  Set(handle.get(), CURLOPT_POSTFIELDS, request.body.data());
-  Set(handle.get(), CURLOPT_WRITEFUNCTION, &CountBody);
-  Set(handle.get(), CURLOPT_WRITEDATA, static_cast<void*>(&counter));
+  SetMethod(handle.get(), request);
+  Set(handle.get(), CURLOPT_WRITEFUNCTION, &KeepBody);
+  Set(handle.get(), CURLOPT_WRITEDATA, static_cast<void*>(&body));
   Set(handle.get(), CURLOPT_NOPROGRESS, 0L);
   Set(handle.get(), CURLOPT_XFERINFOFUNCTION, &CheckStopping);
   Set(handle.get(), CURLOPT_XFERINFODATA, const_cast<void*>(static_cast<const void*>(&stopping)));
   const CURLcode result = curl_easy_perform(handle.get());
   if (result == CURLE_ABORTED_BY_CALLBACK) return absl::CancelledError("the server stops");
-  if (result == CURLE_OK || counter.exceeded) return ReadAnswer(handle.get());
+  if (result == CURLE_OK || body.exceeded) return ReadAnswer(handle.get(), std::move(body));
   return absl::UnavailableError(curl_easy_strerror(result));
 }
 
