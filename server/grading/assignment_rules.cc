@@ -10,6 +10,7 @@
 #include "server/grading/course_checks.h"
 #include "server/grading/course_names.h"
 #include "server/grading/course_state.h"
+#include "server/grading/gradebook_limits.h"
 #include "server/wire/names.h"
 
 namespace trainyard {
@@ -17,7 +18,6 @@ namespace {
 
 using Violations = std::vector<FieldViolation>;
 
-constexpr int kModuleMax = 100;
 constexpr int kAttemptsMax = 1'000;
 constexpr int kQueuedMax = 100;
 constexpr absl::Duration kPeriodMin = absl::Minutes(1);
@@ -192,7 +192,7 @@ void CheckAssignmentForm(const v1::Assignment& assignment, const std::string& ti
                          Violations* violations) {
   CheckText("assignment.title", assignment.title(), limits::kDisplayNameBytesMax, violations);
   CheckRange("assignment.max_points", assignment.max_points(), 1, kPointsMax, violations);
-  CheckRange("assignment.module", assignment.module(), 0, kModuleMax, violations);
+  CheckRange("assignment.module", assignment.module(), 0, limits::kModuleMax, violations);
   CheckRange("assignment.seed_count", assignment.seed_count(), 0, kSeedCountMax, violations);
   CheckDataset("assignment.training_dataset", assignment.training_dataset(), true, violations);
   CheckDataset("assignment.public_dataset", assignment.public_dataset(), false, violations);

@@ -10,6 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/limits.h"
 #include "server/grading/course_names.h"
+#include "server/grading/github_login.h"
+#include "server/grading/gradebook_limits.h"
 #include "server/grading/policy_time.h"
 #include "server/grading/score_rule.h"
 
@@ -18,14 +20,9 @@ namespace {
 
 using Violations = std::vector<FieldViolation>;
 
-constexpr size_t kLoginBytesMax = 39;  // GitHub's
 constexpr int kRepositoriesMax = 64;   // of a student
 constexpr size_t kTargetUrlBytesMax = 2'000;
 constexpr size_t kClientIdBytesMax = 255;
-constexpr int kLateUnitsMax = 1'000;
-constexpr int64_t kExtensionSecondsMax = int64_t{400} * 86'400;
-constexpr int64_t kFinalHundredthsMax = 100'000;
-constexpr int kModuleMax = 100;
 constexpr int kQuizAttemptsMax = 1'000'000;
 
 // U+0000 to U+001F and U+007F to U+009F, which terminals obey, and U+2028 and U+2029, at which
@@ -42,13 +39,11 @@ bool HasControls(absl::string_view text) {
 }
 
 void CheckLogin(absl::string_view field, const std::string& login, Violations* violations) {
-  const bool letters = std::all_of(login.begin(), login.end(), [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-';
-  });
-  if (letters && login.size() <= kLoginBytesMax) return;
-  violations->push_back({std::string(field), absl::StrCat("\"", login.substr(0, 60),
-                                                          "\" is no login; give at most ", kLoginBytesMax,
-                                                          " letters, digits and hyphens")});
+  if (login.empty() || IsGithubLogin(login)) return;
+  violations->push_back(
+      {std::string(field),
+       absl::StrCat("\"", login.substr(0, 60), "\" is no login; give at most ",
+                    kGithubLoginBytesMax, " letters, digits and hyphens, no hyphen first")});
 }
 
 void CheckRepositories(const std::string& field, const v1::Enrolment& enrolment,
@@ -155,15 +150,17 @@ void CheckValue(const v1::Adjustment& adjustment, Violations* violations) {
             : points >= 0 && points <= kPointsMax,
         absl::StrCat(add ? -kPointsMax : 0, " to ", kPointsMax, add ? ", not 0" : ""));
   check("late_units", kind == v1::Adjustment::LATE_DAYS, adjustment.late_units() != 0,
-        adjustment.late_units() >= 0 && adjustment.late_units() <= kLateUnitsMax,
-        absl::StrCat("0 to ", kLateUnitsMax));
+        adjustment.late_units() >= 0 && adjustment.late_units() <= limits::kLateUnitsMax,
+        absl::StrCat("0 to ", limits::kLateUnitsMax));
   const int64_t seconds = adjustment.extension().seconds();
   check("extension", kind == v1::Adjustment::EXTEND, adjustment.has_extension(),
-        seconds >= 1 && seconds <= kExtensionSecondsMax && adjustment.extension().nanos() == 0,
-        absl::StrCat("1 s to ", kExtensionSecondsMax, " s, whole"));
+        seconds >= 1 && seconds <= limits::kExtensionSecondsMax &&
+            adjustment.extension().nanos() == 0,
+        absl::StrCat("1 s to ", limits::kExtensionSecondsMax, " s, whole"));
   check("final_hundredths", kind == v1::Adjustment::FINAL, adjustment.final_hundredths() != 0,
-        adjustment.final_hundredths() >= 0 && adjustment.final_hundredths() <= kFinalHundredthsMax,
-        absl::StrCat("0 to ", kFinalHundredthsMax));
+        adjustment.final_hundredths() >= 0 &&
+            adjustment.final_hundredths() <= limits::kFinalHundredthsMax,
+        absl::StrCat("0 to ", limits::kFinalHundredthsMax));
 }
 
 // nullptr: the policy in force has no such exam.
@@ -196,9 +193,9 @@ void CheckQuiz(const CourseState& state, const std::string& path, const v1::Quiz
                Violations* violations) {
   CheckStudent(state, path + ".student", quiz.student(), violations);
   CheckId(path + ".quiz", quiz.quiz(), violations);
-  if (quiz.module() < 0 || quiz.module() > kModuleMax) {
+  if (quiz.module() < 0 || quiz.module() > limits::kModuleMax) {
     violations->push_back(
-        {path + ".module", absl::StrCat("is ", quiz.module(), "; give 0 to ", kModuleMax)});
+        {path + ".module", absl::StrCat("is ", quiz.module(), "; give 0 to ", limits::kModuleMax)});
   }
   if (quiz.attempts() < 0 || quiz.attempts() > kQuizAttemptsMax) {
     violations->push_back({path + ".attempts", absl::StrCat("is ", quiz.attempts(), "; give 0 to ",
@@ -276,10 +273,6 @@ void CheckRosterUpdate(const CourseState& state, const v1::UpdateRosterRequest& 
   for (int i = 0; i < request.removed_users_size(); ++i) {
     const std::string& user = request.removed_users(i);
     const std::string path = absl::StrCat("removed_users[", i, "]");
-    if (!state.roster.contains(user)) {
-      violations->push_back(
-          {path, absl::StrCat("\"", user.substr(0, 63), "\" is not in the roster")});
-    }
     if (!users.insert(user).second) violations->push_back({path, "is given twice"});
     members.erase(user);
   }

@@ -201,7 +201,8 @@ absl::StatusOr<HttpAnswer> DeliveryQueue::Post(const DueDelivery& delivery,
 std::optional<LtiClient> DeliveryQueue::FindClient(const v1::Delivery& record) const {
   const bool is_lti = record.kind() == v1::DeliveryTarget::LTI_SCORE;
   if (!is_lti || !lti_.find_client) return std::nullopt;
-  return lti_.find_client(std::string(absl::StripPrefix(record.course(), "courses/")));
+  const std::string course(absl::StripPrefix(record.course(), "courses/"));
+  return lti_.find_client(course, record.url());
 }
 
 v1::Delivery DeliveryQueue::After(const v1::Delivery& before, const DeliveryVerdict& verdict) {

@@ -77,8 +77,10 @@ struct DeliveryObserver {
 
 // How LTI_SCOREs get access tokens.
 struct LtiAccess {
-  // Of a course (id); nullopt: its target has a bearer token of its own.
-  std::function<std::optional<LtiClient>(const std::string& course)> find_client;
+  // Of a course (id), for the address of a delivery; nullopt: its target has a bearer token of its
+  // own, or is at another origin by now.
+  std::function<std::optional<LtiClient>(const std::string& course, const std::string& url)>
+      find_client;
   LtiTokens::FindKey find_key;
 };
 

@@ -21,12 +21,13 @@
 
 #include "absl/strings/string_view.h"
 #include "core/base/error_info.h"
+#include "server/grading/gradebook_limits.h"
 #include "server/grading/score_metric.h"
 #include "server/grading/work_budget.h"
 
 namespace trainyard {
 
-inline constexpr int64_t kPointsMax = 1'000'000;
+inline constexpr int64_t kPointsMax = limits::kPointsMax;
 inline constexpr int64_t kScoreStepsMax = 100;
 // Largest threshold, either sign: beyond, 1e-9 is no decimal of a double anyway.
 inline constexpr double kThresholdMax = 1e9;

@@ -13,6 +13,7 @@
 #include "server/base/ids.h"
 #include "server/grading/course_checks.h"
 #include "server/grading/course_names.h"
+#include "server/grading/delivery_document.h"
 #include "server/grading/delivery_store.h"
 #include "server/grading/gradebook_diff.h"
 #include "server/grading/policy.h"
@@ -572,17 +573,22 @@ absl::StatusOr<v1::DeliveryTarget> GradeService::SetTarget(
   CheckTarget(request.target(), &violations);
   TY_RETURN_IF_ERROR(InvalidRequest(std::move(violations)));
   v1::DeliveryTarget target = request.target();
+  bool moves = false;
   const auto decide = [&](const CourseState& state) -> absl::StatusOr<CourseStore::Events> {
     const auto before = state.targets.find(target.kind());
-    target.set_secret_set(!request.secret().empty() ||
-                          (before != state.targets.end() && before->second.secret_set()));
+    const bool had = before != state.targets.end() && before->second.secret_set();
+    moves = had && !SameOrigin(before->second.url(), target.url());
+    target.set_secret_set(!request.secret().empty() || (had && !moves));
     v1::CourseEvent event;
     *event.mutable_delivery_target_set() = target;
     return CourseStore::Events{event};
   };
   const auto also = [&](Connection& connection) -> absl::Status {
-    if (request.secret().empty()) return absl::OkStatus();
-    return SetDeliverySecret(connection, course, target.kind(), request.secret());
+    if (!request.secret().empty()) {
+      return SetDeliverySecret(connection, course, target.kind(), request.secret(), target.url());
+    }
+    // Nobody is to have a secret sent to another address than it was given for.
+    return moves ? DropDeliverySecret(connection, course, target.kind()) : absl::OkStatus();
   };
   TY_RETURN_IF_ERROR(courses_->Append(course, principal.owner, decide, also));
   return target;

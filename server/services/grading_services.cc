@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
+#include "server/grading/delivery_document.h"
 #include "server/grading/server_secrets.h"
 #include "server/wire/timestamp.h"
 
@@ -30,10 +31,12 @@ GradingMetrics::DeliveryOutcome OutcomeOf(v1::Delivery::State state) {
   }
 }
 
-// How the course's scores get access tokens; nullopt: they have a bearer token.
-std::optional<LtiClient> LtiClientOf(const CourseState& state) {
+// How the course's scores to `url` get access tokens; nullopt: they have a bearer token, or the
+// target has moved and its tokens are not for that address.
+std::optional<LtiClient> LtiClientOf(const CourseState& state, const std::string& url) {
   const auto found = state.targets.find(v1::DeliveryTarget::LTI_SCORE);
   if (found == state.targets.end() || found->second.token_url().empty()) return std::nullopt;
+  if (!SameOrigin(found->second.url(), url)) return std::nullopt;
   return LtiClient{.token_url = found->second.token_url(),
                    .client_id = found->second.client_id(),
                    .audience = found->second.token_audience()};
@@ -119,10 +122,11 @@ GradingServices::GradingServices(const RpcContext& rpc, const Parts& parts, Sign
 LtiAccess GradingServices::GiveLtiAccess() const {
   const CourseStore* const courses = parts_.courses;
   Database* const database = parts_.database;
-  return {.find_client = [courses](const std::string& course) -> std::optional<LtiClient> {
+  return {.find_client = [courses](const std::string& course,
+                                   const std::string& url) -> std::optional<LtiClient> {
             std::optional<LtiClient> client;
             const absl::Status read = courses->Read(course, [&](const CourseState& state) {
-              client = LtiClientOf(state);
+              client = LtiClientOf(state, url);
               return absl::OkStatus();
             });
             return read.ok() ? client : std::nullopt;  // courses are never removed

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "core/base/error_info.h"
 #include "core/base/status_macros.h"
 #include "server/storage/database.h"
 #include "server/storage/requests.h"
@@ -46,8 +47,17 @@ struct MadeRequest {
     return before;
   }
 
-  // In the transaction that makes `resource`.
+  // In the transaction that makes `resource`. UNAVAILABLE when the same request has just made one
+  // in another transaction, which asking again gives.
   absl::Status Remember(Connection& connection, const std::string& resource) const {
+    TY_ASSIGN_OR_RETURN(const std::optional<std::string> before,
+                        FindRequest(connection, owner, request_id, method, digest));
+    if (before.has_value()) {
+      return MakeError(absl::StatusCode::kUnavailable, "the same request is under way",
+                       {.reason = ErrorReason::kRequestIdReused,
+                        .hint = "ask again, with the same request_id",
+                        .metadata = {{"retry_after_seconds", "1"}}});
+    }
     return InsertRequest(connection, owner, request_id, method, digest, resource);
   }
 };

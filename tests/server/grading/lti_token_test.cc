@@ -149,7 +149,7 @@ TEST_F(LtiTokensTest, WhatThePlatformSaysInsteadIsHandedOn) {
 }
 
 TEST_F(LtiTokensTest, ASuccessWithoutABearerTokenIsNone) {
-  for (const std::string body :
+  for (const std::string& body :
        {std::string(), std::string("s3cret"), std::string("[]"), std::string("{}"),
         std::string(R"({"access_token":7})"), std::string(R"({"access_token":""})"),
         std::string(R"({"access_token":"s3cret","token_type":"mac"})"),

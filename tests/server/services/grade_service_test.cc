@@ -311,6 +311,14 @@ TEST_F(GradeServiceTest, ASecretOfATargetIsNeverTold) {
   ASSERT_OK_AND_ASSIGN(const v1::ListCourseEventsResponse log,
                        CallWith(*grades_, &Grades::ListCourseEvents, events));
   EXPECT_THAT(log.ShortDebugString(), testing::Not(HasSubstr("s3cret")));
+  // It stays at its origin, and does not go to another one.
+  request.clear_secret();
+  request.mutable_target()->set_url("https://example.org/other");
+  EXPECT_TRUE(CallWith(*grades_, &Grades::SetDeliveryTarget, request)->secret_set());
+  request.mutable_target()->set_url("https://elsewhere.example/hook");
+  EXPECT_FALSE(CallWith(*grades_, &Grades::SetDeliveryTarget, request)->secret_set());
+  request.mutable_target()->set_url("https://example.org/hook");
+  EXPECT_FALSE(CallWith(*grades_, &Grades::SetDeliveryTarget, request)->secret_set());
 }
 
 }  // namespace
