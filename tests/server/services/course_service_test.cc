@@ -165,7 +165,9 @@ TEST_F(CourseServiceTest, PublishingTheSameAgainIsTheSameVersion) {
 
 TEST_F(CourseServiceTest, WhoTeachesWithOthersKeepsTheirData) {
   ASSERT_THAT(Publish(NewAssignment()), IsOk());
+  Use("root");
   tokens_["carol"] = server_.AddUser("carol", v1::USER_ROLE_INSTRUCTOR);
+  Use("teacher");
   v1::UpdateRosterRequest roster;
   roster.set_course(kCourse);
   v1::Enrolment& carol = *roster.add_enrolments();

@@ -228,6 +228,7 @@ TEST_F(GradeServiceTest, StudentsSeePublishedGradesOnceThereAreAny) {
   EXPECT_EQ(final_now("teacher"), 800);
   ASSERT_THAT(CallWith(*grades_, &Grades::PublishSnapshot, publish), IsOk());
   EXPECT_EQ(final_now("ann"), 800);
+  Use("teacher");
   ASSERT_OK_AND_ASSIGN(const v1::Gradebook newest, CallWith(*grades_, &Grades::GetGradebook, own));
   EXPECT_THAT(newest.rows(), SizeIs(2));  // staff's
   Use("ann");
