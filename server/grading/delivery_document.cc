@@ -74,9 +74,9 @@ std::string OriginOf(absl::string_view url) {
   const std::string scheme = absl::AsciiStrToLower(url.substr(0, scheme_end));
   if (scheme != "http" && scheme != "https") return "";
   url.remove_prefix(scheme.size() + 3);
-  const std::string authority = absl::AsciiStrToLower(url.substr(0, url.find_first_of("/?#\\")));
-  // With a name before it, what a reader takes for the host may not be it.
-  if (authority.empty() || absl::StrContains(authority, '@')) return "";
+  const std::string authority = absl::AsciiStrToLower(url.substr(0, url.find_first_of("/?#")));
+  // With a name before it, or a backslash, what one reader takes for the host another may not.
+  if (authority.empty() || authority.find_first_of("@\\") != std::string::npos) return "";
   const size_t colon = authority.rfind(':');
   const size_t bracket = authority.rfind(']');  // of an IPv6 address, which has colons of its own
   const bool has_port =

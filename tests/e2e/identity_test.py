@@ -17,7 +17,7 @@ from support.client import DEADLINE_SECONDS
 from support.issuer import AUDIENCE, Issuer, encode
 from support.server import BIN, Server
 
-OK, REFUSED = 0, 1
+OK, REFUSED, UNREACHABLE = 0, 1, 3
 ANNS, BOBS, NOBODYS = "42", "43", "44"
 
 
@@ -66,10 +66,10 @@ class IdentityTest(Case):
         self.assertRegex(run.stdout, r"^ty_[a-z0-9]{12}_[0-9a-f]{64}\n$")
         bearer = run.stdout.strip()
         who = json.loads(self.cli("-o", "json", "whoami", token=bearer).stdout)
-        self.assertEqual((who["user"], who["token"]["course"], who["token"]["displayName"]),
+        self.assertEqual((who["user"], who["token"]["course"], who["token"]["display_name"]),
                          ("users/ann", COURSE, "GitHub run 987654"))
-        self.assertEqual(who["token"]["identity"], {"repositoryId": "42", "repositoryOwnerId": "7", "actorId": "1001",
-                                                    "sha": "1f4d0f6b7c0c3a7bd9d4a4d5d0f5a4f7d3f1a2b9", "runId": "987654"})
+        self.assertEqual(who["token"]["identity"], {"repository_id": "42", "repository_owner_id": "7", "actor_id": "1001",
+                                                    "sha": "1f4d0f6b7c0c3a7bd9d4a4d5d0f5a4f7d3f1a2b9", "run_id": "987654"})
         # It is worth an hour in the course, and makes no other tokens.
         self.cli("token", "create", token=bearer, expect=REFUSED)
         self.check_source(bearer)
@@ -170,7 +170,7 @@ class IdentityTest(Case):
         self.issuer.down = True
         self.server.start()
         self.cli("whoami", token=bearer)
-        refused = self.exchange(self.issuer.token(), expect=REFUSED)
+        refused = self.exchange(self.issuer.token(), expect=UNREACHABLE)
         self.assertIn("cannot be read", refused)
         self.assertIn("issuer_keys_not_read", self.server.log())
         self.issuer.down = False
