@@ -7,7 +7,7 @@ line does. What is reported:
   queue_wait_s    from acceptance to the beginning of the first training, by the server's clock
   grade_s         from acceptance to the end, by the server's clock
   notice_ms       from the end to the client's answer of WaitSubmission (same machine, same clock)
-  fairness        of the students' first results. The delay of a student is that of the first submission, from its acceptance to its
+  fairness        of the students' first results. The delay of a student is from the first acceptance to the first
                   result. Jain's index (Σx)² / (n Σx²) is 1 when all x are equal and 1/n when one has all. It is of what people are
                   given, so `rate` takes x = 1 / delay; `delay` takes the delays themselves, as papers about waiting do. Both mix the
                   service's fairness with the hour: who comes when the backlog is long waits longer under any order. `peers` takes
@@ -266,8 +266,12 @@ class Rush:
         return waits
 
     def fairness(self):
-        firsts = [entry for entry in self.plan if entry.number == 0]  # in the order of their arrival
-        delays = [seconds(entry.ended.finish_time) - seconds(entry.accepted.accepted_at) for entry in firsts]
+        # From the first acceptance to the first result: two that one student submits at the same moment may overtake each other.
+        accepted, finished = {}, {}
+        for entry in sorted(self.plan, key=lambda entry: seconds(entry.accepted.accepted_at)):
+            accepted.setdefault(entry.student, seconds(entry.accepted.accepted_at))  # in the order of their arrival
+            finished[entry.student] = min(seconds(entry.ended.finish_time), finished.get(entry.student, math.inf))
+        delays = [finished[student] - accepted[student] for student in accepted]
         groups = [delays[at:at + PEERS] for at in range(0, len(delays), PEERS)]
         return {"first_delay_s": percentiles(delays), "jain_delay": round(jain(delays), 4),
                 "jain_rate": round(jain([1 / delay for delay in delays]), 4),
