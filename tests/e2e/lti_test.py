@@ -2,11 +2,9 @@
 
 import base64
 import hashlib
-import http.server
 import json
 import os
 import subprocess
-import threading
 import time
 import unittest
 import urllib.parse
@@ -16,6 +14,7 @@ from support.case import Case, WDBC, eventually
 from support.classroom import COURSE, DONE, Classroom, thirds
 from support.client import DEADLINE_SECONDS
 from support.issuer import encode, openssl
+from support.json_service import JsonService
 from support.server import BIN, Server
 
 REFUSED = 1
@@ -29,8 +28,10 @@ def decode(text):
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-class Platform:
+class Platform(JsonService):
     """`answers`: what the token endpoint says to the next requests instead of a token, by code."""
+
+    METHODS = ("POST",)
 
     def __init__(self, folder):
         self.folder = folder
@@ -38,32 +39,9 @@ class Platform:
         self.faults, self.assertions, self.tokens, self.scores, self.answers = [], [], [], [], []
         self.ended = set()
 
-    def __enter__(self):
-        platform = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                answer = platform.grant if self.path == "/token" else platform.take
-                code, document = answer(self.headers, body)
-                data = json.dumps(document).encode()
-                self.send_response(code)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *unused):
-                pass
-
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *unused):
-        self.http.shutdown()
-        self.http.server_close()
+    def answer(self, request, body):
+        answer = self.grant if request.path == "/token" else self.take
+        return answer(request.headers, body.decode())
 
     def grant(self, headers, body):
         form = dict(urllib.parse.parse_qsl(body, strict_parsing=True))

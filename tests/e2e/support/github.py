@@ -6,16 +6,18 @@
         github.updates                                          # [(id of the check, body)]
 """
 
-import http.server
 import json
-import threading
 import urllib.parse
+
+from support.json_service import JsonService
 
 RUN_ID, SUITE_ID, REPOSITORY = 987654, 5551, "hse/hw-a-ann"
 REQUEST_TOKEN, JOB_TOKEN = "identity-request-token", "ghs_job-token"
 
 
-class GitHub:
+class GitHub(JsonService):
+    METHODS = ("GET", "PATCH")
+
     def __init__(self, issuer):
         self.issuer = issuer
         self.claims = {}  # beside the usual ones
@@ -23,47 +25,20 @@ class GitHub:
         self.updates = []
         self.requests = []
 
-    def __enter__(self):
-        github = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                github.answer(self, b"")
-
-            def do_PATCH(self):
-                github.answer(self, self.rfile.read(int(self.headers["Content-Length"])))
-
-            def log_message(self, *unused):
-                pass
-
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *unused):
-        self.http.shutdown()
-        self.http.server_close()
-
     def environment(self, identity=True):
         """As a runner sets it; `identity`: the job has id-token: write."""
         own = {"GITHUB_API_URL": self.url, "GITHUB_REPOSITORY": REPOSITORY, "GITHUB_RUN_ID": str(RUN_ID)}
         return {**own, "ACTIONS_ID_TOKEN_REQUEST_URL": self.url + "/identity?api-version=2.0",
                 "ACTIONS_ID_TOKEN_REQUEST_TOKEN": REQUEST_TOKEN} if identity else own
 
-    def answer(self, handler, body):
-        url = urllib.parse.urlsplit(handler.path)
+    def answer(self, request, body):
+        url = urllib.parse.urlsplit(request.path)
         query = dict(urllib.parse.parse_qsl(url.query))
-        token = handler.headers.get("Authorization", "").partition(" ")[2]
-        self.requests.append((handler.command, handler.path))
-        code, document = self.identity(query, token) if url.path == "/identity" else \
-            self.rest(handler.command, url.path.removeprefix(f"/repos/{REPOSITORY}/").split("/"), query, token, body)
-        data = json.dumps(document).encode()
-        handler.send_response(code)
-        handler.send_header("Content-Type", "application/json")
-        handler.send_header("Content-Length", str(len(data)))
-        handler.end_headers()
-        handler.wfile.write(data)
+        token = request.headers.get("Authorization", "").partition(" ")[2]
+        self.requests.append((request.command, request.path))
+        if url.path == "/identity":
+            return self.identity(query, token)
+        return self.rest(request.command, url.path.removeprefix(f"/repos/{REPOSITORY}/").split("/"), query, token, body)
 
     def identity(self, query, token):
         if token != REQUEST_TOKEN or query.get("api-version") != "2.0":

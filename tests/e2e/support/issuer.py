@@ -8,12 +8,12 @@
 """
 
 import base64
-import http.server
 import json
 import subprocess
-import threading
 import time
 import uuid
+
+from support.json_service import JsonService
 
 AUDIENCE = "https://trainyard.example"
 
@@ -43,42 +43,19 @@ class Key:
         return openssl("dgst", "-sha256", "-sign", self.path, data=text.encode())
 
 
-class Issuer:
+class Issuer(JsonService):
+    METHODS = ("GET",)
+
     def __init__(self, folder):
         self.keys = {kid: Key(folder / f"issuer-{kid}.pem") for kid in ("a", "b", "stranger")}
         self.published = ["a"]
         self.down = False
         self.fetches = 0
-        self.http = None
 
-    def __enter__(self):
-        issuer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                issuer.answer(self)
-
-            def log_message(self, *unused):
-                pass
-
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *unused):
-        self.http.shutdown()
-        self.http.server_close()
-
-    def answer(self, handler):
+    def answer(self, request, _body):
         self.fetches += 1
-        found = handler.path == "/.well-known/jwks"
-        body = json.dumps({"keys": [self.keys[kid].jwk(kid) for kid in self.published]}).encode()
-        handler.send_response(503 if self.down else 200 if found else 404)
-        handler.send_header("Content-Type", "application/json")
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
+        found = request.path == "/.well-known/jwks"
+        return 503 if self.down else 200 if found else 404, {"keys": [self.keys[kid].jwk(kid) for kid in self.published]}
 
     def claims(self, **changes):
         now = int(time.time())
