@@ -72,6 +72,9 @@ bool Answers(const EarlierSubmission& earlier, const std::string& cache_key) {
          earlier.state != v1::SUBMISSION_STATE_INFRA_ERROR;
 }
 
+// Of a regrade or replay: nobody submitted it.
+bool IsAgain(const v1::Submission& record) { return record.cause() != v1::SUBMISSION_CAUSE_SUBMIT; }
+
 // When each attempt was made that is not given back. Ungradable and cancelled ones are free up to a
 // limit each.
 std::vector<absl::Time> ChargesOf(const std::vector<EarlierSubmission>& submissions,
@@ -258,11 +261,11 @@ void SubmissionRunner::Take(std::vector<StoredSubmission> submissions) {
     for (StoredSubmission& stored : submissions) {
       const std::string name = stored.record.name();
       names.push_back(name);
-      if (stored.record.cause() == v1::SUBMISSION_CAUSE_SUBMIT) {
+      if (!IsAgain(stored.record)) {
         turns_[{AssignmentOf(name), stored.record.student()}][stored.number] = name;
         keys_[stored.cache_key][stored.number] = name;
       }
-      if (stored.record.cause() != v1::SUBMISSION_CAUSE_SUBMIT) ++again_active_;
+      if (IsAgain(stored.record)) ++again_active_;
       Active& active = active_[name];
       active.starts = stored.record.infra_failures();
       // What another process has started goes on.
@@ -575,14 +578,18 @@ void SubmissionRunner::StepOnce(const std::string& name) {
 void SubmissionRunner::SetClaimed(Active* active) {
   if (active->claimed) return;
   active->claimed = true;
-  if (active->stored.record.cause() != v1::SUBMISSION_CAUSE_SUBMIT) ++again_claimed_;
+  if (IsAgain(active->stored.record)) ++again_claimed_;
+}
+
+bool SubmissionRunner::WaitsForRoom(const Active& active) const {
+  return !active.claimed && IsAgain(active.stored.record) && again_claimed_ >= kAgainAtOnce;
 }
 
 bool SubmissionRunner::ClaimTurn(const std::string& name, Active* active) {
   if (active->claimed) return true;
   const StoredSubmission& stored = active->stored;
-  if (stored.record.cause() != v1::SUBMISSION_CAUSE_SUBMIT) {
-    if (again_claimed_ >= kAgainAtOnce) return false;
+  if (WaitsForRoom(*active)) return false;
+  if (IsAgain(stored.record)) {
     SetClaimed(active);
     return true;
   }
@@ -600,7 +607,7 @@ bool SubmissionRunner::ClaimTurn(const std::string& name, Active* active) {
 }
 
 absl::StatusOr<bool> SubmissionRunner::TakeOver(StoredSubmission* stored) {
-  if (stored->record.cause() != v1::SUBMISSION_CAUSE_SUBMIT) return false;
+  if (IsAgain(stored->record)) return false;
   std::optional<StoredSubmission> scored;
   const absl::Status read = parts_.database->Read([&](Connection& connection) -> absl::Status {
     TY_ASSIGN_OR_RETURN(scored, FindScored(connection, stored->cache_key));
@@ -635,8 +642,7 @@ absl::StatusOr<bool> SubmissionRunner::TakeOver(StoredSubmission* stored) {
   taken.record.set_cached(true);
   *taken.record.mutable_training_jobs() = scored->record.training_jobs();
   // Trainings are shown to their owner.
-  const bool own = scored->record.student() == taken.record.student() &&
-                   scored->record.cause() == v1::SUBMISSION_CAUSE_SUBMIT;
+  const bool own = scored->record.student() == taken.record.student() && !IsAgain(scored->record);
   if (!own) taken.record.clear_training_jobs();
   TY_RETURN_IF_ERROR(finisher_.FinishGraded(evaluation, &taken));
   *stored = std::move(taken);
@@ -645,7 +651,7 @@ absl::StatusOr<bool> SubmissionRunner::TakeOver(StoredSubmission* stored) {
 
 absl::Status SubmissionRunner::StartTrainings(const std::string& name, StoredSubmission stored,
                                               int starts) {
-  const bool submitted = stored.record.cause() == v1::SUBMISSION_CAUSE_SUBMIT;
+  const bool submitted = !IsAgain(stored.record);
   TY_ASSIGN_OR_RETURN(const SubmissionName parsed, ParseSubmissionName("name", name));
   std::string dataset;
   TY_RETURN_IF_ERROR(parts_.courses->Read(parsed.parent.course, [&](const CourseState& state) {
@@ -798,8 +804,8 @@ absl::Status SubmissionRunner::EvaluateAll(const std::string& name,
   SleepToClass(begin);
   const auto median = static_cast<size_t>(stored->sealed.public_median_run());
   TY_RETURN_IF_ERROR(finisher_.FinishGraded(evaluations[median], stored));
-  const bool replays = stored->record.cause() == v1::SUBMISSION_CAUSE_SUBMIT &&
-                       SampledForReplay(name, assignment.replay_fraction());
+  const bool replays =
+      !IsAgain(stored->record) && SampledForReplay(name, assignment.replay_fraction());
   if (!replays) return absl::OkStatus();
   // The grade stands; a replay that could not be queued is one less in the sample.
   const absl::Status replayed = Replay(*stored);
@@ -889,7 +895,7 @@ std::vector<std::string> SubmissionRunner::JobsOf(const std::string& name) const
 
 void SubmissionRunner::CountEnd(const StoredSubmission& stored) {
   const v1::Submission& record = stored.record;
-  if (record.cause() != v1::SUBMISSION_CAUSE_SUBMIT) return;
+  if (IsAgain(record)) return;
   GradingMetrics& metrics = parts_.metrics->grading();
   const std::string label = LabelOf(record.name());
   metrics.SubmissionFinished(label, EndOf(record.state()));
@@ -915,10 +921,8 @@ void SubmissionRunner::Ended(const std::string& name, const StoredSubmission& st
     absl::MutexLock lock(&mu_);
     const auto found = active_.find(name);
     subscriptions.swap(found->second.subscriptions);
-    if (stored.record.cause() != v1::SUBMISSION_CAUSE_SUBMIT) --again_active_;
-    if (stored.record.cause() != v1::SUBMISSION_CAUSE_SUBMIT && found->second.claimed) {
-      --again_claimed_;
-    }
+    if (IsAgain(stored.record)) --again_active_;
+    if (IsAgain(stored.record) && found->second.claimed) --again_claimed_;
     active_.erase(found);
     const Key key{AssignmentOf(name), stored.record.student()};
     if (const auto turn = turns_.find(key); turn != turns_.end()) {
@@ -950,9 +954,7 @@ void SubmissionRunner::RunSweep() {
       absl::MutexLock lock(&mu_);
       if (AwaitFor(mu_, absl::Condition(&stopping_), kSweepInterval)) return;
       for (const auto& [name, active] : active_) {
-        const bool waits = !active.claimed && again_claimed_ >= kAgainAtOnce &&
-                           active.stored.record.cause() != v1::SUBMISSION_CAUSE_SUBMIT;
-        if (waits && !active.cancelled) continue;
+        if (WaitsForRoom(active) && !active.cancelled) continue;
         if (all || !active.started || active.cancelled) names.push_back(name);
       }
     }

@@ -136,6 +136,8 @@ class SubmissionRunner {
   // key wait for it. Of regrades and replays so many have it at once.
   bool ClaimTurn(const std::string& name, Active* active) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SetClaimed(Active* active) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // A regrade or replay, of which enough have their turn.
+  bool WaitsForRoom(const Active& active) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
   // OK: all its trainings are there.
   absl::Status StartTrainings(const std::string& name, StoredSubmission stored, int starts);
   // What happens to its trainings wakes it from here on.
