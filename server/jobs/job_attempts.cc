@@ -328,6 +328,7 @@ void JobManagerImpl::OnOutcome(WorkerSession* session, const v1::JobOutcome& out
   absl::MutexLock lock(&mu_);
   Job* job = Assigned(session, outcome.job(), outcome.attempt());
   if (job == nullptr) return;
+  if (outcome.has_cpu_seconds()) job->attempt->cpu_seconds = outcome.cpu_seconds();
   if (outcome.has_succeeded() && RetainBlob(outcome.succeeded().bundle_digest())) {
     Succeed(*job, outcome.succeeded());
   } else if (outcome.has_succeeded()) {
@@ -486,11 +487,20 @@ absl::Duration JobManagerImpl::RuntimeLimit(const v1::TrainingJob& job) const {
   return DurationFromProto(spec.max_runtime());
 }
 
+// While the machine had no core for it, or the server's disk none for its result, it used nothing:
+// an owner whose turn came in a bad moment does not wait for several rounds after it. A job of
+// several slots pays for all of them as long as it keeps one core busy.
+double JobManagerImpl::ChargeOf(const Job& job) const {
+  double seconds = std::max(0.0, absl::ToDoubleSeconds(SteadyNow() - job.attempt->start));
+  const std::optional<double>& cpu_seconds = job.attempt->cpu_seconds;
+  if (cpu_seconds.has_value() && *cpu_seconds >= 0) seconds = std::min(seconds, *cpu_seconds);
+  return seconds * SlotsOf(job);
+}
+
 void JobManagerImpl::EndAttempt(Job& job) {
   workers_[job.attempt->session].job = nullptr;
   slots_in_use_ -= SlotsOf(job);
-  const absl::Duration ran = std::max(absl::ZeroDuration(), SteadyNow() - job.attempt->start);
-  const double slot_seconds = absl::ToDoubleSeconds(ran) * SlotsOf(job);
+  const double slot_seconds = ChargeOf(job);
   if (job.decided().state() == v1::JOB_STATE_PENDING) {
     // Without a checkpoint the next attempt does all of it again.
     job.queued_since = SteadyNow();

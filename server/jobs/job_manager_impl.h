@@ -84,6 +84,7 @@ class JobManagerImpl final : public JobManager {
     absl::Time cancel_time = absl::InfiniteFuture();
     std::string pause_by;  // not empty: PAUSED once the worker has stopped
     bool yields = false;   // PENDING then, for an INTERACTIVE job
+    std::optional<double> cpu_seconds;  // as the worker says at the end; none: it is gone
     Metrics::JobSeries series;
   };
   // A job that is not terminal.
@@ -207,6 +208,8 @@ class JobManagerImpl final : public JobManager {
   absl::Duration RuntimeLimit(const v1::TrainingJob& job) const;
   // Frees the worker and the slots; a job that is PENDING again is queued. Last, after the commit
   // was made.
+  // Slot-seconds of the attempt that ends.
+  double ChargeOf(const Job& job) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EndAttempt(Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The speed of a job that has succeeded in one attempt.
   void MeasureSpeed(const Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

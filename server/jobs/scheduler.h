@@ -31,7 +31,8 @@
 //
 // 3. Tickets. First in, first out inside (owner, class).
 //
-// Cost is an estimate. End and PutBack say what a job took, and the virtual time is corrected by
+// Cost is an estimate. End and PutBack say what a job took (JobManager: its time on a core, times
+// its slots), and the virtual time is corrected by
 // the difference, but not below what idling since then has forfeited. A job that is put back keeps
 // its ticket, so it is its owner's first again; its cost is then what remains of it, so that its
 // owner pays once for each slot-second.

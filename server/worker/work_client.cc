@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 #include <pthread.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -37,6 +38,13 @@ std::shared_ptr<grpc::Channel> ConnectTo(const std::string& socket_path) {
   arguments.SetMaxReceiveMessageSize(static_cast<int>(limits::kMessageBytesMax));
   return grpc::CreateCustomChannel(absl::StrCat("unix:", socket_path),
                                    grpc::InsecureChannelCredentials(), arguments);
+}
+
+// Of all threads, those that have ended too.
+double ProcessCpuSeconds() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
 }  // namespace
@@ -149,8 +157,10 @@ class WorkClient::Impl : public EventSink, public BlobClient {
         assignment = std::exchange(assignment_, std::nullopt).value();
         stop = stop_;
       }
+      const double cpu_before = ProcessCpuSeconds();
       v1::WorkRequest request;
       *request.mutable_outcome() = runner.Run(assignment, stop.get(), this);
+      request.mutable_outcome()->set_cpu_seconds(ProcessCpuSeconds() - cpu_before);
       Send(request);
     }
   }

@@ -186,8 +186,10 @@ class JobManagerTest : public testing::Test {
     outcome.set_attempt(assignment.attempt());
     return outcome;
   }
-  void Succeed(FakeWorkerSession& session, const v1::JobAssignment& assignment) {
+  void Succeed(FakeWorkerSession& session, const v1::JobAssignment& assignment,
+               std::optional<double> cpu_seconds = std::nullopt) {
     v1::JobOutcome outcome = OutcomeOf(assignment);
+    if (cpu_seconds.has_value()) outcome.set_cpu_seconds(*cpu_seconds);
     outcome.mutable_succeeded()->set_bundle_digest(blobs_->Put("a bundle").value());
     outcome.mutable_succeeded()->set_bundle_size_bytes(8);
     outcome.mutable_succeeded()->set_stop_reason(v1::STOP_REASON_COMPLETED);

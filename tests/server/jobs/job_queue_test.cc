@@ -176,6 +176,30 @@ TEST_F(JobQueueTest, AnEstimateComesFromTheSpeedSoFar) {
   EXPECT_NEAR(seconds(waiting.start_eta()), 11 * one, one);
 }
 
+TEST_F(JobQueueTest, AnOwnerDoesNotPayForTimeInWhichTheMachineWasBusyElsewhere) {
+  FakeWorkerSession worker;
+  const std::string ann = SubmitAs(v1::JOB_PRIORITY_NORMAL, "ann");
+  const std::string bob = SubmitAs(v1::JOB_PRIORITY_NORMAL, "bob");
+  const std::string bob_next = SubmitAs(v1::JOB_PRIORITY_NORMAL, "bob");
+  const std::string ann_next = SubmitAs(v1::JOB_PRIORITY_NORMAL, "ann");
+  manager_->Connect(&worker);
+  v1::JobAssignment assignment = Assigned(worker);
+  ASSERT_EQ(assignment.job(), ann);
+  absl::SleepFor(absl::Milliseconds(150));
+  Succeed(worker, assignment, 0.001);
+  assignment = Assigned(worker);
+  ASSERT_EQ(assignment.job(), bob);
+  absl::SleepFor(absl::Milliseconds(30));
+  // More than the clock says is no more: the slot was held for so long.
+  Succeed(worker, assignment, 1'000);
+  assignment = Assigned(worker);
+  EXPECT_EQ(assignment.job(), ann_next);
+  absl::SleepFor(absl::Milliseconds(150));
+  // Not known, as of a worker that is gone: the time on the clock.
+  Succeed(worker, assignment);
+  EXPECT_EQ(Assigned(worker).job(), bob_next);
+}
+
 TEST_F(JobQueueTest, AnOwnerAtTheLimitWaitsAndIsToldWhy) {
   options_.owner_running_max = 1;
   Restart();
