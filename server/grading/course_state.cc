@@ -125,6 +125,7 @@ void ApplyRegrade(const v1::CourseEvent& event, CourseState* state) {
     graded.set_assignment_version(points.assignment_version());
     graded.set_receipt(points.receipt());
     graded.set_receipt_digest(points.receipt_digest());
+    if (points.has_public_rank()) graded.set_public_rank(points.public_rank());
     state->last_receipt_digest = points.receipt_digest();
     found->second.released = false;
     state->unreleased[graded.assignment()].insert(points.submission());

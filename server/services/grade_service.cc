@@ -45,6 +45,12 @@ v1::Snapshot SnapshotToProto(const std::string& course, const PublishedSnapshot&
   return proto;
 }
 
+// Whether the newest snapshot is the last thing that happened in the course.
+bool IsPublished(const CourseState& state) {
+  if (state.snapshots.empty()) return false;
+  return state.snapshots.back().published.as_of_sequence() + 1 == state.course.last_sequence();
+}
+
 // What keeps grades from being published, a sentence each.
 std::vector<std::string> BlockersOf(const Gradebook& book) {
   std::vector<std::string> blockers;
@@ -426,6 +432,8 @@ absl::StatusOr<v1::Snapshot> GradeService::Publish(const v1::PublishSnapshotRequ
   TY_ASSIGN_OR_RETURN(const std::string course, ParseCourseName("course", request.course()));
   TY_RETURN_IF_ERROR(CheckCourse(*courses_, principal, course, CourseRight::kInstructor));
   const auto decide = [&](const CourseState& state) -> absl::StatusOr<CourseStore::Events> {
+    // The call may be made again after a lost answer.
+    if (IsPublished(state)) return CourseStore::Events{};
     const v1::PolicyVersion& policy = *FindPolicy(state, 0);
     // As of the last event, so that it can be computed again.
     TY_ASSIGN_OR_RETURN(const Gradebook book,

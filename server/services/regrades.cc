@@ -17,6 +17,7 @@
 #include "server/submissions/addressee.h"
 #include "server/submissions/finisher.h"
 #include "server/submissions/receipts.h"
+#include "server/submissions/scoring.h"
 #include "server/wire/timestamp.h"
 
 namespace trainyard {
@@ -73,14 +74,22 @@ v1::Regrade::Change ChangeOf(const StoredSubmission& original, const StoredSubmi
   return change;
 }
 
-void SetPoints(const StoredSubmission& original, const StoredSubmission& counted,
-               v1::RegradeApplied::Points* points) {
+// The version of assignment `id` that a submission is, or was, graded by.
+const v1::PublishedAssignment& VersionOf(const CourseState& state, const std::string& id,
+                                         const StoredSubmission& submission) {
+  return *state.Find(id, submission.record.assignment_version());
+}
+
+// `id`: of the assignment.
+void SetPoints(const CourseState& state, const std::string& id, const StoredSubmission& original,
+               const StoredSubmission& counted, v1::RegradeApplied::Points* points) {
   points->set_submission(original.record.name());
   points->set_points(counted.sealed.result().points());
   points->set_max_points(counted.sealed.result().max_points());
   points->set_assignment_version(counted.record.assignment_version());
   points->set_receipt(counted.record.receipt());
   points->set_receipt_digest(counted.sealed.receipt_digest());
+  points->set_public_rank(PublicRank(VersionOf(state, id, counted).assignment(), counted.sealed));
 }
 
 // The original with what it came to again.
@@ -104,7 +113,7 @@ bool TellsNothingNew(const CourseState& state, const std::string& assignment,
                      const StoredSubmission& original, const StoredSubmission& again) {
   if (!original.record.has_result()) return false;
   const auto table_of = [&](const StoredSubmission& submission) {
-    return state.Find(assignment, submission.record.assignment_version())->sealed_table_digest();
+    return VersionOf(state, assignment, submission).sealed_table_digest();
   };
   return table_of(original) == table_of(again) &&
          original.record.result().SerializeAsString() == again.sealed.result().SerializeAsString();
@@ -137,7 +146,7 @@ absl::Status TakeResult(const SigningKey& key, absl::Time now, const StoredSubmi
   // By the receipt it was graded now; for clocks that look at the end it ended when it did.
   if (!is_new) *original->record.mutable_finish_time() = finish_time;
   if (is_new) {
-    const v1::Assignment& assignment = taking->state.Find(id)->assignment();
+    const v1::Assignment& assignment = VersionOf(taking->state, id, *original).assignment();
     taking->graded.push_back(GradedEvent(assignment, id, *original));
   }
   if (!tell) return absl::OkStatus();
@@ -314,10 +323,10 @@ absl::StatusOr<Regrades::Effect> Regrades::PreviewOf(const RegradeName& name, v1
   applied.set_regrade(name.regrade);
   for (const Pair& pair : pairs) {
     if (!Counts(mode, pair.original, pair.again)) continue;
-    SetPoints(pair.original, pair.again, applied.add_points());
+    SetPoints(effect.before, id, pair.original, pair.again, applied.add_points());
     if (effect.before.graded.contains(pair.original.record.name())) continue;
-    trainyard::Apply(GradedEvent(effect.before.Find(id)->assignment(), id,
-                                 WithResult(pair.original, pair.again)),
+    const v1::Assignment& assignment = VersionOf(effect.before, id, pair.again).assignment();
+    trainyard::Apply(GradedEvent(assignment, id, WithResult(pair.original, pair.again)),
                      &effect.after);
   }
   trainyard::Apply(event, &effect.after);
@@ -376,7 +385,7 @@ absl::StatusOr<CourseStore::Events> Regrades::Take(const CourseState& state,
   const absl::Time now = absl::Now();
   for (auto& [original, again] : *pairs) {
     TY_RETURN_IF_ERROR(TakeResult(*key_, now, again, &original, &taking));
-    SetPoints(original, original, applied.add_points());
+    SetPoints(state, name.parent.assignment, original, original, applied.add_points());
   }
   CourseStore::Events events = std::move(taking.graded);
   events.push_back(std::move(event));

@@ -107,6 +107,16 @@ TEST(CourseStateTest, ARegradeChangesPointsAndReceiptButNotWhenOrWhose) {
   EXPECT_EQ(state.regrades.at("g1").applied_sequence, applied->sequence());
 }
 
+// Ranks of two metrics, or of two public splits, cannot be compared.
+TEST(CourseStateTest, ARegradeBringsThePublicRankOfItsOwnVersion) {
+  std::vector<v1::CourseEvent> events = EveryKindOfEvent();
+  for (v1::CourseEvent& event : events) {
+    if (event.has_regrade_applied())
+      event.mutable_regrade_applied()->mutable_points(0)->set_public_rank(0);
+  }
+  EXPECT_EQ(StateOf(events).graded.at(kS1).graded.public_rank(), 0);
+}
+
 TEST(CourseStateTest, PointsOfARegradeAreWithheldUntilTheyAreReleased) {
   CourseState state = StateOf(EveryKindOfEvent());
   EXPECT_FALSE(state.graded.at(kS1).released);

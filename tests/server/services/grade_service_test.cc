@@ -180,6 +180,8 @@ TEST_F(GradeServiceTest, PublishedGradesAreFrozenAndWhatCameLaterIsTold) {
   publish.set_course(kCourse);
   ASSERT_OK_AND_ASSIGN(const v1::Snapshot snapshot,
                        CallWith(*grades_, &Grades::PublishSnapshot, publish));
+  // Made again after a lost answer.
+  EXPECT_EQ(CallWith(*grades_, &Grades::PublishSnapshot, publish)->name(), snapshot.name());
   v1::DiffSnapshotRequest diff;
   diff.set_course(kCourse);
   ASSERT_OK_AND_ASSIGN(v1::DiffSnapshotResponse changes,
@@ -193,6 +195,7 @@ TEST_F(GradeServiceTest, PublishedGradesAreFrozenAndWhatCameLaterIsTold) {
   ASSERT_THAT(changes.changes(), SizeIs(1));
   EXPECT_EQ(changes.changes(0).before_hundredths(), 400);
   EXPECT_EQ(changes.changes(0).after_hundredths(), 800);
+  EXPECT_NE(CallWith(*grades_, &Grades::PublishSnapshot, publish)->name(), snapshot.name());
   v1::GetGradebookRequest frozen;
   frozen.set_course(kCourse);
   frozen.set_snapshot(snapshot.name());

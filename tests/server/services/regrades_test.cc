@@ -1,6 +1,7 @@
 // Regrades over a real server: what they change for whom, when that is told, and what is known of
 // it afterwards.
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -118,6 +119,29 @@ TEST_F(RegradesTest, AnAppliedOneStillTellsWhatItDid) {
   EXPECT_FALSE(later.changes(0).has_bit_equal());  // the bits of before are gone
   ASSERT_THAT(later.grade_changes(), SizeIs(1));
   EXPECT_EQ(later.grade_changes(0).ShortDebugString(), preview.grade_changes(0).ShortDebugString());
+}
+
+TEST_F(RegradesTest, ThePublicRankIsThatOfTheVersionGradedBy) {
+  ASSERT_THAT(Publish(NewAssignment()), IsOk());
+  GradedOf("ann");
+  v1::Assignment without_public = NewAssignment();
+  without_public.clear_public_dataset();
+  ASSERT_THAT(Publish(without_public), IsOk());
+  Apply(Finished().name());
+  v1::ListCourseEventsRequest request;
+  request.set_course(kCourse);
+  ASSERT_OK_AND_ASSIGN(const v1::ListCourseEventsResponse log,
+                       CallWith(*grades_, &Grades::ListCourseEvents, request));
+  int64_t rank_before = 0;
+  std::optional<int64_t> rank_after;
+  for (const v1::CourseEvent& event : log.events()) {
+    if (event.has_submission_graded()) rank_before = event.submission_graded().public_rank();
+    if (!event.has_regrade_applied()) continue;
+    const v1::RegradeApplied::Points& points = event.regrade_applied().points(0);
+    if (points.has_public_rank()) rank_after = points.public_rank();
+  }
+  EXPECT_GT(rank_before, 0);
+  EXPECT_EQ(rank_after, 0);
 }
 
 TEST_F(RegradesTest, NothingOfTheOldVersionStaysButTheTimes) {
