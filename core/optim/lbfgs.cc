@@ -73,6 +73,8 @@ struct Pair {
   double inverse = 0;    // 1 / yᵀs
 };
 
+static_assert(kLbfgsEvaluationsMax == 1 + kLineProbesMax);
+
 }  // namespace
 
 class Lbfgs::Impl {

@@ -23,6 +23,9 @@
 
 namespace trainyard {
 
+// Evaluations of a step: one, and those of its line search.
+inline constexpr int kLbfgsEvaluationsMax = 26;
+
 class Lbfgs {
  public:
   // Computes loss and gradients at the parameters as they stand in the arena given to Step. The

@@ -14,7 +14,6 @@ namespace {
 constexpr double kEnoughFall = 1e-4;     // c1
 constexpr double kEnoughFlatness = 0.9;  // c2
 constexpr double kSmallestMove = 1e-9;
-constexpr int kProbesMax = 25;
 // A loss is a mean of float32 numbers: differences below this part of it are noise.
 constexpr double kNoise = 4.0 * std::numeric_limits<float>::epsilon();
 // The usual error of one, of many rows that are rounded each their way.
@@ -87,7 +86,7 @@ class Search {
 absl::Status Search::Bracket(double first) {
   LinePoint before = start_;
   TY_ASSIGN_OR_RETURN(LinePoint point, probe_(first));
-  for (; probes_ < kProbesMax; ++probes_) {
+  for (; probes_ < kLineProbesMax; ++probes_) {
     if (!FallsEnough(point) || (probes_ > 1 && point.value >= before.value)) break;
     done_ = IsFlatEnough(point);
     if (done_ || point.slope >= 0) break;
@@ -96,7 +95,7 @@ absl::Status Search::Bracket(double first) {
     before = std::exchange(point, LinePoint{});
     TY_ASSIGN_OR_RETURN(point, probe_(next));
   }
-  if (probes_ == kProbesMax) before = start_;
+  if (probes_ == kLineProbesMax) before = start_;
   SetBracket(before, point);
   if (done_) low_ = point;
   return absl::OkStatus();
@@ -130,7 +129,7 @@ void Search::Narrow(const LinePoint& point) {
 }
 
 absl::Status Search::Zoom() {
-  for (; !done_ && probes_ < kProbesMax; ++probes_) {
+  for (; !done_ && probes_ < kLineProbesMax; ++probes_) {
     if (std::fabs(high_.length - low_.length) * direction_max_ < kSmallestMove) break;
     TY_ASSIGN_OR_RETURN(const LinePoint point, probe_(NextLength()));
     Narrow(point);

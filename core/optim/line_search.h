@@ -18,6 +18,8 @@ struct LinePoint {
   double value = 0;
   double slope = 0;  // φ'(length)
 };
+// Probes of one search, at most. PyTorch's.
+inline constexpr int kLineProbesMax = 25;
 using LineProbe = std::function<absl::StatusOr<LinePoint>(double length)>;
 
 // The best point found; `start` itself when none is lower. `start`: length 0, slope below 0.

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/optim/lbfgs.h"
 
 namespace trainyard {
 namespace {
@@ -82,6 +83,10 @@ int64_t RunsOf(const v1::TrainingSpec& spec) {
   return spec.has_seed_count() ? spec.seed_count() : 1;
 }
 
+int64_t EvaluationsOf(const v1::TrainingSpec& spec) {
+  return spec.optimizer().kind() == v1::OptimizerSpec::LBFGS ? kLbfgsEvaluationsMax : 1;
+}
+
 bool IsWithin(int64_t used, const std::optional<int64_t>& max) {
   return !max.has_value() || used <= *max;
 }
@@ -114,7 +119,7 @@ absl::StatusOr<Work> WorkOf(const v1::TrainingSpec& resolved, const WorkShape& s
   }
   const Count flops_per_row = products * Count(6) + layers.front().products * Count(-2);
   const Count rows = Count(shape.train_rows) * Count(resolved.epochs()) * Count(RunsOf(resolved));
-  const Count train_flops = rows * flops_per_row;
+  const Count train_flops = rows * Count(EvaluationsOf(resolved)) * flops_per_row;
   if (parameters.fits() && train_flops.fits()) {
     return Work{parameters.value(), train_flops.value(), resolved.epochs()};
   }

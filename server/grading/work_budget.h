@@ -6,10 +6,11 @@
 //
 //   parameters  = Σ_l (in_l·out_l + out_l)    less out_l where a layer has no bias,
 //                                             plus 2·out_l where batch or layer normalises it
-//   train_flops = training rows · epochs · runs · (Σ_l 6·in_l·out_l - 2·in_1·out_1)
+//   train_flops = training rows · epochs · runs · evaluations · (Σ_l 6·in_l·out_l - 2·in_1·out_1)
 //
 // 2·in·out a row forward, twice that backward, but for the gradient of the features, which nobody
-// asks for. runs is the spec's seed_count, or fold_count, and 1 without. max_steps and early
+// asks for. runs is the spec's seed_count, or fold_count, and 1 without. evaluations is 26 with
+// LBFGS, whose line search may look at so many points a step, and 1 otherwise. max_steps and early
 // stopping are not looked at: they make it less, never more.
 //
 //   TY_ASSIGN_OR_RETURN(Work work,

@@ -44,6 +44,14 @@ TEST(WorkBudgetTest, RunsAreSeedsOrFolds) {
   EXPECT_EQ(folds.train_flops, 120 * 4);
 }
 
+// A limit must hold whatever the line search does.
+TEST(WorkBudgetTest, AStepOfLbfgsIsAsManyEvaluationsAsItMayMake) {
+  v1::TrainingSpec spec = SpecOf({}, 3);
+  spec.mutable_optimizer()->set_kind(v1::OptimizerSpec::LBFGS);
+  ASSERT_OK_AND_ASSIGN(const Work work, WorkOf(spec, {1, 1, 10}));
+  EXPECT_EQ(work.train_flops, 26 * 30 * 4);
+}
+
 // Numbers in the arrays of a network that was really built.
 int64_t NumbersOf(const MlpWeights& weights) {
   size_t count = 0;
