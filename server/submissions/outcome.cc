@@ -11,9 +11,18 @@
 namespace trainyard {
 namespace {
 
+// Points must not depend on how busy the machine was: budgets are in work, and the clock is there for
+// what goes wrong. Half a training is none.
+bool CutOffByTheClock(const v1::TrainingJob& job) {
+  return (job.state() == v1::JOB_STATE_SUCCEEDED &&
+          job.stop_reason() == v1::STOP_REASON_RUNTIME_LIMIT) ||
+         (job.state() == v1::JOB_STATE_FAILED &&
+          job.error().reason() == v1::ERROR_REASON_RUNTIME_LIMIT);
+}
+
 bool FailedByUser(const v1::TrainingJob& job) {
   return job.state() == v1::JOB_STATE_FAILED &&
-         job.error().category() == v1::FAILURE_CATEGORY_USER;
+         job.error().category() == v1::FAILURE_CATEGORY_USER && !CutOffByTheClock(job);
 }
 
 // Graded trainings are cancelled with their submission only, so one that was cancelled otherwise is no fault of the student.
@@ -35,6 +44,9 @@ Outcome OutcomeOf(const std::vector<v1::TrainingJob>& jobs) {
   const auto find = [&](auto predicate) { return std::find_if(jobs.begin(), jobs.end(), predicate); };
   if (const auto job = find(FailedByUser); job != jobs.end()) {
     return {Outcome::Kind::kUngradable, job->error()};
+  }
+  if (find(CutOffByTheClock) != jobs.end()) {
+    return {Outcome::Kind::kInfra, InfraError("a training was cut off by its runtime limit")};
   }
   if (const auto job = find(FailedByUs); job != jobs.end()) {
     v1::JobError error = job->error();

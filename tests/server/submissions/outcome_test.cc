@@ -56,6 +56,21 @@ TEST(OutcomeTest, IsWhatTheTrainingsComeToTogether) {
   }
 }
 
+// A busy machine must not lower grades.
+TEST(OutcomeTest, ATrainingThatTheClockCutOffIsNotGraded) {
+  v1::TrainingJob half = kDone;
+  half.set_stop_reason(v1::STOP_REASON_RUNTIME_LIMIT);
+  v1::TrainingJob killed = kTheirs;
+  killed.mutable_error()->set_reason(v1::ERROR_REASON_RUNTIME_LIMIT);
+  for (const v1::TrainingJob& job : {half, killed}) {
+    const Outcome outcome = OutcomeOf({kDone, job, kRunning});
+    EXPECT_EQ(outcome.kind, Kind::kInfra);
+    EXPECT_EQ(outcome.error.category(), v1::FAILURE_CATEGORY_INFRA);
+    EXPECT_EQ(outcome.error.message(), "a training was cut off by its runtime limit");
+  }
+  EXPECT_EQ(OutcomeOf({half, kTheirs}).kind, Kind::kUngradable);
+}
+
 TEST(OutcomeTest, SaysWhatFailed) {
   EXPECT_EQ(OutcomeOf({kDone, kTheirs}).error.reason(), v1::ERROR_REASON_NON_FINITE_LOSS);
   EXPECT_EQ(OutcomeOf({kDone, kOurs}).error.reason(), v1::ERROR_REASON_WORKER_LOST);
