@@ -1,4 +1,5 @@
 #include <cmath>
+#include <cstdlib>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -8,7 +9,9 @@
 #include "client/field_flags.h"
 #include "client/grade_documents.h"
 #include "client/grade_outcome.h"
+#include "client/graded_receipt.h"
 #include "client/message_input.h"
+#include "client/public_key.h"
 #include "client/render.h"
 #include "client/resource_names.h"
 #include "client/spec_flags.h"
@@ -38,6 +41,7 @@ struct SubmitOptions {
   // Of grade.
   bool wait = false;
   std::optional<double> at_least;
+  PublicKeyOptions key;
   GradeDocuments documents;
 };
 
@@ -100,8 +104,27 @@ struct Grading {
   std::string closes;  // with points withheld: when they are told, if that is known
 };
 
+// Of the repository whose pipeline this is; empty: not known.
+std::string RepositoryId(const v1::CreateSubmissionRequest& request) {
+  if (!request.source().repository_id().empty()) return request.source().repository_id();
+  const char* const id = std::getenv("GITHUB_REPOSITORY_ID");
+  return id == nullptr ? "" : id;
+}
+
+// That the answer's points are those that were signed. `key`: empty for the server's own.
+absl::Status CheckPoints(Session& session, const std::string& key, const v1::Submission& told,
+                         const ReceiptExpectation& expected) {
+  TY_ASSIGN_OR_RETURN(const std::string public_key, PublicKeyOr(session, key));
+  v1::GetReceiptRequest request;
+  request.set_name(expected.submission);
+  TY_ASSIGN_OR_RETURN(const v1::Receipt receipt, session.remote.Call(session.remote.submissions(),
+                                                                     &Stub::GetReceipt, request));
+  return CheckReceipt(receipt.document(), public_key, told, expected);
+}
+
 absl::StatusOr<v1::Submission> Grade(Session& session, const SubmitOptions& options,
                                      Grading* grading) {
+  TY_ASSIGN_OR_RETURN(const std::string key, GivenPublicKey(options.key));
   TY_ASSIGN_OR_RETURN(const v1::CreateSubmissionRequest request, RequestOf(options));
   v1::GetAssignmentRequest get;
   get.set_name(request.assignment());
@@ -116,6 +139,12 @@ absl::StatusOr<v1::Submission> Grade(Session& session, const SubmitOptions& opti
       const v1::Submission submission,
       WaitForSubmission(session, accepted.name(),
                         session.remote.timeout().value_or(absl::InfiniteDuration())));
+  if (IsReleased(submission)) {
+    TY_RETURN_IF_ERROR(CheckPoints(session, key, submission,
+                                   {.submission = accepted.name(),
+                                    .assignment = request.assignment(),
+                                    .repository_id = RepositoryId(request)}));
+  }
   if (!submission.withheld()) return submission;
   const absl::StatusOr<v1::Standing> standing = StandingAt(session, request);
   if (standing.ok() && standing->has_close_time()) {
@@ -185,6 +214,7 @@ void AddGradeFlags(CLI::App* command, SubmitOptions* options) {
             return finite ? "" : absl::StrCat("expected a finite number, found \"", text, "\"");
           })
           ->type_name("SCORE"));
+  for (CLI::Option* const option : AddPublicKeyFlags(command, &options->key)) add(option);
   GradeDocuments* const files = &options->documents;
   add(command->add_option("--junit", files->junit, "Write JUnit XML")->type_name("FILE"));
   add(command->add_option("--gradescope", files->gradescope, "Write Gradescope's results.json")

@@ -1,48 +1,26 @@
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/command.h"
 #include "client/local_file.h"
+#include "client/public_key.h"
 #include "client/render.h"
-#include "core/base/error_info.h"
 #include "core/base/status_macros.h"
 #include "server/wire/canonical_json.h"
 #include "server/wire/receipt.h"
-#include "server/wire/signature.h"
 
 namespace trainyard {
 namespace {
 
-// Of a file with a public key: 64 digits and what editors put around them.
-constexpr int64_t kKeyFileBytesMax = 4096;
-
 struct VerifyOptions {
   std::string path;
-  std::string public_key;
-  std::string public_key_path;
+  PublicKeyOptions key;
 };
-
-absl::StatusOr<std::string> CheckKey(absl::string_view text, absl::string_view from) {
-  const absl::string_view key = absl::StripAsciiWhitespace(text);
-  if (IsPublicKey(key)) return std::string(key);
-  return UsageError(absl::StrCat(from, ": \"", Printable(key.substr(0, 80)), "\" is no public key"),
-                    {.reason = ErrorReason::kInvalidRequest,
-                     .hint = "give the 64 hex digits of public_key that GetSigningKey answers"});
-}
-
-// From a flag or a file; without both, what the server says.
-absl::StatusOr<std::string> PublicKeyOf(Session& session, const VerifyOptions& options) {
-  if (!options.public_key.empty()) return CheckKey(options.public_key, "--public-key");
-  if (!options.public_key_path.empty()) {
-    TY_ASSIGN_OR_RETURN(const std::string text,
-                        ReadWhole(options.public_key_path, kKeyFileBytesMax));
-    return CheckKey(text, options.public_key_path);
-  }
-  TY_ASSIGN_OR_RETURN(
-      const v1::SigningKey key,
-      session.remote.Call(session.remote.submissions(), &v1::SubmissionService::Stub::GetSigningKey,
-                          v1::GetSigningKeyRequest()));
-  return CheckKey(key.public_key(), "the server's answer");
-}
 
 std::string PointsText(const ReceiptFields& fields) {
   if (!fields.result.has_value()) return "withheld until they are released";
@@ -50,6 +28,20 @@ std::string PointsText(const ReceiptFields& fields) {
   return absl::StrCat(result.points, " of ", result.max_points, " (",
                       absl::AsciiStrToLower(result.metric), " ", FormatNumber(result.score),
                       result.sealed ? ", sealed data)" : ", public data)");
+}
+
+// Empty when nobody said where it came from.
+std::string SourceText(const std::optional<ReceiptSource>& source) {
+  if (!source.has_value()) return "";
+  std::vector<std::string> parts;
+  const auto add = [&](absl::string_view what, const std::string& value) {
+    if (!value.empty()) parts.push_back(absl::StrCat(what, " ", value));
+  };
+  add("repository", source->repository_id);
+  add("commit", source->commit);
+  add("run", source->run_id);
+  parts.push_back(source->verified ? "proven by an identity token" : "as the submitter said");
+  return absl::StrJoin(parts, ", ");
 }
 
 std::string EngineText(const ReceiptEngine& engine) {
@@ -72,6 +64,7 @@ std::string DescribeReceipt(const Receipt& receipt) {
   if (fields.public_score.has_value()) {
     lines.push_back({"public score", FormatNumber(*fields.public_score)});
   }
+  lines.push_back({"source", SourceText(fields.source)});
   lines.push_back({"spec", fields.spec_digest});
   lines.push_back(
       {"policy", absl::StrCat("version ", fields.policy_version, ", ", fields.policy_digest)});
@@ -83,7 +76,8 @@ std::string DescribeReceipt(const Receipt& receipt) {
 
 ExitOr RunVerify(Session& session, const VerifyOptions& options) {
   TY_ASSIGN_OR_RETURN(const std::string document, ReadWhole(options.path, kJsonBytesMax));
-  TY_ASSIGN_OR_RETURN(const std::string public_key, PublicKeyOf(session, options));
+  TY_ASSIGN_OR_RETURN(const std::string given, GivenPublicKey(options.key));
+  TY_ASSIGN_OR_RETURN(const std::string public_key, PublicKeyOr(session, given));
   const absl::StatusOr<Receipt> receipt = VerifyReceipt(document, public_key);
   if (receipt.ok()) {
     session.screen.Print(session.screen.json() ? absl::StrCat(document, "\n")
@@ -105,15 +99,7 @@ void AddVerifyCommand(CLI::App* app, Command* chosen) {
       AddCommand(app, "verify", "Check the signature of a receipt, and show what it says", options,
                  &RunVerify, chosen);
   command->add_option("RECEIPT", options->path, "File with the receipt")->required();
-  CLI::Option* const key = command->add_option(
-      "--public-key", options->public_key,
-      "Key to check with, 64 hex digits (default: asks the server for its own)");
-  key->type_name("HEX");
-  command
-      ->add_option("--public-key-file", options->public_key_path,
-                   "File with the key; nothing is asked of a server then")
-      ->type_name("FILE")
-      ->excludes(key);
+  AddPublicKeyFlags(command, &options->key);
 }
 
 }  // namespace trainyard

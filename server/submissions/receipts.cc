@@ -3,6 +3,7 @@
 #include <google/protobuf/util/json_util.h>
 
 #include <fstream>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -69,6 +70,16 @@ std::vector<ReceiptRun> RunsOf(const v1::SealedRecord& sealed) {
   return runs;
 }
 
+// Where nobody said or proved anything there is none.
+std::optional<ReceiptSource> SourceOf(const v1::SubmissionSource& proto) {
+  ReceiptSource source{.repository_id = proto.repository_id(),
+                       .commit = proto.commit(),
+                       .run_id = proto.run_id(),
+                       .verified = proto.verified()};
+  if (source == ReceiptSource()) return std::nullopt;
+  return source;
+}
+
 ReceiptResult ResultOf(const v1::SubmissionResult& proto) {
   ReceiptResult result{
       .points = proto.points(),
@@ -114,6 +125,7 @@ absl::StatusOr<ReceiptFields> FieldsOf(const CourseState& state, const std::stri
                        .work = {.parameters = record.work().parameters(),
                                 .train_flops = record.work().train_flops(),
                                 .epochs = record.work().epochs()},
+                       .source = SourceOf(record.source()),
                        // The trainings show them to their student, too.
                        .seeds_revealed = true,
                        .result = ResultOf(submission.sealed.result()),

@@ -101,6 +101,15 @@ Json WorkJson(const ReceiptWork& work) {
   return object;
 }
 
+Json SourceJson(const ReceiptSource& source) {
+  Json::Object object;
+  object["repository_id"] = source.repository_id;
+  object["commit"] = source.commit;
+  object["run_id"] = source.run_id;
+  object["verified"] = source.verified;
+  return object;
+}
+
 Json PolicyJson(const ReceiptFields& fields) {
   Json::Object object;
   object["version"] = fields.policy_version;
@@ -155,6 +164,7 @@ Json::Object ReceiptJson(const ReceiptFields& fields, ReceiptCopy copy) {
   object["runs"] = RunsJson(fields, copy);
   object["engine"] = EngineJson(fields.engine);
   object["work"] = WorkJson(fields.work);
+  if (fields.source.has_value()) object["source"] = SourceJson(*fields.source);
   AddNumber(fields.public_score, "public_score", &object);
   object["released"] = fields.released;
   object["result"] = ResultJson(fields, copy);
@@ -391,6 +401,19 @@ ReceiptWork ReadWork(Members members) {
   return work;
 }
 
+// Receipts from before there was such a member have none.
+std::optional<ReceiptSource> ReadSource(Members* receipt, Faults* faults) {
+  if (!receipt->Has("source")) return std::nullopt;
+  Members members(receipt->Take("source"), "source", faults);
+  ReceiptSource source;
+  source.repository_id = members.Text("repository_id");
+  source.commit = members.Text("commit");
+  source.run_id = members.Text("run_id");
+  source.verified = members.Flag("verified");
+  members.Finish();
+  return source;
+}
+
 std::vector<ReceiptCriterion> ReadCriteria(const Json::Array& array, Faults* faults) {
   std::vector<ReceiptCriterion> criteria;
   for (const Json& entry : array) {
@@ -469,6 +492,7 @@ void ReadEvaluation(Members* members, ReceiptCopy copy, Faults* faults, ReceiptF
   for (const ReceiptRun& run : fields->runs) fields->seeds_revealed |= run.seed.has_value();
   fields->engine = ReadEngine(Members(members->Take("engine"), "engine", faults));
   fields->work = ReadWork(Members(members->Take("work"), "work", faults));
+  fields->source = ReadSource(members, faults);
   fields->public_score = members->OptionalNumber("public_score");
   fields->released = members->Flag("released");
   fields->result = ReadResult(members->Take("result"), faults);

@@ -25,6 +25,8 @@
 //                         sealed_value? (staff)}], one a seed
 //   engine              {build, onednn_version, isa, threads, cpu_family, deterministic}
 //   work                {parameters, train_flops, epochs}      the first two as strings
+//   source?             {repository_id, commit, run_id, verified}   of the spec: texts, and whether
+//                       an identity token proved them; else they are what the submitter said
 //   public_score?       number                                 as the Ladder reported it
 //   released            bool
 //   result              "withheld" (student, unless released) | {points, max_points, score, metric,
@@ -34,7 +36,8 @@
 //
 //   number = {"decimal": shortest that reads back the same, "hex": C's %a}
 //
-// A member is never given another meaning; a change is another `format`.
+// A member is never given another meaning; a change is another `format`. A member with "?" may be
+// added: documents without it say what they always said, and readers that are older refuse it.
 //
 // Receipts of a course are a chain: `previous` is ReceiptDigest of the staff copy of the receipt
 // before, so that none can be taken out or put in later.
@@ -95,6 +98,15 @@ struct ReceiptWork {
   bool operator==(const ReceiptWork&) const = default;
 };
 
+// As v1::SubmissionSource: each text may be empty.
+struct ReceiptSource {
+  std::string repository_id;
+  std::string commit;
+  std::string run_id;
+  bool verified = false;  // by an identity token, and not what the submitter said
+  bool operator==(const ReceiptSource&) const = default;
+};
+
 struct ReceiptCriterion {
   std::string name;
   int64_t points = 0;
@@ -130,6 +142,7 @@ struct ReceiptFields {
   std::vector<ReceiptRun> runs;
   ReceiptEngine engine;
   ReceiptWork work;
+  std::optional<ReceiptSource> source;
   std::optional<double> public_score;
   // Students may know `result`. Unless it is true, their copy says "withheld".
   bool released = false;

@@ -21,13 +21,15 @@ class GitHub(JsonService):
     def __init__(self, issuer):
         self.issuer = issuer
         self.claims = {}  # beside the usual ones
+        self.repository_id = "42"  # as the runner says it
         self.checks = []
         self.updates = []
         self.requests = []
 
     def environment(self, identity=True):
         """As a runner sets it; `identity`: the job has id-token: write."""
-        own = {"GITHUB_API_URL": self.url, "GITHUB_REPOSITORY": REPOSITORY, "GITHUB_RUN_ID": str(RUN_ID)}
+        own = {"GITHUB_API_URL": self.url, "GITHUB_REPOSITORY": REPOSITORY, "GITHUB_REPOSITORY_ID": self.repository_id,
+               "GITHUB_RUN_ID": str(RUN_ID)}
         return {**own, "ACTIONS_ID_TOKEN_REQUEST_URL": self.url + "/identity?api-version=2.0",
                 "ACTIONS_ID_TOKEN_REQUEST_TOKEN": REQUEST_TOKEN} if identity else own
 

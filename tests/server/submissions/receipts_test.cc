@@ -158,6 +158,25 @@ TEST_F(ReceiptsTest, WhatIsReleasedAtOnceIsWhatIsReleasedLater) {
   EXPECT_EQ(submission_.sealed.released_receipt(), at_once);
 }
 
+TEST_F(ReceiptsTest, AllCopiesSayWhichRepositoryItWas) {
+  *submission_.record.mutable_source() = FromText<v1::SubmissionSource>(
+      R"(repository_id: "42" commit: "c0ffee" run_id: "9" verified: true)");
+  ASSERT_THAT(SignReceipts(state_, "", key_, false, &submission_), IsOk());
+  ASSERT_THAT(SignReleased(key_, &submission_), IsOk());
+  const ReceiptSource source = {"42", "c0ffee", "9", true};
+  const v1::SealedRecord& sealed = submission_.sealed;
+  for (const std::string& document :
+       {sealed.staff_receipt(), sealed.student_receipt(), sealed.released_receipt()}) {
+    EXPECT_EQ(Verified(document).fields.source, source);
+  }
+}
+
+TEST_F(ReceiptsTest, WithoutASourceThereIsNoneInTheReceipt) {
+  submission_.record.mutable_source();  // as it is stored when nobody said anything
+  ASSERT_THAT(SignReceipts(state_, "", key_, false, &submission_), IsOk());
+  EXPECT_EQ(Verified(submission_.sealed.staff_receipt()).fields.source, std::nullopt);
+}
+
 TEST_F(ReceiptsTest, ReceiptsOfACourseAreAChain) {
   std::string previous;
   std::set<std::string> ids;

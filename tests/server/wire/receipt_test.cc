@@ -85,6 +85,41 @@ TEST(ReceiptTest, EqualsWhatPythonWroteAndSigned) {
   EXPECT_EQ(*BuildReceipt(fields, ReceiptCopy::kStudent, Key()), Golden("released.json"));
 }
 
+TEST(ReceiptTest, SaysWhereTheSpecCameFrom) {
+  ReceiptFields fields = Fields();
+  fields.released = true;
+  fields.source = {"42", "c0ffee", "987654", true};
+  EXPECT_EQ(*BuildReceipt(fields, ReceiptCopy::kStudent, Key()), Golden("sourced.json"));
+  ASSERT_OK_AND_ASSIGN(const Receipt receipt,
+                       VerifyReceipt(Golden("sourced.json"), Key().public_key()));
+  EXPECT_EQ(receipt.fields.source, fields.source);
+  // What the submitter left out stays empty.
+  fields.source = {.commit = "c0ffee"};
+  ASSERT_OK_AND_ASSIGN(const std::string staff, BuildReceipt(fields, ReceiptCopy::kStaff, Key()));
+  EXPECT_EQ(VerifyReceipt(staff, Key().public_key())->fields.source, fields.source);
+}
+
+// As all were before they had one.
+TEST(ReceiptTest, WithoutASourceItStillVerifies) {
+  for (const char* name : {"student.json", "released.json", "staff.json"}) {
+    ASSERT_OK_AND_ASSIGN(const Receipt receipt, VerifyReceipt(Golden(name), Key().public_key()));
+    EXPECT_EQ(receipt.fields.source, std::nullopt);
+  }
+}
+
+TEST(ReceiptTest, EveryFaultOfASourceIsNamed) {
+  const auto with = [](const char* source) {
+    return ParseReceipt(
+        absl::StrReplaceAll(Golden("released.json"),
+                            {{"\"spec\":", absl::StrCat("\"source\":", source, ",\"spec\":")}}));
+  };
+  EXPECT_THAT(ViolatedFields(with("7").status()), testing::Contains("source"));
+  EXPECT_THAT(ViolatedFields(
+                  with(R"({"commit":7,"run_id":"9","verified":"yes","branch":"main"})").status()),
+              testing::UnorderedElementsAre("source.repository_id", "source.commit",
+                                            "source.verified", "source.branch"));
+}
+
 TEST(ReceiptTest, TheStaffCopyReadsBackWhole) {
   const SigningKey key = Key();
   ASSERT_OK_AND_ASSIGN(const Receipt receipt,
