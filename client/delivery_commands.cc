@@ -1,8 +1,10 @@
 #include "absl/strings/str_cat.h"
 #include "client/call_and_show.h"
 #include "client/describe_grades.h"
+#include "client/exit_code.h"
 #include "client/field_flags.h"
 #include "client/message_input.h"
+#include "client/render.h"
 #include "client/resource_names.h"
 
 namespace trainyard {
@@ -13,6 +15,8 @@ using Stub = v1::GradeService::Stub;
 constexpr FlagSpec kTargetFlags[] = {
     {"--kind", "kind", "KIND", "check_run or lti_score"},
     {"--url", "url", "URL", "Where it is sent to; without it nothing is sent any more"},
+    {"--above-max", "above_max", "",
+     "lti_score: send points above the maximum as they are (default: as the maximum)"},
     {"--token-url", "token_url", "URL",
      "lti_score: the platform's token endpoint; without it the secret is the bearer token"},
     {"--client-id", "client_id", "ID", "lti_score: what the platform calls this tool"},
@@ -33,13 +37,28 @@ struct DeliveryOptions {
   std::string id;
   FieldFlags flags;
   std::string secret_path;
+  std::vector<std::string> line_items;
   ListOptions list;
 };
+
+// ASSIGNMENT=URL; the address may have = itself.
+absl::Status AddLineItems(const std::vector<std::string>& texts, v1::DeliveryTarget* target) {
+  for (const std::string& text : texts) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return UsageError(absl::StrCat("--line-item ", Printable(text), " is no ASSIGNMENT=URL"),
+                        {.hint = "e.g. hw-mlp=https://lms.example/line_items/7"});
+    }
+    (*target->mutable_line_items())[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return absl::OkStatus();
+}
 
 ExitOr RunSet(Session& session, const DeliveryOptions& options) {
   v1::SetDeliveryTargetRequest request;
   request.set_course(CourseName(options.course));
   TY_RETURN_IF_ERROR(ApplyFlags(options.flags, request.mutable_target()));
+  TY_RETURN_IF_ERROR(AddLineItems(options.line_items, request.mutable_target()));
   if (!options.secret_path.empty()) {
     TY_ASSIGN_OR_RETURN(*request.mutable_secret(), ReadSecretFile(options.secret_path));
   }
@@ -93,6 +112,11 @@ void AddDeliveryCommands(CLI::App* app, Command* chosen) {
       AddNamed(group, "set", "Say where points are sent to", setter, &RunSet, chosen);
   AddFieldFlags(*set, "Target", kTargetFlags, *v1::DeliveryTarget::descriptor(), &setter->flags);
   set->get_option("--kind")->required();
+  set->add_option("--line-item", setter->line_items,
+                  "lti_score: an assignment's line item as the platform numbers it, in place of "
+                  "--url; may be repeated")
+      ->type_name("ASSIGNMENT=URL")
+      ->allow_extra_args(false);
   set->add_option("--secret-file", setter->secret_path,
                   "File with the key of the signature, or the bearer token (default: as before)")
       ->type_name("FILE");

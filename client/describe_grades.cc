@@ -1,5 +1,8 @@
 #include "client/describe_grades.h"
 
+#include <map>
+#include <string>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/describe.h"
@@ -172,8 +175,13 @@ std::string DescribeAdjustments(const v1::ListAdjustmentsResponse& list) {
 std::string DescribeDeliveryTarget(const v1::DeliveryTarget& target) {
   const std::string kind = TargetKind(target.kind());
   if (target.url().empty()) return absl::StrCat("no ", kind, " is sent any more\n");
+  const std::map<std::string, std::string> items(target.line_items().begin(),
+                                                 target.line_items().end());
   return absl::StrCat(kind, " goes to ", Printable(target.url()), "\n",
                       KeyValueLines({{"repository prefix", target.repository_prefix()},
+                                     {"line items",
+                                      absl::StrJoin(items, ", ", absl::PairFormatter("="))},
+                                     {"above the maximum", target.above_max() ? "sent" : ""},
                                      {"token endpoint", target.token_url()},
                                      {"client", target.client_id()},
                                      {"token audience", target.token_audience()},

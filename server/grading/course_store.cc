@@ -26,6 +26,11 @@ absl::Status TooLarge(absl::string_view message, absl::string_view in_force,
                     .in_force = std::string(in_force)});
 }
 
+// Of an event that follows those of `state`. A clock that was set back does not put it before them.
+absl::Time NextTime(const CourseState& state) {
+  return FromTimestamp(ToTimestamp(std::max(absl::Now(), state.last_time)));
+}
+
 absl::Status InsertEvents(Connection& connection, const std::string& course,
                           const CourseStore::Events& events) {
   for (const v1::CourseEvent& event : events) {
@@ -99,34 +104,37 @@ absl::Status CourseStore::Create(const std::string& course, absl::string_view ac
       return TooLarge(absl::StrCat("there are ", kCoursesMax, " courses"), "courses_max");
     }
   }
-  return Commit(course, actor, std::move(events), also);
+  return Commit(course, actor, NextTime(CourseState()), std::move(events), also);
 }
 
 absl::Status CourseStore::Append(const std::string& course, absl::string_view actor, Decide decide,
                                  const Also& also) {
+  const auto at_any_time = [&](const CourseState& state, absl::Time) { return decide(state); };
+  return AppendAsOf(course, actor, at_any_time, also);
+}
+
+absl::Status CourseStore::AppendAsOf(const std::string& course, absl::string_view actor,
+                                     DecideAsOf decide, const Also& also) {
   absl::MutexLock append(&append_mu_);
+  absl::Time time;
   Events events;
   const absl::Status done = Read(course, [&](const CourseState& state) -> absl::Status {
-    TY_ASSIGN_OR_RETURN(events, decide(state));
+    time = NextTime(state);
+    TY_ASSIGN_OR_RETURN(events, decide(state, time));
     return absl::OkStatus();
   });
   TY_RETURN_IF_ERROR(done);
   if (events.empty() && !also) return absl::OkStatus();
-  return Commit(course, actor, std::move(events), also);
+  return Commit(course, actor, time, std::move(events), also);
 }
 
-absl::Status CourseStore::Stamp(const std::string& course, absl::string_view actor,
+absl::Status CourseStore::Stamp(const std::string& course, absl::string_view actor, absl::Time time,
                                 Events* events) const {
   int64_t sequence = 0;
-  absl::Time now = absl::Now();
   {
     absl::ReaderMutexLock lock(&mu_);
     const auto found = states_.find(course);
-    if (found != states_.end()) {
-      sequence = found->second.course.last_sequence();
-      // A clock that was set back does not put an event before the one it follows.
-      now = std::max(now, found->second.last_time);
-    }
+    if (found != states_.end()) sequence = found->second.course.last_sequence();
   }
   if (sequence + static_cast<int64_t>(events->size()) > kCourseEventsMax) {
     return TooLarge(absl::StrCat(CourseName(course), " has ", sequence, " events"),
@@ -135,7 +143,7 @@ absl::Status CourseStore::Stamp(const std::string& course, absl::string_view act
   for (v1::CourseEvent& event : *events) {
     event.set_sequence(++sequence);
     event.set_actor(std::string(actor));
-    *event.mutable_create_time() = ToTimestamp(now);
+    *event.mutable_create_time() = ToTimestamp(time);
     if (static_cast<int64_t>(event.ByteSizeLong()) > kEventBytesMax) {
       return TooLarge(absl::StrCat("the change has ", event.ByteSizeLong(), " bytes"),
                       absl::StrCat("at most ", kEventBytesMax, " bytes"), "change less at once");
@@ -144,17 +152,32 @@ absl::Status CourseStore::Stamp(const std::string& course, absl::string_view act
   return absl::OkStatus();
 }
 
-absl::Status CourseStore::Commit(const std::string& course, absl::string_view actor, Events events,
-                                 const Also& also) {
-  TY_RETURN_IF_ERROR(Stamp(course, actor, &events));
+void CourseStore::Listen(Listener listener) {
+  absl::MutexLock lock(&append_mu_);
+  listener_ = std::move(listener);
+}
+
+CourseStore::Also CourseStore::Prepared(const std::string& course, const Events& events) const {
+  if (!listener_.prepare || events.empty()) return {};
+  absl::ReaderMutexLock lock(&mu_);
+  const auto found = states_.find(course);
+  return found == states_.end() ? Also() : listener_.prepare(found->second, events);
+}
+
+absl::Status CourseStore::Commit(const std::string& course, absl::string_view actor,
+                                 absl::Time time, Events events, const Also& also) {
+  TY_RETURN_IF_ERROR(Stamp(course, actor, time, &events));
+  const Also prepared = Prepared(course, events);
   {
     absl::MutexLock lock(&mu_);
     ++writes_begun_;
   }
   const absl::Status written = database_->Write([&](Connection& connection) -> absl::Status {
     TY_RETURN_IF_ERROR(InsertEvents(connection, course, events));
+    if (prepared) TY_RETURN_IF_ERROR(prepared(connection));
     return also ? also(connection) : absl::OkStatus();
   });
+  if (written.ok() && prepared) listener_.written();
   absl::MutexLock lock(&mu_);
   ++writes_ended_;
   if (!written.ok() || events.empty()) return written;

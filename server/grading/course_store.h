@@ -26,6 +26,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "core/base/limits.h"
 #include "server/grading/course_state.h"
 #include "server/storage/database.h"
@@ -44,17 +45,35 @@ class CourseStore {
   using Events = std::vector<v1::CourseEvent>;
   // Sequence, time and actor are set by the store. None: nothing changes.
   using Decide = absl::FunctionRef<absl::StatusOr<Events>(const CourseState&)>;
+  // For what depends on the time: it is given the one that its events will have, so that what it
+  // computes as of then is what everybody computes who reads the events. To the nanosecond, as
+  // events have it, and never before the last event.
+  using DecideAsOf = absl::FunctionRef<absl::StatusOr<Events>(const CourseState&, absl::Time)>;
   // What is written in the same transaction.
   using Also = std::function<absl::Status(Connection&)>;
 
+  // Hears of every change to a course that is there, whichever call makes it.
+  struct Listener {
+    // With the state before, and the events as they will be stored. What it answers is written in
+    // the same transaction. Empty: nothing.
+    std::function<Also(const CourseState& before, const Events& events)> prepare;
+    // When that is durable.
+    std::function<void()> written;
+  };
+
   // REQUIRES: `database` outlives the store.
   static absl::StatusOr<std::unique_ptr<CourseStore>> Open(Database* database);
+
+  // REQUIRES: both functions are set; nothing is changed before or meanwhile.
+  void Listen(Listener listener) ABSL_LOCKS_EXCLUDED(append_mu_);
 
   // Makes a course of its first events. ALREADY_EXISTS/INVALID_STATE.
   absl::Status Create(const std::string& course, absl::string_view actor, Events events,
                       const Also& also = {});
   absl::Status Append(const std::string& course, absl::string_view actor, Decide decide,
                       const Also& also = {});
+  absl::Status AppendAsOf(const std::string& course, absl::string_view actor, DecideAsOf decide,
+                          const Also& also = {});
   absl::Status Read(const std::string& course,
                     absl::FunctionRef<absl::Status(const CourseState&)> look) const;
   // Waits for what may be durable already and is not in the states yet, not for what is still being
@@ -72,13 +91,19 @@ class CourseStore {
   explicit CourseStore(Database* database) : database_(database) {}
   absl::Status Load();
   // Stamps, checks.
-  absl::Status Stamp(const std::string& course, absl::string_view actor, Events* events) const;
+  absl::Status Stamp(const std::string& course, absl::string_view actor, absl::Time time,
+                     Events* events) const;
   // Stamps, makes durable, applies.
-  absl::Status Commit(const std::string& course, absl::string_view actor, Events events,
-                      const Also& also) ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mu_);
+  absl::Status Commit(const std::string& course, absl::string_view actor, absl::Time time,
+                      Events events, const Also& also) ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mu_);
 
   Database* const database_;
+  // What the listener adds to a change; empty: nothing.
+  Also Prepared(const std::string& course, const Events& events) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mu_);
+
   absl::Mutex append_mu_ ABSL_ACQUIRED_BEFORE(mu_);  // one change at a time, its fsync included
+  Listener listener_ ABSL_GUARDED_BY(append_mu_);
   mutable absl::Mutex mu_;
   std::map<std::string, CourseState> states_ ABSL_GUARDED_BY(mu_);
   // Changes that began to be written, and those of them that are applied or failed.

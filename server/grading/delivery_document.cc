@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "core/base/error_info.h"
 #include "server/grading/github_login.h"
@@ -85,6 +86,17 @@ std::string OriginOf(absl::string_view url) {
   return absl::StrCat(scheme, "://", authority, scheme == "http" ? ":80" : ":443");
 }
 
+// "86" of 8600, "77.40" of 7740.
+std::string PointsText(int64_t centipoints) {
+  if (centipoints % 100 == 0) return absl::StrCat(centipoints / 100);
+  return absl::StrFormat("%d.%02d", centipoints / 100, centipoints % 100);
+}
+
+absl::Time NextWholeSecond(absl::Time time) {
+  const absl::Time whole = absl::FromUnixSeconds(absl::ToUnixSeconds(time));
+  return whole == time ? whole : whole + absl::Seconds(1);
+}
+
 std::string MillisecondsText(absl::Time time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
 }
@@ -110,7 +122,8 @@ absl::StatusOr<DeliveryDocument> CheckRunDocument(const CheckRun& check_run) {
   document.body = absl::StrCat(
       R"({"check_run":{"output":{"summary":"Points )", check_run.points, "/", check_run.max_points,
       R"("},"completed_at":")",
-      absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", check_run.completed_at, absl::UTCTimeZone()),
+      absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", NextWholeSecond(check_run.completed_at),
+                       absl::UTCTimeZone()),
       R"("},"sender":{"login":)", JsonString(check_run.github_login), R"(},"repository":{"name":)",
       JsonString(repository), "}}");
   if (EndsLikeADuplicate(check_run.github_login)) {
@@ -125,7 +138,7 @@ absl::StatusOr<DeliveryDocument> CheckRunDocument(const CheckRun& check_run) {
 
 absl::StatusOr<DeliveryDocument> LtiScoreDocument(const LtiScore& score) {
   std::vector<FieldViolation> faults;
-  CheckPoints(score.points, score.max_points, &faults);
+  CheckPoints(score.centipoints < 0 ? -1 : score.centipoints / 100, score.max_points, &faults);
   CheckTime(score.timestamp, "timestamp", &faults);
   CheckTime(score.submitted_at, "submitted_at", &faults);
   const bool user_ok = !score.user_id.empty() && score.user_id.size() <= kUserIdBytesMax &&
@@ -140,13 +153,15 @@ absl::StatusOr<DeliveryDocument> LtiScoreDocument(const LtiScore& score) {
   }
   if (!faults.empty()) return MakeViolationsError(ErrorReason::kInvalidRequest, std::move(faults));
   DeliveryDocument document;
-  if (score.points > score.max_points) {
-    document.warnings.push_back(
-        absl::StrCat(score.points, " points are sent as the maximum, ", score.max_points));
+  int64_t given = score.centipoints;
+  if (given > 100 * score.max_points && !score.above_max) {
+    document.warnings.push_back(absl::StrCat(PointsText(given), " points are sent as the maximum, ",
+                                             score.max_points));
+    given = 100 * score.max_points;
   }
   document.body = absl::StrCat(
       R"({"userId":)", JsonString(score.user_id), R"(,"scoreGiven":)",
-      std::min(score.points, score.max_points), R"(,"scoreMaximum":)", score.max_points,
+      PointsText(given), R"(,"scoreMaximum":)", score.max_points,
       R"(,"activityProgress":"Completed","gradingProgress":"FullyGraded","timestamp":")",
       MillisecondsText(absl::FromUnixSeconds(absl::ToUnixSeconds(score.timestamp))),
       R"(","comment":)", JsonString(score.comment),

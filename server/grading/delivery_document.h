@@ -38,8 +38,8 @@ struct CheckRun {
   std::string github_login;
   int64_t points = 0;
   int64_t max_points = 0;
-  // By which the receiver decides on lateness, so: when the submission was accepted. Whole seconds,
-  // the rest cut off.
+  // By which the receiver decides on lateness, so: when the submission was accepted. Whole seconds;
+  // a part of one is a whole one, as it is for the late rule.
   absl::Time completed_at;
 };
 
@@ -50,8 +50,9 @@ absl::StatusOr<DeliveryDocument> CheckRunDocument(const CheckRun& check_run);
 
 struct LtiScore {
   std::string user_id;  // the platform's `sub`
-  int64_t points = 0;
+  int64_t centipoints = 0;
   int64_t max_points = 0;
+  bool above_max = false;
   // Platforms refuse a score that is not later, in whole seconds, than the last of the same user
   // and item.
   absl::Time timestamp;
@@ -61,7 +62,8 @@ struct LtiScore {
   std::string comment;
 };
 
-// Points above the maximum are cut to it, with a warning: not every platform takes them.
+// Points above the maximum are cut to it, with a warning, unless `above_max`: not every platform
+// takes them.
 absl::StatusOr<DeliveryDocument> LtiScoreDocument(const LtiScore& score);
 
 // Whether two http or https addresses are of one service: scheme, host and port are the same. What

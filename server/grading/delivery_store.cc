@@ -83,8 +83,9 @@ absl::StatusOr<DeliveryDocument> MakeDocument(const v1::DeliveryTarget& target,
                                               int64_t timestamp_seconds) {
   if (target.kind() == v1::DeliveryTarget::LTI_SCORE) {
     return LtiScoreDocument({.user_id = points.external.lti_user_id(),
-                             .points = points.points,
+                             .centipoints = points.centipoints,
                              .max_points = points.max_points,
+                             .above_max = target.above_max(),
                              .timestamp = absl::FromUnixSeconds(timestamp_seconds),
                              .submitted_at = points.accepted_at,
                              .new_submission = points.new_submission,
@@ -98,19 +99,27 @@ absl::StatusOr<DeliveryDocument> MakeDocument(const v1::DeliveryTarget& target,
                            .completed_at = points.accepted_at});
 }
 
+// Of an assignment at an LMS.
+const std::string& LineItemOf(const v1::DeliveryTarget& target, const std::string& assignment) {
+  const auto found = target.line_items().find(assignment);
+  return found == target.line_items().end() ? target.url() : found->second;
+}
+
+// `given_up`: why it is not even tried; empty: it is.
 v1::Delivery MakeRecord(const v1::DeliveryTarget& target, const DeliveredPoints& points,
-                        absl::Time now, bool has_room) {
+                        absl::Time now, absl::string_view given_up) {
   v1::Delivery record;
   record.set_id(NewId());
   record.set_course(absl::StrCat("courses/", points.course));
   record.set_submission(points.submission);
   record.set_kind(target.kind());
   const bool is_lti = target.kind() == v1::DeliveryTarget::LTI_SCORE;
-  record.set_url(is_lti ? LtiScoresUrl(target.url(), points.assignment) : target.url());
+  record.set_url(is_lti ? LtiScoresUrl(LineItemOf(target, points.assignment), points.assignment)
+                        : target.url());
   *record.mutable_create_time() = ToTimestamp(now);
-  if (!has_room) {
+  if (!given_up.empty()) {
     record.set_state(v1::Delivery::GIVEN_UP);
-    record.set_last_outcome("never tried: the outbox was full");
+    record.set_last_outcome(absl::StrCat("never tried: ", given_up));
     return record;
   }
   record.set_state(v1::Delivery::WAITING);
@@ -129,6 +138,15 @@ absl::Status AlreadyDelivered(absl::string_view id) {
                    absl::StrCat("delivery \"", id, "\" was delivered"),
                    {.reason = ErrorReason::kInvalidState,
                     .hint = "regrade the submission to send its points again"});
+}
+
+absl::Status NothingToSend(const v1::Delivery& record) {
+  return MakeError(absl::StatusCode::kFailedPrecondition,
+                   absl::StrCat("delivery \"", record.id(), "\" has nothing to send: it was ",
+                                record.last_outcome()),
+                   {.reason = ErrorReason::kInvalidState,
+                    .hint = "mend the student's ids in the roster; the points are then sent by "
+                            "themselves"});
 }
 
 absl::Status StoreRecord(Connection& connection, int64_t number, const v1::Delivery& record) {
@@ -177,17 +195,22 @@ absl::StatusOr<InsertedDelivery> InsertDelivery(Connection& connection,
   TY_ASSIGN_OR_RETURN(const bool has_room, HasRoom(connection, points.course));
   const std::string topic = TopicOf(points, target.kind());
   TY_ASSIGN_OR_RETURN(const int64_t timestamp_seconds, NextTimestamp(connection, topic, now));
-  TY_ASSIGN_OR_RETURN(DeliveryDocument document, MakeDocument(target, points, timestamp_seconds));
-  const v1::Delivery record = MakeRecord(target, points, now, has_room);
+  absl::StatusOr<DeliveryDocument> document = MakeDocument(target, points, timestamp_seconds);
+  const std::string impossible(document.ok() ? "" : document.status().message());
+  const v1::Delivery record = MakeRecord(
+      target, points, now, !has_room && document.ok() ? "the outbox was full" : impossible);
+  if (!document.ok()) document.emplace();
   TY_ASSIGN_OR_RETURN(
       Statement insert,
       connection.Prepare("INSERT INTO deliveries (id, course, state, next_attempt_seconds, topic, "
                          "timestamp_seconds, record, document) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
   insert.Bind(record.id()).Bind(points.course).Bind(static_cast<int64_t>(record.state()));
   insert.Bind(absl::ToUnixSeconds(now)).Bind(topic).Bind(timestamp_seconds);
-  insert.BindBlob(record.SerializeAsString()).BindBlob(document.body);
+  insert.BindBlob(record.SerializeAsString()).BindBlob(document->body);
   TY_RETURN_IF_ERROR(insert.Step().status());
-  InsertedDelivery inserted{.id = record.id(), .warnings = std::move(document.warnings)};
+  InsertedDelivery inserted{.id = record.id(),
+                            .impossible = impossible,
+                            .warnings = std::move(document->warnings)};
   if (has_room) return inserted;
   inserted.warnings.push_back(absl::StrCat(
       kDeliveriesWaitingMax,
@@ -252,12 +275,14 @@ absl::StatusOr<v1::Delivery> RetryDelivery(Connection& connection, absl::string_
                                            absl::string_view id, absl::Time now) {
   TY_ASSIGN_OR_RETURN(
       Statement query,
-      connection.Prepare("SELECT number, record FROM deliveries WHERE id = ? AND course = ?"));
+      connection.Prepare("SELECT number, record, LENGTH(document) FROM deliveries WHERE id = ? "
+                         "AND course = ?"));
   TY_ASSIGN_OR_RETURN(const bool found, query.Bind(id).Bind(course).Step());
   if (!found) return NoSuchDelivery(id);
   v1::Delivery record;
   TY_RETURN_IF_ERROR(ParseRecord(query.Text(1), "a delivery", &record));
   if (record.state() == v1::Delivery::DELIVERED) return AlreadyDelivered(id);
+  if (query.Int(2) == 0) return NothingToSend(record);
   record.set_state(v1::Delivery::WAITING);
   *record.mutable_next_attempt_time() = ToTimestamp(now);
   TY_RETURN_IF_ERROR(StoreRecord(connection, query.Int(0), record));

@@ -48,23 +48,26 @@ struct DeliveredPoints {
   std::string submission;    // name
   std::string student;       // id
   v1::ExternalIds external;  // the student's
-  int64_t points = 0;
+  int64_t points = 0;       // CHECK_RUN only
+  int64_t centipoints = 0;  // LTI_SCORE only: after penalty and adjustments
   int64_t max_points = 0;
   absl::Time accepted_at;
-  bool new_submission = false;  // false: a regrade, or points that are released later
-  std::string comment;          // LTI_SCORE only, e.g. "Trainyard receipt ab12, 0 days late"
+  // The rest: LTI_SCORE only.
+  bool new_submission = false;  // false: the other side knows of it, or there is none
+  std::string comment;          // e.g. "Trainyard ty_01J9, late 0 days"
 };
 
 struct InsertedDelivery {
   std::string id;  // empty: the target has no url, so nothing is sent
+  // Why there is nothing to send, e.g. without github_login; empty: there is.
+  std::string impossible;
   std::vector<std::string> warnings;
 };
 
 // Writes the document and its row. An LTI_SCORE gets a timestamp that is later, in whole seconds,
 // than any of its topic before. When kDeliveriesWaitingMax wait already, the row is GIVEN_UP, with
-// a warning, and RetryDelivery sends it: a full outbox holds up no grade.
-// INVALID_ARGUMENT/INVALID_REQUEST with every fault when the points cannot be said in the target's
-// form (delivery_document.h), e.g. without github_login.
+// a warning, and RetryDelivery sends it: a full outbox holds up no grade. When the points cannot be
+// said in the target's form (delivery_document.h), the row is GIVEN_UP, too, and has no document.
 absl::StatusOr<InsertedDelivery> InsertDelivery(Connection& connection,
                                                 const v1::DeliveryTarget& target,
                                                 const DeliveredPoints& points, absl::Time now);
@@ -88,7 +91,7 @@ absl::StatusOr<v1::ListDeliveriesResponse> ListDeliveries(Connection& connection
                                                           const v1::ListDeliveriesRequest& request);
 // WAITING again, due now, for one more attempt at least. It is sent after what is WAITING in its
 // topic and is older, whatever was delivered meanwhile. NOT_FOUND;
-// FAILED_PRECONDITION/INVALID_STATE when it was delivered.
+// FAILED_PRECONDITION/INVALID_STATE when it was delivered, or has no document.
 absl::StatusOr<v1::Delivery> RetryDelivery(Connection& connection, absl::string_view course,
                                            absl::string_view id, absl::Time now);
 

@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
+#include "server/grading/course_deliveries.h"
 #include "server/grading/delivery_document.h"
 #include "server/grading/server_secrets.h"
 #include "server/wire/timestamp.h"
@@ -79,6 +80,8 @@ absl::StatusOr<std::unique_ptr<GradingServices>> GradingServices::Create(const R
   std::unique_ptr<GradingServices> grading(
       new GradingServices(rpc, parts, std::move(key), std::move(seeds)));
   GradingServices* const self = grading.get();
+  parts.courses->Listen(
+      {.prepare = PrepareDeliveries, .written = [self] { self->deliveries_.Wake(); }});
   TY_ASSIGN_OR_RETURN(
       grading->runner_,
       SubmissionRunner::Create(
@@ -90,13 +93,11 @@ absl::StatusOr<std::unique_ptr<GradingServices>> GradingServices::Create(const R
            .key = &grading->key_,
            .start = [self](const GradedTraining& training) {
              return self->parts_.admission->CreateGraded(training);
-           },
-           .wake_deliveries = [self] { self->deliveries_.Wake(); }}));
+           }}));
   grading->regrades_.emplace(parts.database, parts.courses, &grading->submissions_,
-                             grading->runner_.get(), &grading->key_,
-                             [self] { self->deliveries_.Wake(); });
+                             grading->runner_.get(), &grading->key_);
   grading->course_service_ = std::make_unique<CourseService>(
-      rpc, parts.database, parts.courses, parts.datasets, &grading->submissions_);
+      rpc, parts.database, parts.courses, parts.datasets, &grading->submissions_, parts.users);
   grading->submission_service_ = std::make_unique<SubmissionService>(
       rpc, SubmissionService::Parts{.database = parts.database,
                                     .courses = parts.courses,

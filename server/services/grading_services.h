@@ -38,11 +38,14 @@
 
 namespace trainyard {
 
+class Users;
+
 class GradingServices {
  public:
   struct Parts {
     Database* database = nullptr;
     CourseStore* courses = nullptr;
+    const Users* users = nullptr;
     DatasetStore* datasets = nullptr;
     ModelStore* models = nullptr;
     JobManager* jobs = nullptr;

@@ -5,7 +5,6 @@
 #ifndef TRAINYARD_SERVER_SERVICES_REGRADES_H_
 #define TRAINYARD_SERVER_SERVICES_REGRADES_H_
 
-#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,13 +27,12 @@ class Regrades {
   static constexpr size_t kSubmissionsMax = 10'000;
 
   Regrades(Database* database, CourseStore* courses, const SubmissionAdmission* admission,
-           SubmissionRunner* runner, const SigningKey* key, std::function<void()> wake_deliveries)
+           SubmissionRunner* runner, const SigningKey* key)
       : database_(database),
         courses_(courses),
         admission_(admission),
         runner_(runner),
-        key_(key),
-        wake_deliveries_(std::move(wake_deliveries)) {}
+        key_(key) {}
 
   absl::StatusOr<v1::Regrade> Create(const v1::CreateRegradeRequest& request,
                                      const Principal& principal);
@@ -78,7 +76,6 @@ class Regrades {
   const SubmissionAdmission* const admission_;
   SubmissionRunner* const runner_;
   const SigningKey* const key_;
-  const std::function<void()> wake_deliveries_;
 };
 
 }  // namespace trainyard

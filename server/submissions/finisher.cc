@@ -17,7 +17,6 @@
 #include "server/grading/leak_meter.h"
 #include "server/metrics/metrics.h"
 #include "server/storage/database.h"
-#include "server/submissions/addressee.h"
 #include "server/submissions/receipts.h"
 #include "server/submissions/scoring.h"
 #include "server/wire/timestamp.h"
@@ -105,17 +104,18 @@ absl::StatusOr<std::optional<StoredLadder>> Finisher::ClimbLadder(const Evaluati
   TY_ASSIGN_OR_RETURN(const SubmissionName name, ParseSubmissionName("name", record.name()));
   std::optional<StoredLadder> stored;
   ScoreMetric metric = ScoreMetric::kUnspecified;
+  int version = 0;
+  TY_RETURN_IF_ERROR(parts_.courses->Read(name.parent.course, [&](const CourseState& state) {
+    const std::string& assignment = name.parent.assignment;
+    metric = MetricOf(state.Find(assignment, record.assignment_version())->assignment());
+    version = FirstComparableVersion(state, assignment, record.assignment_version());
+    return absl::OkStatus();
+  }));
   const absl::Status read = parts_.database->Read([&](Connection& connection) -> absl::Status {
-    TY_ASSIGN_OR_RETURN(stored, FindLadder(connection, name.parent, record.assignment_version(),
-                                           record.student()));
+    TY_ASSIGN_OR_RETURN(stored, FindLadder(connection, name.parent, version, record.student()));
     return absl::OkStatus();
   });
   TY_RETURN_IF_ERROR(read);
-  TY_RETURN_IF_ERROR(parts_.courses->Read(name.parent.course, [&](const CourseState& state) {
-    metric = MetricOf(
-        state.Find(name.parent.assignment, record.assignment_version())->assignment());
-    return absl::OkStatus();
-  }));
   LadderState before;
   if (stored.has_value()) before = {stored->best_loss, std::move(stored->row_losses)};
   Ladder ladder(std::move(before), public_run.ladder_unit);
@@ -137,14 +137,15 @@ absl::Status Finisher::FinishGraded(const Evaluation& public_run, StoredSubmissi
   }
   TY_ASSIGN_OR_RETURN(const SubmissionName name, ParseSubmissionName("name", record.name()));
   const std::string& assignment_id = name.parent.assignment;
-  Addressee addressee;
   bool told = false;
+  int ladder_version = 0;
   // A student's submissions to an assignment end one after another, so that nobody climbs in between.
   TY_ASSIGN_OR_RETURN(const std::optional<StoredLadder> ladder,
                       ClimbLadder(public_run, &finished));
   const auto decide = [&](const CourseState& state) -> absl::StatusOr<CourseStore::Events> {
     const v1::Assignment& assignment =
         state.Find(assignment_id, record.assignment_version())->assignment();
+    ladder_version = FirstComparableVersion(state, assignment_id, record.assignment_version());
     told = MayRelease(state, assignment_id, finished, absl::Now());
     TY_RETURN_IF_ERROR(
         SignReceipts(state, state.last_receipt_digest, *parts_.key, told, &finished));
@@ -152,21 +153,15 @@ absl::Status Finisher::FinishGraded(const Evaluation& public_run, StoredSubmissi
     finished.record.set_withheld(!told);
     if (!told) return events;
     Tell(&finished);
-    addressee = AddresseeOf(state, record.student());
     events.push_back(ReleasedEvent(assignment_id, finished));
     return events;
   };
   const auto also = [&](Connection& connection) -> absl::Status {
     TY_RETURN_IF_ERROR(UpdateSubmission(connection, finished));
-    if (ladder.has_value()) {
-      TY_RETURN_IF_ERROR(WriteLadder(connection, name.parent, record.assignment_version(),
-                                     record.student(), *ladder));
-    }
-    if (!told) return absl::OkStatus();
-    return Deliver(connection, addressee, finished.record, /*is_new=*/true);
+    if (!ladder.has_value()) return absl::OkStatus();
+    return WriteLadder(connection, name.parent, ladder_version, record.student(), *ladder);
   };
   TY_RETURN_IF_ERROR(parts_.courses->Append(name.parent.course, "", decide, also));
-  if (told) parts_.wake_deliveries();
   Log::Info("submission_graded",
             {{"submission", record.name()},
              {"seconds", SecondsBetween(record.accepted_at(), record.finish_time())}});
@@ -220,13 +215,13 @@ absl::Status Finisher::ReleaseDue(absl::Time now) {
 
 absl::Status Finisher::ReleaseOf(const std::string& course, const std::string& assignment,
                                  absl::Time now) {
-  std::vector<std::pair<StoredSubmission, Addressee>> telling;
+  std::vector<StoredSubmission> telling;
   const auto load = [&](const std::set<std::string>& names) {
     return parts_.database->Read([&](Connection& connection) -> absl::Status {
       for (const std::string& name : names) {
         if (telling.size() == kReleasesAtOnce) break;
         TY_ASSIGN_OR_RETURN(StoredSubmission submission, FindSubmission(connection, name));
-        telling.emplace_back(std::move(submission), Addressee{});
+        telling.push_back(std::move(submission));
       }
       return absl::OkStatus();
     });
@@ -237,24 +232,21 @@ absl::Status Finisher::ReleaseOf(const std::string& course, const std::string& a
     if (LastClose(state, state.Find(assignment)->assignment(), now) > now) return events;
     // Read here, where no regrade can change the rows in between.
     TY_RETURN_IF_ERROR(load(state.unreleased.at(assignment)));
-    for (auto& [submission, addressee] : telling) {
+    for (StoredSubmission& submission : telling) {
       Tell(&submission);
       TY_RETURN_IF_ERROR(SignReleased(*parts_.key, &submission));
-      addressee = AddresseeOf(state, submission.record.student());
       events.push_back(ReleasedEvent(assignment, submission));
     }
     return events;
   };
   const auto also = [&](Connection& connection) -> absl::Status {
-    for (const auto& [submission, addressee] : telling) {
+    for (const StoredSubmission& submission : telling) {
       TY_RETURN_IF_ERROR(UpdateSubmission(connection, submission));
-      TY_RETURN_IF_ERROR(Deliver(connection, addressee, submission.record, /*is_new=*/false));
     }
     return absl::OkStatus();
   };
   TY_RETURN_IF_ERROR(parts_.courses->Append(course, "", decide, also));
-  parts_.wake_deliveries();
-  for (const auto& [submission, addressee] : telling) {
+  for (const StoredSubmission& submission : telling) {
     const v1::SubmissionResult& result = submission.record.result();
     parts_.metrics->grading().PointsReleased(absl::StrCat(course, "/", assignment),
                                              result.points(), result.max_points());

@@ -45,8 +45,6 @@ struct SubmissionParts {
   Metrics* metrics = nullptr;
   const SigningKey* key = nullptr;
   std::function<absl::StatusOr<v1::TrainingJob>(const GradedTraining&)> start;
-  // Called after a transaction that put something into the outbox.
-  std::function<void()> wake_deliveries;
 };
 
 }  // namespace trainyard

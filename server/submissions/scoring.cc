@@ -34,6 +34,16 @@ int64_t ResultMillibits(const v1::Assignment& assignment, int64_t rows) {
   return ReleaseMillibits(values + LevelsOf(assignment) - 1);
 }
 
+int FirstComparableVersion(const CourseState& state, const std::string& assignment, int version) {
+  const v1::PublishedAssignment& last = *state.Find(assignment, version);
+  const auto comparable = [&](const v1::PublishedAssignment& other) {
+    return other.public_table_digest() == last.public_table_digest() &&
+           MetricOf(other.assignment()) == MetricOf(last.assignment());
+  };
+  while (version > 1 && comparable(*state.Find(assignment, version - 1))) --version;
+  return version;
+}
+
 int64_t PublicRank(const v1::Assignment& assignment, const v1::SealedRecord& sealed) {
   if (!sealed.has_public_median()) return 0;
   const double bound = static_cast<double>(std::numeric_limits<int64_t>::max()) / 4;

@@ -206,6 +206,26 @@ TEST_F(CourseStoreTest, TimeNeverGoesBack) {
   EXPECT_EQ(again->List("dl", 3, 1)->at(0).create_time().nanos(), late.create_time().nanos());
 }
 
+TEST_F(CourseStoreTest, WhoDecidesAsOfATimeIsGivenTheEventsTime) {
+  PlayAll();
+  absl::Time last, told;
+  const auto decide = [&](const CourseState& state, absl::Time time) -> absl::StatusOr<Events> {
+    last = state.last_time;
+    told = time;
+    // A time of its own is not kept.
+    v1::CourseEvent event = Joined("carol");
+    event.mutable_create_time()->set_seconds(1);
+    return Events{event, Joined("dave")};
+  };
+  ASSERT_THAT(store_->AppendAsOf("dl", "ivan", decide), IsOk());
+  EXPECT_GE(told, last);
+  EXPECT_LE(told, absl::Now());
+  const auto count = static_cast<int64_t>(EveryKindOfEvent().size());
+  ASSERT_OK_AND_ASSIGN(const Events events, store_->List("dl", count + 1, 2));
+  ASSERT_EQ(events.size(), 2u);
+  for (const v1::CourseEvent& event : events) EXPECT_EQ(FromTimestamp(event.create_time()), told);
+}
+
 TEST_F(CourseStoreTest, LimitsAreNamed) {
   ASSERT_THAT(store_->Create("dl", "ivan", {Created()}), IsOk());
   v1::CourseEvent large = Joined("ann");

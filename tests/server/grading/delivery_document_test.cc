@@ -23,7 +23,7 @@ CheckRun Orlova(const std::string& login = "m-orlova") {
 
 LtiScore Score() {
   return {.user_id = "5323497",
-          .points = 86,
+          .centipoints = 8600,
           .max_points = 100,
           .timestamp = absl::FromUnixMillis(1'802'284'927'315),
           .submitted_at = absl::FromUnixMillis(1'802'284'855'000),
@@ -31,12 +31,12 @@ LtiScore Score() {
           .comment = "Trainyard \"ty_01J9\""};
 }
 
-// GRADING.md, 3.2 (a), without its line break.
+// GRADING.md, 3.2 (a), without its line break; the begun second is a whole one.
 TEST(CheckRunDocumentTest, IsTheDocumentByteForByte) {
   ASSERT_OK_AND_ASSIGN(const DeliveryDocument document, CheckRunDocument(Orlova()));
   EXPECT_EQ(
       document.body,
-      R"({"check_run":{"output":{"summary":"Points 86/100"},"completed_at":"2027-02-10T18:42:07Z"},)"
+      R"({"check_run":{"output":{"summary":"Points 86/100"},"completed_at":"2027-02-10T18:42:08Z"},)"
       R"("sender":{"login":"m-orlova"},"repository":{"name":"fintech-dl-hse-hw-mlp-train-m-orlova"}})");
   EXPECT_THAT(document.warnings, IsEmpty());
 }
@@ -78,18 +78,23 @@ TEST(LtiScoreDocumentTest, IsTheDocumentByteForByte) {
 
 TEST(LtiScoreDocumentTest, ZeroIsSentAndMoreThanAllIsCut) {
   LtiScore score = Score();
-  score.points = 0;
+  score.centipoints = 0;
   EXPECT_THAT(LtiScoreDocument(score)->body, HasSubstr("\"scoreGiven\":0,"));
-  score.points = 120;
+  score.centipoints = 7'705;
+  EXPECT_THAT(LtiScoreDocument(score)->body, HasSubstr("\"scoreGiven\":77.05,"));
+  score.centipoints = 12'000;
   ASSERT_OK_AND_ASSIGN(const DeliveryDocument document, LtiScoreDocument(score));
   EXPECT_THAT(document.body, HasSubstr("\"scoreGiven\":100,\"scoreMaximum\":100"));
   EXPECT_THAT(document.warnings, ElementsAre(HasSubstr("120")));
+  score.above_max = true;
+  EXPECT_THAT(LtiScoreDocument(score)->body, HasSubstr("\"scoreGiven\":120,"));
+  EXPECT_THAT(LtiScoreDocument(score)->warnings, IsEmpty());
 }
 
 TEST(LtiScoreDocumentTest, EveryFaultIsNamed) {
   LtiScore score = Score();
   score.user_id = "";
-  score.points = -5;
+  score.centipoints = -5;
   score.comment = std::string(kDeliveryCommentBytesMax + 1, 'x');
   EXPECT_THAT(ViolatedFields(LtiScoreDocument(score).status()),
               ElementsAre("points", "lti_user_id", "comment"));

@@ -54,6 +54,7 @@ DeliveredPoints Points(int64_t points, const std::string& student = "ann",
   delivered.external.set_github_login(student);
   delivered.external.set_lti_user_id("lti-" + student);
   delivered.points = points;
+  delivered.centipoints = 100 * points;
   delivered.max_points = 100;
   delivered.accepted_at = absl::FromUnixSeconds(1'802'284'927);
   return delivered;

@@ -15,7 +15,7 @@ Each POST takes the next behaviour; none left: `ok`.
   moved       301 to itself
 Paths: POST /hook; POST /lti takes scores as a platform does (409 unless the second is a later one). GET /log: what was stored, a JSON
 document a line; GET /page: best points by student; GET /sent: how many POSTs came. It ends when its stdin does. With HOOK_PEM it
-speaks TLS, with the key and certificate of that file.
+speaks TLS, with the key and certificate of that file. HOOK_HOMEWORKS: ids that the page knows (default: hw-a,hw-b); it is down over any other.
 """
 import hashlib
 import hmac
@@ -29,6 +29,7 @@ import threading
 import time
 
 PREFIX = "fintech-dl-hse-"
+HOMEWORKS = os.environ.get("HOOK_HOMEWORKS", "hw-a,hw-b").split(",")
 SECRET = sys.argv[2].encode()
 BEHAVIOURS = sys.argv[3:]
 LOCK = threading.Lock()
@@ -64,15 +65,15 @@ def handle_score(headers, body):
 
 
 def page():
-    best, seen = {}, set()
+    best = {}
+    # The real one reads no id of a delivery: what comes twice is harmless because the best counts.
     for row in STORED:
-        if row["summary"] == "" or row["sender"].endswith("[bot]") or row["delivery"] in seen:
+        if row["summary"] == "" or row["sender"].endswith("[bot]"):
             continue
-        seen.add(row["delivery"])
         got, available = row["summary"].split(" ")[1].split("/")
         got, _ = int(got), int(available)
         time.strptime(row["completed_at"], "%Y-%m-%dT%H:%M:%SZ")
-        homework = next(name for name in ("hw-a", "hw-b") if row["repository"][len(PREFIX):].startswith(name))
+        homework = max((name for name in HOMEWORKS if row["repository"][len(PREFIX):].startswith(name)), key=len)
         student = re.sub(r"-\d+$", "", row["repository"][len(PREFIX) + len(homework) + 1:])
         best[(student, homework)] = max(best.get((student, homework), 0), got)
     return "".join(f"{student} {homework} {points}\n" for (student, homework), points in sorted(best.items()))

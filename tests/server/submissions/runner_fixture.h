@@ -4,6 +4,7 @@
 #ifndef TRAINYARD_TESTS_SERVER_SUBMISSIONS_RUNNER_FIXTURE_H_
 #define TRAINYARD_TESTS_SERVER_SUBMISSIONS_RUNNER_FIXTURE_H_
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
@@ -14,11 +15,13 @@
 #include "absl/strings/str_cat.h"
 #include "core/model/bundle.h"
 #include "server/grading/assignment_rules.h"
+#include "server/grading/course_deliveries.h"
 #include "server/grading/course_store.h"
 #include "server/storage/dataset_store.h"
 #include "server/submissions/evaluator.h"
 #include "server/submissions/runner.h"
 #include "server/wire/receipt.h"
+#include "tests/server/grading/course_builder.h"
 #include "tests/server/grading/course_events.h"
 #include "tests/server/jobs/job_manager_fixture.h"
 #include "tests/support/status_matchers.h"
@@ -39,6 +42,7 @@ class RunnerTest : public JobManagerTest {
         R"(course_created { name: "courses/dl" time_zone: "Europe/Moscow" })";
     v1::CourseEvent policy = EventOf("policy_set { version: 1 }");
     policy.mutable_policy_set()->set_digest(Sha256Digest("policy"));
+    *policy.mutable_policy_set()->mutable_policy() = Policy();
     v1::CourseEvent roster;
     for (const char* user : {"ann", "bob", "eve"}) {
       v1::Enrolment& enrolment = *roster.mutable_roster_changed()->add_enrolments();
@@ -59,6 +63,7 @@ class RunnerTest : public JobManagerTest {
     auto courses = CourseStore::Open(database_.get());
     TY_CHECK(courses.ok());
     courses_ = *std::move(courses);
+    courses_->Listen({.prepare = PrepareDeliveries, .written = [this] { ++wakes_; }});
     DatasetStore::Options options{.uploads_directory = Directory("uploads"),
                                   .rejects_directory = Directory("rejects"),
                                   .scratch_directory = Directory("scratch"),
@@ -131,12 +136,7 @@ class RunnerTest : public JobManagerTest {
          .evaluator = &*evaluator_,
          .metrics = metrics_.get(),
          .key = &key_,
-         .start = [this](const GradedTraining& training) { return Start(training); },
-         .wake_deliveries =
-             [this] {
-               absl::MutexLock lock(&starts_mu_);
-               ++wakes_;
-             }});
+         .start = [this](const GradedTraining& training) { return Start(training); }});
     TY_CHECK(runner.ok());
     runner_ = *std::move(runner);
   }
@@ -207,10 +207,8 @@ class RunnerTest : public JobManagerTest {
     absl::MutexLock lock(&starts_mu_);
     return started_;
   }
-  int wakes() {
-    absl::MutexLock lock(&starts_mu_);
-    return wakes_;
-  }
+  // Transactions that put something into the outbox.
+  int wakes() const { return wakes_; }
 
   static SubmissionRunner::NewSubmission RequestOf(const std::string& student,
                                                    const std::string& key, int version = 1) {
@@ -354,7 +352,7 @@ class RunnerTest : public JobManagerTest {
   int starts_until_refusal_ = 0;
   bool starts_go_ = true;
   int starting_ = 0;
-  int wakes_ = 0;
+  std::atomic<int> wakes_ = 0;
   std::unique_ptr<SubmissionRunner> runner_;
 };
 
