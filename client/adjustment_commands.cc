@@ -35,6 +35,7 @@ struct AdjustmentOptions {
   std::string request_id;
   std::string path;
   bool validate_only = false;
+  bool remove = false;
 };
 
 absl::Status SetGrade(const std::string& text, v1::Adjustment* adjustment) {
@@ -88,16 +89,18 @@ ExitOr RunRecord(Session& session, const AdjustmentOptions& options) {
   v1::RecordMarksRequest request;
   request.set_course(CourseName(options.course));
   request.set_validate_only(options.validate_only);
-  TY_ASSIGN_OR_RETURN(v1::MarksRecorded marks, ReadMarksFile(options.path));
+  TY_ASSIGN_OR_RETURN(v1::MarksRecorded marks, options.remove ? ReadRemovedMarksFile(options.path)
+                                                              : ReadMarksFile(options.path));
   request.mutable_exams()->Swap(marks.mutable_exams());
   request.mutable_quizzes()->Swap(marks.mutable_quizzes());
   const std::string counts = absl::StrCat(request.exams_size(), " marks of exams and ",
                                           request.quizzes_size(), " results of quizzes");
   return CallAndShow(session, session.remote.grades(), &Stub::RecordMarks, request,
                      [&](const v1::RecordMarksResponse& response) {
+                       const char* const done = options.remove ? "removed" : "recorded";
                        if (options.validate_only)
-                         return absl::StrCat(counts, " are valid; none was recorded\n");
-                       return absl::StrCat("recorded ", counts, " as event ", response.sequence(),
+                         return absl::StrCat(counts, " are valid; none was ", done, "\n");
+                       return absl::StrCat(done, " ", counts, " as event ", response.sequence(),
                                            "\n");
                      });
 }
@@ -156,6 +159,9 @@ void AddAdjustmentCommands(CLI::App* app, Command* chosen) {
                    "CSV: student,exam,points[,examiner] or student,quiz,module[,correct_at,"
                    "attempts]; or YAML with exams and quizzes")
       ->required();
+  recorder->add_flag("--remove", record->remove,
+                     "They were a mistake: remove the marks that FILE names, whatever else it "
+                     "says of them");
   recorder->add_flag("--validate-only", record->validate_only, "Check, record nothing");
 }
 

@@ -1,5 +1,6 @@
 #include "client/describe_course.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
@@ -48,6 +49,18 @@ std::string CommitmentTable(const v1::Assignment& assignment) {
   return text;
 }
 
+template <typename Row>
+std::string RemovedText(const google::protobuf::RepeatedPtrField<Row>& rows) {
+  const auto count =
+      std::count_if(rows.begin(), rows.end(), [](const Row& row) { return row.removed(); });
+  return count == 0 ? "" : absl::StrCat(" (", count, " removed)");
+}
+
+std::string MarksText(const v1::MarksRecorded& marks) {
+  return absl::StrCat(marks.exams_size(), " marks of exams", RemovedText(marks.exams()), ", ",
+                      marks.quizzes_size(), " results of quizzes", RemovedText(marks.quizzes()));
+}
+
 // The members of a oneof differ in what there is to say.
 std::string ChangeText(const v1::CourseEvent& event) {
   switch (event.kind_case()) {
@@ -64,8 +77,7 @@ std::string ChangeText(const v1::CourseEvent& event) {
     case v1::CourseEvent::kCommitmentsRevealed:
       return absl::StrCat("salts of ", event.commitments_revealed().assignment(), " revealed");
     case v1::CourseEvent::kMarksRecorded:
-      return absl::StrCat(event.marks_recorded().exams_size(), " marks of exams, ",
-                          event.marks_recorded().quizzes_size(), " results of quizzes");
+      return MarksText(event.marks_recorded());
     case v1::CourseEvent::kSnapshotPublished:
       return absl::StrCat("grades published as snapshot ", event.snapshot_published().number(),
                           ", up to event ", event.snapshot_published().as_of_sequence());
@@ -231,6 +243,7 @@ std::string DescribeGradeChanges(
 std::string DescribeAssignment(const v1::Assignment& assignment) {
   const std::vector<std::pair<std::string, std::string>> lines = {
       {"title", assignment.title()},
+      {"state", assignment.retired() ? "retired: it takes nothing, and does not count" : ""},
       {"points", absl::StrCat(assignment.max_points(), assignment.bonus() ? " (bonus)" : "")},
       {"module", assignment.module() == 0 ? "" : absl::StrCat(assignment.module())},
       {"datasets", DatasetsText(assignment)},
@@ -263,7 +276,8 @@ std::string DescribeAssignments(const v1::ListAssignmentsResponse& list) {
   for (const v1::Assignment& assignment : list.assignments()) {
     table.AddRow({ShortName(assignment.name()), assignment.title(),
                   absl::StrCat(assignment.version()), absl::StrCat(assignment.max_points()),
-                  assignment.bonus() ? "yes" : "", assignment.due(), assignment.closes()});
+                  assignment.bonus() ? "yes" : "", assignment.due(),
+                  assignment.retired() ? "retired" : assignment.closes()});
   }
   return table.Render();
 }

@@ -31,11 +31,6 @@ std::string TimeOr(bool known, const google::protobuf::Timestamp& time, absl::st
   return known ? TimeText(ToTime(time)) : std::string(other);
 }
 
-std::string PositionText(const v1::Submission& submission) {
-  if (submission.state() != v1::SUBMISSION_STATE_QUEUED) return "";
-  return absl::StrCat("position ", submission.queue_position());
-}
-
 std::string EpochsText(const v1::Submission& submission) {
   if (submission.epochs_total() == 0) return "";
   return absl::StrCat("epoch ", submission.epochs_done(), "/", submission.epochs_total());
@@ -133,6 +128,13 @@ std::string StateWord(v1::SubmissionState state) {
 std::string MetricWord(v1::ScoreMetric metric) {
   return metric == v1::SCORE_METRIC_UNSPECIFIED ? "score"
                                                 : EnumWord(*v1::ScoreMetric_descriptor(), metric);
+}
+
+std::string PositionText(const v1::Submission& submission) {
+  if (submission.state() != v1::SUBMISSION_STATE_QUEUED) return "";
+  // No training is queued yet: an earlier one of the student's goes first.
+  if (submission.queue_position() == 0) return "waits for its turn";
+  return absl::StrCat("position ", submission.queue_position());
 }
 
 std::string SubmissionLine(const v1::Submission& submission) {

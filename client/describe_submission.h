@@ -18,6 +18,8 @@ bool IsTerminal(v1::SubmissionState state);
 std::string StateWord(v1::SubmissionState state);  // "EVALUATING"
 std::string MetricWord(v1::ScoreMetric metric);    // "accuracy"; "score" when nobody said which
 
+// "position 3" while it is QUEUED; nothing later.
+std::string PositionText(const v1::Submission& submission);
 // One line without its end: state, position and ETA while it waits, epochs while it is trained.
 std::string SubmissionLine(const v1::Submission& submission);
 

@@ -42,6 +42,29 @@ absl::StatusOr<Result> ReadTable(const std::string& path,
   return result;
 }
 
+// Fields that every row must give, of a table of exams or of quizzes.
+absl::StatusOr<v1::MarksRecorded> ParseMarks(absl::string_view text,
+                                             std::vector<std::string> of_exams,
+                                             std::vector<std::string> of_quizzes) {
+  TY_ASSIGN_OR_RETURN(const std::vector<std::string> header, ReadCsvHeader(text));
+  v1::MarksRecorded marks;
+  if (std::find(header.begin(), header.end(), "quiz") != header.end()) {
+    TY_RETURN_IF_ERROR(ReadCsvRows(text, {.required = std::move(of_quizzes)},
+                                   [&marks] { return marks.add_quizzes(); }));
+    return marks;
+  }
+  TY_RETURN_IF_ERROR(ReadCsvRows(text,
+                                 {.required = std::move(of_exams),
+                                  .decimal_column = "points",
+                                  .decimal_field = "hundredths"},
+                                 [&marks] { return marks.add_exams(); }));
+  return marks;
+}
+
+absl::StatusOr<v1::MarksRecorded> ParseNamedMarksCsv(absl::string_view text) {
+  return ParseMarks(text, {"student", "exam"}, {"student", "quiz"});
+}
+
 absl::StatusOr<std::string> ReadStandardInput(int64_t bytes_max) {
   std::string text(static_cast<size_t>(bytes_max) + 1, '\0');
   std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
@@ -73,19 +96,7 @@ absl::StatusOr<v1::Roster> ParseRosterCsv(absl::string_view text) {
 }
 
 absl::StatusOr<v1::MarksRecorded> ParseMarksCsv(absl::string_view text) {
-  TY_ASSIGN_OR_RETURN(const std::vector<std::string> header, ReadCsvHeader(text));
-  v1::MarksRecorded marks;
-  if (std::find(header.begin(), header.end(), "quiz") != header.end()) {
-    TY_RETURN_IF_ERROR(ReadCsvRows(text, {.required = {"student", "quiz", "module"}},
-                                   [&marks] { return marks.add_quizzes(); }));
-    return marks;
-  }
-  TY_RETURN_IF_ERROR(ReadCsvRows(text,
-                                 {.required = {"student", "exam", "hundredths"},
-                                  .decimal_column = "points",
-                                  .decimal_field = "hundredths"},
-                                 [&marks] { return marks.add_exams(); }));
-  return marks;
+  return ParseMarks(text, {"student", "exam", "hundredths"}, {"student", "quiz", "module"});
 }
 
 absl::StatusOr<v1::Roster> ReadRosterFile(const std::string& path) {
@@ -94,6 +105,24 @@ absl::StatusOr<v1::Roster> ReadRosterFile(const std::string& path) {
 
 absl::StatusOr<v1::MarksRecorded> ReadMarksFile(const std::string& path) {
   return ReadTable(path, &ParseMarksCsv);
+}
+
+absl::StatusOr<v1::MarksRecorded> ReadRemovedMarksFile(const std::string& path) {
+  TY_ASSIGN_OR_RETURN(const v1::MarksRecorded named, ReadTable(path, &ParseNamedMarksCsv));
+  v1::MarksRecorded removed;
+  for (const v1::ExamMark& mark : named.exams()) {
+    v1::ExamMark& row = *removed.add_exams();
+    row.set_student(mark.student());
+    row.set_exam(mark.exam());
+    row.set_removed(true);
+  }
+  for (const v1::QuizResult& quiz : named.quizzes()) {
+    v1::QuizResult& row = *removed.add_quizzes();
+    row.set_student(quiz.student());
+    row.set_quiz(quiz.quiz());
+    row.set_removed(true);
+  }
+  return removed;
 }
 
 absl::StatusOr<std::string> ReadSecretFile(const std::string& path) {

@@ -35,6 +35,10 @@ absl::StatusOr<v1::Roster> ReadRosterFile(const std::string& path);
 // for `hundredths`) or `quiz` (of v1::QuizResult), or YAML of v1::MarksRecorded.
 absl::StatusOr<v1::MarksRecorded> ReadMarksFile(const std::string& path);
 
+// Marks to be removed: the same file, e.g. the one that was recorded by mistake. Of its rows only
+// student and exam, or student and quiz, are asked for; of what else they say nothing is taken.
+absl::StatusOr<v1::MarksRecorded> ReadRemovedMarksFile(const std::string& path);
+
 // The same of a file's text.
 absl::StatusOr<v1::Roster> ParseRosterCsv(absl::string_view text);
 absl::StatusOr<v1::MarksRecorded> ParseMarksCsv(absl::string_view text);

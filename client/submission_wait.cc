@@ -18,7 +18,7 @@ constexpr absl::Duration kWaitStep = absl::Seconds(2);
 std::string Milestone(const v1::Submission& submission) {
   const std::string state = StateWord(submission.state());
   if (submission.state() != v1::SUBMISSION_STATE_QUEUED) return state;
-  return absl::StrCat(state, "  position ", submission.queue_position());
+  return absl::StrCat(state, "  ", PositionText(submission));
 }
 
 class WaitView {

@@ -240,7 +240,9 @@ void AddMetricsOptions(CLI::App& app, ServerOptions& options) {
   const std::map<std::string, JobSeriesLevel> levels = {
       {"off", JobSeriesLevel::kOff}, {"id", JobSeriesLevel::kId}, {"full", JobSeriesLevel::kFull}};
   app.add_option("--metrics-listen", options.metrics_listen,
-                 "host:port for Prometheus; \"\" for none")
+                 "host:port for Prometheus; \"\" for none. Whoever reaches it reads the metrics, "
+                 "without TLS or a token: give other addresses than loopback in a trusted network "
+                 "only")
       ->capture_default_str();
   app.add_option(
          "--metrics-job-level", options.metrics_job_level,

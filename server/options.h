@@ -37,7 +37,7 @@ struct ServerOptions {
   std::string admin_id;    // kAddAdmin
   // host:port of each address to serve clients on, or unix:path; port 0 picks a free one.
   std::vector<std::string> listen = {"127.0.0.1:7070"};
-  // host:port for Prometheus; empty: none.
+  // host:port for Prometheus; empty: none. Whoever reaches it reads it: no TLS, no tokens.
   std::string metrics_listen = "127.0.0.1:9400";
   // What /metrics/jobs says of jobs: see metrics.h.
   JobSeriesLevel metrics_job_level = JobSeriesLevel::kId;

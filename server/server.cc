@@ -128,6 +128,16 @@ void WarnOfInsecurity(const ServerOptions& options, const Users& users) {
                             {"users", users.open() ? "NONE: everyone may do everything" : "yes"}});
 }
 
+void WarnOfOpenMetrics(const ServerOptions& options) {
+  if (options.metrics_listen.empty() || IsLocalAddress(options.metrics_listen)) return;
+  const bool full = options.metrics_job_level == JobSeriesLevel::kFull;
+  Log::Warning("insecure", {{"metrics_listen", options.metrics_listen},
+                            {"tls", "OFF"},
+                            {"users", full ? "NONE: everyone may read the metrics, and who trains "
+                                             "what (--metrics-job-level full)"
+                                           : "NONE: everyone may read the metrics"}});
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(const ServerOptions& options) {
@@ -193,6 +203,7 @@ absl::Status Server::OpenAuth() {
   grants_ = std::make_unique<CourseGrants>(database_.get(), courses_.get());
   access_ = std::make_unique<Access>(database_.get(), grants_.get());
   WarnOfInsecurity(options_, *users_);
+  WarnOfOpenMetrics(options_);
   return CheckHasUsers(options_, *users_);
 }
 
@@ -310,6 +321,7 @@ absl::Status Server::StartGrading() {
   TY_ASSIGN_OR_RETURN(grading_,
                       GradingServices::Create(ClientContext(), {.database = database_.get(),
                                                                 .courses = courses_.get(),
+                                                                .users = users_.get(),
                                                                 .datasets = datasets_.get(),
                                                                 .models = models_.get(),
                                                                 .jobs = jobs_.get(),

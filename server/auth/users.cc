@@ -262,6 +262,11 @@ absl::StatusOr<v1::User> Users::Get(absl::string_view name) const {
   return found->second;
 }
 
+bool Users::Has(absl::string_view id) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  return users_.contains(id);
+}
+
 absl::StatusOr<v1::ListUsersResponse> Users::List(const v1::ListUsersRequest& request) const {
   TY_ASSIGN_OR_RETURN(const PageQuery page, ParsePage(request.page_size(), request.page_token()));
   v1::ListUsersResponse response;

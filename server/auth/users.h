@@ -65,6 +65,8 @@ class Users {
   absl::StatusOr<v1::CreateUserResponse> Create(const v1::CreateUserRequest& request,
                                                 bool by_local);
   absl::StatusOr<v1::User> Get(absl::string_view name) const;
+  // Whether there is a user of this id (not name), disabled or not.
+  bool Has(absl::string_view id) const;
   absl::StatusOr<v1::ListUsersResponse> List(const v1::ListUsersRequest& request) const;
   absl::StatusOr<v1::User> Update(const v1::UpdateUserRequest& request);
 

@@ -17,6 +17,11 @@
 
 namespace trainyard {
 
+// AdjustmentInput::value of a sanction that was on an assignment which is out of the course, and is
+// without `assignment` now: where the policy zeroes one homework, there is none to zero. What a
+// sanction does to the whole course it still does.
+inline constexpr int64_t kSanctionOfRetired = 1;
+
 // Whether it counts at `as_of`.
 bool InForce(const AdjustmentInput& adjustment, absl::Time as_of);
 

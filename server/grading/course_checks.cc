@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/limits.h"
 #include "server/grading/course_names.h"
+#include "server/grading/delivery_document.h"
 #include "server/grading/github_login.h"
 #include "server/grading/gradebook_limits.h"
 #include "server/grading/policy_time.h"
@@ -23,6 +24,7 @@ using Violations = std::vector<FieldViolation>;
 constexpr int kRepositoriesMax = 64;   // of a student
 constexpr size_t kTargetUrlBytesMax = 2'000;
 constexpr size_t kClientIdBytesMax = 255;
+constexpr int kLineItemsMax = 200;
 constexpr int kQuizAttemptsMax = 1'000'000;
 
 // U+0000 to U+001F and U+007F to U+009F, which terminals obey, and U+2028 and U+2029, at which
@@ -113,21 +115,30 @@ void CheckStudent(const CourseState& state, const std::string& field, const std:
                            "; enrol the student first")});
 }
 
-bool NeedsAssignment(v1::Adjustment::Kind kind) {
-  return kind != v1::Adjustment::FINAL && kind != v1::Adjustment::SANCTION_PLAGIARISM;
+// Plagiarism costs the homework where it was found, or all of them: the policy in force says which.
+bool NeedsAssignment(const CourseState& state, v1::Adjustment::Kind kind) {
+  if (kind != v1::Adjustment::SANCTION_PLAGIARISM) return true;
+  return !state.policies.empty() && state.policies.back().policy().sanctions().plagiarism() ==
+                                        v1::SANCTION_EFFECT_ZERO_HOMEWORK;
 }
 
 void CheckAdjusted(const CourseState& state, const v1::Adjustment& adjustment,
                    Violations* violations) {
-  if (NeedsAssignment(adjustment.kind()) && state.Find(adjustment.assignment()) == nullptr) {
-    violations->push_back({"adjustment.assignment",
-                           absl::StrCat("\"", adjustment.assignment().substr(0, 63),
-                                        "\" is no assignment of the course; give its id")});
+  const std::string& assignment = adjustment.assignment();
+  const auto add = [&](std::string what) {
+    violations->push_back({"adjustment.assignment", std::move(what)});
+  };
+  if (adjustment.kind() == v1::Adjustment::FINAL) {
+    if (!assignment.empty()) add("is given, but this kind is about the whole course; leave it out");
+    return;
   }
-  if (!NeedsAssignment(adjustment.kind()) && !adjustment.assignment().empty()) {
-    violations->push_back(
-        {"adjustment.assignment", "is given, but this kind is about the whole course; leave it out"});
+  if (assignment.empty()) {
+    if (NeedsAssignment(state, adjustment.kind())) add("is missing; give the id of one");
+    return;
   }
+  if (state.Find(assignment) != nullptr) return;
+  add(absl::StrCat("\"", assignment.substr(0, 63),
+                   "\" is no assignment of the course; give its id"));
 }
 
 // Each kind has one number of its own; the others are not given.
@@ -172,8 +183,40 @@ const v1::ExamPolicy* FindExam(const CourseState& state, const std::string& id) 
   return nullptr;
 }
 
+// That nothing is recorded by what removes.
+void RefuseBesideRemoved(const std::string& field, bool given, Violations* violations) {
+  if (given) violations->push_back({field, "is given, but removed is set; leave out one of them"});
+}
+
+void RefuseNothingToRemove(const std::string& path, const std::string& student,
+                           const std::string& what, const std::string& id, Violations* violations) {
+  violations->push_back({path, absl::StrCat("removes what is not there: \"", student.substr(0, 63),
+                                            "\" has no ", what, " \"", id.substr(0, 63), "\"")});
+}
+
+// Only what is there counts: marks of who has left, or of an exam that the policy no longer has,
+// keep grades from being published until they can be removed.
+void CheckRemovedMark(const CourseState& state, const std::string& path, const v1::ExamMark& mark,
+                      Violations* violations) {
+  if (!state.exams.contains({mark.student(), mark.exam()})) {
+    RefuseNothingToRemove(path, mark.student(), "mark of exam", mark.exam(), violations);
+  }
+  RefuseBesideRemoved(path + ".hundredths", mark.hundredths() != 0, violations);
+  RefuseBesideRemoved(path + ".examiner", !mark.examiner().empty(), violations);
+}
+
+void CheckRemovedQuiz(const CourseState& state, const std::string& path, const v1::QuizResult& quiz,
+                      Violations* violations) {
+  if (!state.quizzes.contains({quiz.student(), quiz.quiz()})) {
+    RefuseNothingToRemove(path, quiz.student(), "result of quiz", quiz.quiz(), violations);
+  }
+  RefuseBesideRemoved(path + ".correct_at", quiz.has_correct_at(), violations);
+  RefuseBesideRemoved(path + ".attempts", quiz.attempts() != 0, violations);
+}
+
 void CheckExamMark(const CourseState& state, const std::string& path, const v1::ExamMark& mark,
                    Violations* violations) {
+  if (mark.removed()) return CheckRemovedMark(state, path, mark, violations);
   CheckStudent(state, path + ".student", mark.student(), violations);
   CheckText(path + ".examiner", mark.examiner(), limits::kDisplayNameBytesMax, violations);
   const v1::ExamPolicy* exam = FindExam(state, mark.exam());
@@ -191,6 +234,7 @@ void CheckExamMark(const CourseState& state, const std::string& path, const v1::
 
 void CheckQuiz(const CourseState& state, const std::string& path, const v1::QuizResult& quiz,
                Violations* violations) {
+  if (quiz.removed()) return CheckRemovedQuiz(state, path, quiz, violations);
   CheckStudent(state, path + ".student", quiz.student(), violations);
   CheckId(path + ".quiz", quiz.quiz(), violations);
   if (quiz.module() < 0 || quiz.module() > limits::kModuleMax) {
@@ -232,6 +276,28 @@ void CheckTokenTarget(const v1::DeliveryTarget& target, Violations* violations) 
   if (!target.token_url().empty() && target.client_id().empty()) {
     violations->push_back(
         {"target.client_id", "is missing; say what the platform calls this tool"});
+  }
+}
+
+// Access tokens are for one service: scores go to no other.
+void CheckLineItems(const v1::DeliveryTarget& target, Violations* violations) {
+  const bool lti = target.kind() == v1::DeliveryTarget::LTI_SCORE;
+  if (!lti && (target.line_items_size() > 0 || target.above_max())) {
+    violations->push_back(
+        {"target.line_items", "line_items and above_max are of LTI_SCORE only; leave them out"});
+    return;
+  }
+  if (target.line_items_size() > kLineItemsMax) {
+    violations->push_back({"target.line_items", absl::StrCat("has ", target.line_items_size(),
+                                                             " items; at most ", kLineItemsMax)});
+    return;
+  }
+  for (const auto& [assignment, url] : target.line_items()) {
+    const std::string field = absl::StrCat("target.line_items[\"", assignment.substr(0, 80), "\"]");
+    if (!IsId(assignment)) violations->push_back({field, "is no id of an assignment"});
+    CheckAddress(field, url, violations);
+    if (SameOrigin(url, target.url())) continue;
+    violations->push_back({field, "is of another scheme, host or port than target.url"});
   }
 }
 
@@ -356,6 +422,7 @@ void CheckTarget(const v1::DeliveryTarget& target, Violations* violations) {
   }
   CheckAddress("target.url", target.url(), violations);
   CheckTokenTarget(target, violations);
+  CheckLineItems(target, violations);
   const bool plain = std::all_of(
       target.repository_prefix().begin(), target.repository_prefix().end(), [](char c) {
         return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';

@@ -3,8 +3,10 @@
 #include <map>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/grading/adjustments.h"
 #include "server/grading/gradebook_diff.h"
 #include "server/wire/timestamp.h"
 
@@ -16,6 +18,7 @@ std::string ModuleText(int module) { return module == 0 ? "" : absl::StrCat(modu
 void AddAssignments(const CourseState& state, absl::Time as_of, GradebookInput* input) {
   for (const std::string& id : state.assignment_order) {
     const v1::Assignment& assignment = state.Find(id)->assignment();
+    if (assignment.retired()) continue;
     AssignmentInput added{.id = id,
                           .title = assignment.title(),
                           .max_points = assignment.max_points(),
@@ -140,10 +143,11 @@ void AddMarks(const CourseState& state, const std::string& only, GradebookInput*
                                    .exam = mark.exam(),
                                    .points_hundredths = mark.hundredths()});
   }
-  // A quiz that anybody took is one that everybody is asked for.
+  // A quiz that any student took is one that everybody is asked for; who has left asks for nothing.
   std::map<std::string, std::string> modules;
   for (const auto& [key, quiz] : state.quizzes) {
-    modules.emplace(quiz.quiz(), ModuleText(quiz.module()));
+    const bool is_asked = state.RoleOf(quiz.student()) == v1::COURSE_ROLE_STUDENT;
+    if (is_asked) modules.emplace(quiz.quiz(), ModuleText(quiz.module()));
     if (!only.empty() && only != quiz.student()) continue;
     QuizResultInput added{
         .student = quiz.student(), .quiz = quiz.quiz(), .attempts = quiz.attempts()};
@@ -151,6 +155,24 @@ void AddMarks(const CourseState& state, const std::string& only, GradebookInput*
     input->quiz_results.push_back(std::move(added));
   }
   for (const auto& [quiz, module] : modules) input->quizzes.push_back({quiz, module});
+}
+
+// Takes out what is about assignments that the course no longer has, without a warning: nobody is
+// to mend it, and it counts again with a version that brings the assignment back.
+void DropRetired(const CourseState& state, GradebookInput* input) {
+  std::set<std::string> retired;
+  for (const std::string& id : state.assignment_order) {
+    if (state.Find(id)->assignment().retired()) retired.insert(id);
+  }
+  if (retired.empty()) return;
+  const auto is_retired = [&](const auto& row) { return retired.contains(row.assignment); };
+  std::erase_if(input->results, is_retired);
+  for (AdjustmentInput& adjustment : input->adjustments) {
+    if (!IsSanction(adjustment.kind) || !is_retired(adjustment)) continue;
+    adjustment.assignment.clear();
+    adjustment.value = kSanctionOfRetired;
+  }
+  std::erase_if(input->adjustments, is_retired);
 }
 
 }  // namespace
@@ -162,6 +184,7 @@ GradebookInput InputOf(const CourseState& state, const BookOptions& options) {
   AddResults(state, options, &input);
   AddAdjustments(state, options.student, &input);
   AddMarks(state, options.student, &input);
+  DropRetired(state, &input);
   return input;
 }
 

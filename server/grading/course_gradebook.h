@@ -28,6 +28,8 @@ struct BookOptions {
   std::string student;         // one row only; empty: all. What others have changes no row.
 };
 
+// Without retired assignments, and what was submitted to them or decided about them; a sanction on
+// one keeps what it does to the whole course.
 GradebookInput InputOf(const CourseState& state, const BookOptions& options);
 // `policy` is resolved.
 absl::StatusOr<Gradebook> BookOf(const CourseState& state, const v1::GradingPolicy& policy,

@@ -106,10 +106,23 @@ void ApplyRevoked(const v1::AdjustmentRevoked& revoked, CourseState* state) {
   }
 }
 
+// In place of what was recorded before; or that it was a mistake.
+template <typename Row>
+void RecordOrRemove(const CourseState::Key& key, const Row& row,
+                    std::map<CourseState::Key, Row>* rows) {
+  if (row.removed()) {
+    rows->erase(key);
+  } else {
+    (*rows)[key] = row;
+  }
+}
+
 void ApplyMarks(const v1::MarksRecorded& marks, CourseState* state) {
-  for (const v1::ExamMark& mark : marks.exams()) state->exams[{mark.student(), mark.exam()}] = mark;
+  for (const v1::ExamMark& mark : marks.exams()) {
+    RecordOrRemove({mark.student(), mark.exam()}, mark, &state->exams);
+  }
   for (const v1::QuizResult& quiz : marks.quizzes()) {
-    state->quizzes[{quiz.student(), quiz.quiz()}] = quiz;
+    RecordOrRemove({quiz.student(), quiz.quiz()}, quiz, &state->quizzes);
   }
 }
 
@@ -269,6 +282,7 @@ Deadlines DeadlinesOf(const CourseState& state, const v1::Assignment& assignment
 }
 
 absl::Time LastClose(const CourseState& state, const v1::Assignment& assignment, absl::Time now) {
+  if (assignment.retired()) return absl::InfinitePast();
   const auto name = ParseAssignmentName("name", assignment.name());
   // One pass over the adjustments: this is asked every second, for every assignment with points to
   // be told.

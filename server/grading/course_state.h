@@ -87,7 +87,8 @@ struct Deadlines {
 };
 Deadlines DeadlinesOf(const CourseState& state, const v1::Assignment& assignment,
                       absl::string_view student, absl::Time now);
-// When the assignment has closed for everybody, extensions included.
+// When the assignment has closed for everybody, extensions included. A retired one takes nothing
+// from anybody: InfinitePast.
 absl::Time LastClose(const CourseState& state, const v1::Assignment& assignment, absl::Time now);
 // Whether the student need not solve it.
 bool IsExempt(const CourseState& state, absl::string_view assignment, absl::string_view student,

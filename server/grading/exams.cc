@@ -25,6 +25,23 @@ size_t ExamIndex(const v1::ExamsPolicy& exams, const std::string& id) {
   return index;
 }
 
+// A condition of BLOCK or ZERO must not be off because nobody noticed: it waits for a decision,
+// once there is a result that it could be about.
+void WarnUnjudged(const v1::AdmissionPolicy& admission, const std::string& why,
+                  const GradebookInput& input, BookWarnings* warnings) {
+  const bool decides = admission.on_fail() == v1::ADMISSION_FAILURE_BLOCK ||
+                       admission.on_fail() == v1::ADMISSION_FAILURE_ZERO;
+  const bool blocks = decides && std::any_of(input.exam_results.begin(), input.exam_results.end(),
+                                             [&](const ExamResultInput& result) {
+                                               return result.exam == admission.exam();
+                                             });
+  warnings->Add(BookWarning::Kind::kAdmission,
+                absl::StrCat("admission to ", admission.exam(), " by module ", admission.module(),
+                             " is not judged: ", why,
+                             blocks ? ", or set the policy's on_fail to flag" : ""),
+                blocks);
+}
+
 }  // namespace
 
 ExamRule::ExamRule(const v1::GradingPolicy& policy, const GradebookInput& input,
@@ -45,14 +62,16 @@ void ExamRule::AddCondition(const v1::AdmissionPolicy& admission, const Gradeboo
   const std::optional<absl::CivilSecond> start = EarliestDue(input.assignments);
   const int64_t quizzes_min = admission.has_quizzes_min() ? admission.quizzes_min() : quiz_count;
   const bool has_date = date->has_year() || start.has_value();
-  if (quiz_count == 0 || quizzes_min > quiz_count || !has_date) {
-    return warnings->Add(
-        BookWarning::Kind::kAdmission,
-        absl::StrCat(
-            "admission to ", admission.exam(), " by module ", admission.module(),
-            " is not judged: ",
-            has_date ? absl::StrCat("the module has ", quiz_count, " quizzes, too few to ask for")
-                     : "its date has no year, and no assignment a deadline to tell it"));
+  if (!has_date) {
+    return WarnUnjudged(
+        admission, "its date has no year, and no assignment a deadline to tell it; give the year",
+        input, warnings);
+  }
+  if (quiz_count == 0 || quizzes_min > quiz_count) {
+    return WarnUnjudged(admission,
+                        absl::StrCat("the module has ", quiz_count,
+                                     " quizzes, too few to ask for; record their results"),
+                        input, warnings);
   }
   conditions_.push_back({.exam_index = ExamIndex(policy_.exams(), admission.exam()),
                          .module = admission.module(),

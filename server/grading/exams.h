@@ -20,7 +20,8 @@ namespace trainyard {
 
 class ExamRule {
  public:
-  // Conditions that cannot be judged (no quizzes, no date) become warnings, and hold nobody back.
+  // Conditions that cannot be judged (too few quizzes, no date) become warnings, and change no
+  // grade; but once the exam has results, those that were to block or zero them block publication.
   // Both must outlive this.
   ExamRule(const v1::GradingPolicy& policy, const GradebookInput& input, const absl::TimeZone& zone,
            BookWarnings* warnings);

@@ -124,13 +124,22 @@ bool IsBlank(const std::string& text) {
   return text.find_first_not_of(" \t\r\n") == std::string::npos;
 }
 
-// The page groups by login, which sorts.
-std::vector<const ExportRow*> NamedByLogin(const ExportBook& book, ExportedFile* file) {
+const char* MarkIf(bool wanted) { return wanted ? kByteOrderMark : ""; }
+
+// All, or those with a name.
+std::vector<const ExportRow*> RowsOf(const ExportBook& book, bool without_name,
+                                     ExportedFile* file) {
   std::vector<const ExportRow*> rows;
   for (const ExportRow& row : book.rows) {
-    if (!IsBlank(row.full_name)) rows.push_back(&row);
-    if (IsBlank(row.full_name)) Warn(absl::StrCat(row.student, " has no name: left out"), file);
+    const bool wanted = without_name || !IsBlank(row.full_name);
+    if (wanted) rows.push_back(&row);
+    if (!wanted) Warn(absl::StrCat(row.student, " has no name: left out"), file);
   }
+  return rows;
+}
+
+// The page groups by login, which sorts.
+std::vector<const ExportRow*> ByLogin(std::vector<const ExportRow*> rows) {
   std::sort(rows.begin(), rows.end(), [](const ExportRow* a, const ExportRow* b) {
     return std::tie(a->external.github_login(), a->student) <
            std::tie(b->external.github_login(), b->student);
@@ -138,16 +147,19 @@ std::vector<const ExportRow*> NamedByLogin(const ExportBook& book, ExportedFile*
   return rows;
 }
 
-void WriteHse(const ExportBook& book, const ExportOptions&, ExportedFile* file) {
+void WriteHse(const ExportBook& book, const ExportOptions& options, ExportedFile* file) {
   std::vector<std::string> lines = {"ФИО,Программа,Накоп,Экзамены,Итог"};
-  for (const ExportRow* row : NamedByLogin(book, file)) {
+  const bool without_name = options.include_without_name.value_or(false);
+  for (const ExportRow* row : ByLogin(RowsOf(book, without_name, file))) {
+    const std::string& name = IsBlank(row->full_name) ? row->student : row->full_name;
     // The page's own "-" is no formula.
     const std::string programme = row->programme.empty() ? "-" : Guarded(row->programme);
     lines.push_back(
-        CsvLine({Guarded(row->full_name), programme, ShortDecimal(row->homework_hundredths),
+        CsvLine({Guarded(name), programme, ShortDecimal(row->homework_hundredths),
                  TwoDecimals(row->exam_hundredths), TwoDecimals(row->final_hundredths)}));
   }
-  file->document = absl::StrCat(kByteOrderMark, absl::StrJoin(lines, "\r\n"));
+  file->document =
+      absl::StrCat(MarkIf(options.csv_bom.value_or(true)), absl::StrJoin(lines, "\r\n"));
 }
 
 std::string FeedbackOf(const ExportHomework& homework) {
@@ -164,14 +176,14 @@ void WriteMoodle(const ExportBook& book, const ExportOptions& options, ExportedF
     header.push_back(absl::StrCat(assignment.id, " feedback"));
   }
   std::vector<std::string> lines = {CsvLine(header)};
-  for (const ExportRow& row : book.rows) {
-    const bool unknown = row.external.sis_login_id().empty() && row.external.email().empty();
-    if (unknown) {
-      Warn(absl::StrCat(row.student, " has no sis_login_id and no email: left out"), file);
+  for (const ExportRow* row : RowsOf(book, options.include_without_name.value_or(true), file)) {
+    const v1::ExternalIds& ids = row->external;
+    if (ids.sis_login_id().empty() && ids.email().empty()) {
+      Warn(absl::StrCat(row->student, " has no sis_login_id and no email: left out"), file);
       continue;
     }
-    Cells cells = {Guarded(row.external.sis_login_id()), Guarded(row.external.email())};
-    for (const ExportHomework& homework : row.homeworks) {
+    Cells cells = {Guarded(ids.sis_login_id()), Guarded(ids.email())};
+    for (const ExportHomework& homework : row->homeworks) {
       const std::string points = TwoDecimals(homework.centipoints);
       cells.push_back(homework.exempt ? ""
                                       : absl::StrReplaceAll(points, {{".", options.decimal_mark}}));
@@ -179,7 +191,8 @@ void WriteMoodle(const ExportBook& book, const ExportOptions& options, ExportedF
     }
     lines.push_back(CsvLine(cells));
   }
-  file->document = absl::StrCat(absl::StrJoin(lines, "\n"), "\n");
+  file->document =
+      absl::StrCat(MarkIf(options.csv_bom.value_or(false)), absl::StrJoin(lines, "\n"), "\n");
 }
 
 std::string CanvasTitle(const ExportAssignment& assignment, const ExportOptions& options,
@@ -204,20 +217,21 @@ void WriteCanvas(const ExportBook& book, const ExportOptions& options, ExportedF
     maxima.push_back(absl::StrCat(assignment.max_points));
   }
   std::vector<std::string> lines = {CsvLine(header), CsvLine(maxima)};
-  for (const ExportRow& row : book.rows) {
-    const v1::ExternalIds& ids = row.external;
+  for (const ExportRow* row : RowsOf(book, options.include_without_name.value_or(true), file)) {
+    const v1::ExternalIds& ids = row->external;
     const bool unknown =
         ids.canvas_id().empty() && ids.sis_user_id().empty() && ids.sis_login_id().empty();
     if (unknown) {
-      Warn(absl::StrCat(row.student, " has none of Canvas's ids: left out"), file);
+      Warn(absl::StrCat(row->student, " has none of Canvas's ids: left out"), file);
       continue;
     }
-    Cells cells = {Guarded(row.full_name), Guarded(ids.canvas_id()), Guarded(ids.sis_user_id()),
+    Cells cells = {Guarded(row->full_name), Guarded(ids.canvas_id()), Guarded(ids.sis_user_id()),
                    Guarded(ids.sis_login_id()), Guarded(ids.section())};
-    for (const ExportHomework& homework : row.homeworks) cells.push_back(CanvasPoints(homework));
+    for (const ExportHomework& homework : row->homeworks) cells.push_back(CanvasPoints(homework));
     lines.push_back(CsvLine(cells));
   }
-  file->document = absl::StrCat(absl::StrJoin(lines, "\n"), "\n");
+  file->document =
+      absl::StrCat(MarkIf(options.csv_bom.value_or(false)), absl::StrJoin(lines, "\n"), "\n");
 }
 
 // Last and first name.

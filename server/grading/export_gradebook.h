@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -75,6 +76,11 @@ struct ExportOptions {
   std::string decimal_mark = ".";
   // CANVAS_CSV: Canvas's ids by ours. Canvas makes a new assignment of what has none.
   std::map<std::string, int64_t> canvas_assignment_ids;
+  // HSE_CSV, MOODLE_CSV, CANVAS_CSV: whether the file starts with a byte order mark, by which
+  // spreadsheets see that it is UTF-8; all three importers take it. Default: HSE_CSV only.
+  std::optional<bool> csv_bom;
+  // The same: whether students without a full name have a row. Default: not in HSE_CSV.
+  std::optional<bool> include_without_name;
 };
 
 struct ExportedFile {
@@ -87,7 +93,8 @@ struct ExportedFile {
 // HSE_CSV: what the course's page downloads: UTF-8 with a byte order mark, rows joined by CRLF
 //   without one at the end, quotes where there is a quote, comma, semicolon or line end. ФИО,
 //   Программа ("-" when unknown), Накоп (the rounded homework grade as an integer), Экзамены and
-//   Итог with two decimals; only students with a name; by GitHub login, then id.
+//   Итог with two decimals; only students with a name; by GitHub login, then id. With
+//   include_without_name, who has no name stands there by the id.
 //
 // MOODLE_CSV: username, email, and for each assignment points with two decimals and a feedback
 //   column; blank: no grade (exempt). Without username and mail address a student is left out:

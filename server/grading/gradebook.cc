@@ -99,7 +99,7 @@ void BookMaker::AddFlags(const StudentAdjustments& adjustments, StudentGrade* ro
 void BookMaker::CheckSanctions(const StudentAdjustments& adjustments) {
   for (const AdjustmentInput* sanction : adjustments.Sanctions()) {
     const bool lost = EffectOf(*sanction, policy_) == v1::SANCTION_EFFECT_ZERO_HOMEWORK &&
-                      sanction->assignment.empty();
+                      sanction->assignment.empty() && sanction->value != kSanctionOfRetired;
     if (!lost) continue;
     warnings_.Add(Kind::kBadValue,
                   absl::StrCat("adjustment \"", sanction->id,

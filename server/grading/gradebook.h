@@ -21,7 +21,8 @@
 // up. There is one place with doubles (grade_arithmetic.h), for the policy's HSE_2026_DOUBLE.
 //
 // A row of the input that makes no sense is set aside with a warning and everything else is
-// computed. Such adjustments, and exam results of nobody known, keep the book from being published.
+// computed. Such adjustments, exam results of nobody known, and those for which the policy's BLOCK
+// or ZERO could not be judged, keep the book from being published.
 //
 // Thread-safety: pure functions.
 #ifndef TRAINYARD_SERVER_GRADING_GRADEBOOK_H_
@@ -116,7 +117,7 @@ struct BookWarning {
     kDuplicate,   // two exam results of a student: the later one counts
     kMaxDiffers,  // runs were graded out of another maximum than the assignment's
     kNoise,       // the run that counts is within noise of one with other points
-    kAdmission,   // a condition that cannot be judged: no quizzes, no date
+    kAdmission,   // a condition that cannot be judged: too few quizzes, no date
     kMore,        // warnings beyond the limit
   };
   Kind kind = Kind::kBadValue;

@@ -113,14 +113,24 @@ v1::GradingPolicy PresetPolicy(const Preset& preset) {
   return policy;
 }
 
-absl::Status UnknownPreset(const std::string& name) {
+// What the policy is given over. Of a name that is none, a fault and the preset that was probably
+// meant, so that the faults of what was given come at once and no field counts as missing.
+v1::GradingPolicy BaseOf(const std::string& name, std::vector<FieldViolation>* faults) {
+  if (name.empty()) return {};
+  const Preset* const preset = FindPreset(name);
+  if (preset != nullptr) return PresetPolicy(*preset);
   const std::vector<std::string> known = PolicyPresets();
   const std::string guess = Nearest(name, known);
-  return MakeViolationsError(
-      ErrorReason::kInvalidRequest,
-      {{"policy.preset",
-        absl::StrCat("no preset has this name; there are ", absl::StrJoin(known, ", "),
-                     guess.empty() ? "" : absl::StrCat(" (did you mean \"", guess, "\"?)"))}});
+  faults->push_back(
+      {"policy.preset",
+       absl::StrCat("no preset has this name; there are ", absl::StrJoin(known, ", "),
+                    guess.empty() ? "" : absl::StrCat(" (did you mean \"", guess, "\"?)"))});
+  return PresetPolicy(*FindPreset(guess.empty() ? kPresetHse : absl::string_view(guess)));
+}
+
+absl::Status StatusOf(std::vector<FieldViolation> faults) {
+  if (faults.empty()) return absl::OkStatus();
+  return MakeViolationsError(ErrorReason::kInvalidRequest, std::move(faults));
 }
 
 }  // namespace
@@ -150,21 +160,16 @@ absl::StatusOr<v1::GradingPolicy> ParsePolicyJson(absl::string_view json) {
 }
 
 absl::StatusOr<v1::GradingPolicy> ResolvePolicy(const v1::GradingPolicy& given) {
-  v1::GradingPolicy policy;
-  if (!given.preset().empty()) {
-    const Preset* const preset = FindPreset(given.preset());
-    if (preset == nullptr) return UnknownPreset(given.preset());
-    policy = PresetPolicy(*preset);
-  }
+  std::vector<FieldViolation> faults;
+  v1::GradingPolicy policy = BaseOf(given.preset(), &faults);
   Overlay(given, &policy);
-  TY_RETURN_IF_ERROR(ValidatePolicy(policy));
+  for (FieldViolation& fault : NewPolicyFaults(policy)) faults.push_back(std::move(fault));
+  TY_RETURN_IF_ERROR(StatusOf(std::move(faults)));
   return policy;
 }
 
 absl::Status ValidatePolicy(const v1::GradingPolicy& resolved) {
-  std::vector<FieldViolation> faults = PolicyFaults(resolved);
-  if (faults.empty()) return absl::OkStatus();
-  return MakeViolationsError(ErrorReason::kInvalidRequest, std::move(faults));
+  return StatusOf(PolicyFaults(resolved));
 }
 
 std::string PolicyJson(const v1::GradingPolicy& policy) {

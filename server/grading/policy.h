@@ -35,10 +35,13 @@ absl::StatusOr<v1::GradingPolicy> ParsePolicyJson(absl::string_view json);
 
 // `given` over its preset: a field that is given stays, messages are filled in field by field, a
 // list that is given replaces the preset's. The result passes ValidatePolicy, and resolving it
-// again changes nothing.
+// again changes nothing. With a preset that does not exist, the other fields are judged over the
+// one that was probably meant. A module that no quiz can have is a fault, too: the condition would
+// hold nobody.
 absl::StatusOr<v1::GradingPolicy> ResolvePolicy(const v1::GradingPolicy& given);
 
 // Whether every field is given, in its range, and no two contradict each other: OK, or all faults.
+// What courses could set once stays valid here, since grades of then are computed by it.
 absl::Status ValidatePolicy(const v1::GradingPolicy& resolved);
 
 // The policy as one line of JSON, fields in the order of their numbers: equal policies have equal

@@ -8,6 +8,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/grading/gradebook_limits.h"
@@ -33,7 +34,7 @@ constexpr size_t kModuleBytesMax = 200;
 
 class Checker {
  public:
-  explicit Checker(const v1::GradingPolicy& policy) : policy_(policy) {}
+  Checker(const v1::GradingPolicy& policy, bool is_new) : policy_(policy), is_new_(is_new) {}
 
   std::vector<FieldViolation> Check();
 
@@ -52,12 +53,14 @@ class Checker {
   void CheckExam(const v1::ExamPolicy& exam, const std::string& path);
   void CheckExams();
   void CheckExamSum();
+  void CheckModule(const std::string& module, const std::string& path);
   void CheckAdmission(const v1::AdmissionPolicy& admission, const std::string& path);
   void CheckAdmissions();
   void CheckCourseArithmetic();
   void CheckSizes();
 
   const v1::GradingPolicy& policy_;
+  const bool is_new_;
   std::set<std::string> exam_ids_;
   std::set<std::pair<std::string, std::string>> admissions_;  // exam and module
   std::vector<FieldViolation> faults_;
@@ -204,14 +207,30 @@ void Checker::CheckExamSum() {
                                   "; lower weight_percent, or raise cap"));
 }
 
+// A module as assignments and quizzes have it. Written in another way it is that of none.
+bool IsModule(const std::string& text) {
+  int64_t number = 0;
+  return absl::SimpleAtoi(text, &number) && number >= 1 && number <= limits::kModuleMax &&
+         absl::StrCat(number) == text;
+}
+
+void Checker::CheckModule(const std::string& module, const std::string& path) {
+  if (module.size() > kModuleBytesMax) {
+    Add(path, absl::StrCat("must have at most ", kModuleBytesMax, " bytes"));
+    return;
+  }
+  if (!is_new_ || module.empty() || IsModule(module)) return;
+  Add(path, absl::StrCat("is \"", absl::CEscape(module.substr(0, kIdBytesMax)),
+                         "\", which no quiz can have; write the number of a module, \"1\" to \"",
+                         limits::kModuleMax, "\""));
+}
+
 void Checker::CheckAdmission(const v1::AdmissionPolicy& admission, const std::string& path) {
   if (!admission.exam().empty() && exam_ids_.count(admission.exam()) == 0) {
     Add(path + ".exam", absl::StrCat("exams.items has no such exam; it has ",
                                      exam_ids_.empty() ? "none" : absl::StrJoin(exam_ids_, ", ")));
   }
-  if (admission.module().size() > kModuleBytesMax) {
-    Add(path + ".module", absl::StrCat("must have at most ", kModuleBytesMax, " bytes"));
-  }
+  CheckModule(admission.module(), path + ".module");
   if (!admissions_.emplace(admission.exam(), admission.module()).second) {
     Add(path, "the same exam and module stand in an admission before; each pair once");
   }
@@ -284,7 +303,11 @@ std::vector<FieldViolation> Checker::Check() {
 }  // namespace
 
 std::vector<FieldViolation> PolicyFaults(const v1::GradingPolicy& policy) {
-  return Checker(policy).Check();
+  return Checker(policy, /*is_new=*/false).Check();
+}
+
+std::vector<FieldViolation> NewPolicyFaults(const v1::GradingPolicy& policy) {
+  return Checker(policy, /*is_new=*/true).Check();
 }
 
 }  // namespace trainyard

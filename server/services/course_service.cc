@@ -1,13 +1,17 @@
 #include "server/services/course_service.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "core/base/error_info.h"
 #include "core/base/status_macros.h"
 #include "google/protobuf/util/message_differencer.h"
+#include "server/auth/users.h"
 #include "server/grading/assignment_rules.h"
 #include "server/grading/commitment.h"
 #include "server/grading/course_checks.h"
@@ -31,6 +35,8 @@ using Violations = std::vector<FieldViolation>;
 
 constexpr char kTimeZoneDefault[] = "Europe/Moscow";
 constexpr size_t kVersionsMax = 1'000;
+constexpr size_t kZoneBytesShown = 63;
+constexpr size_t kUnknownUsersNamed = 10;
 
 std::string SaltName(const std::string& assignment, int version, absl::string_view role) {
   return absl::StrCat("salt ", assignment, " ", version, " ", role);
@@ -49,12 +55,16 @@ absl::StatusOr<v1::GradingPolicy> ResolveFor(const v1::GradingPolicy& given,
   v1::GradingPolicy policy = given;
   if (policy.preset().empty()) policy.set_preset(std::string(kPresetHse));
   if (!policy.time().has_tz()) policy.mutable_time()->set_tz(time_zone);
-  if (policy.time().tz() != time_zone) {
-    return InvalidRequest("policy.time.tz",
-                          absl::StrCat("is ", policy.time().tz(), ", but the course's time_zone is ",
-                                       time_zone, "; leave it out"));
-  }
-  return ResolvePolicy(policy);
+  absl::StatusOr<v1::GradingPolicy> resolved = ResolvePolicy(policy);
+  const std::string& zone = policy.time().tz();
+  if (zone == time_zone) return resolved;
+  // Told with all that is wrong beside it.
+  Violations faults = GetErrorInfo(resolved.status()).value_or(ErrorInfo()).violations;
+  faults.push_back(
+      {"policy.time.tz",
+       absl::StrCat("is \"", absl::CEscape(zone.substr(0, kZoneBytesShown)),
+                    "\", but the course's time_zone is \"", time_zone, "\"; leave it out")});
+  return InvalidRequest(std::move(faults));
 }
 
 v1::PolicyVersion VersionOf(const v1::GradingPolicy& policy, int version) {
@@ -94,9 +104,14 @@ bool IsPublished(const v1::PublishedAssignment* newest, v1::PublishedAssignment 
   return google::protobuf::util::MessageDifferencer::Equals(before, published);
 }
 
+// Whether what waits for the close waits for ever.
+bool NeverCloses(const v1::Assignment& assignment) {
+  return assignment.closes().empty() && !assignment.retired();
+}
+
 // What keeps the points of earlier versions back for ever.
 void WarnOfWithheld(size_t withheld, v1::Assignment* assignment) {
-  if (withheld == 0 || !assignment->closes().empty()) return;
+  if (withheld == 0 || !NeverCloses(*assignment)) return;
   assignment->add_warnings(
       absl::StrCat("the points of ", withheld,
                    " submissions are withheld until the assignment closes, and this version never "
@@ -125,6 +140,95 @@ absl::Status InsertDatasets(Connection& connection, const AssignmentName& name,
     TY_RETURN_IF_ERROR(InsertAssignmentDataset(connection, name, assignment.version(), dataset));
   }
   return absl::OkStatus();
+}
+
+// A dataset in one role, whose rows may be in the data of another.
+struct Overlap {
+  const v1::Dataset& data;   // what is measured on
+  const v1::Dataset& known;  // what is told of
+  absl::string_view role;    // of `known`
+};
+
+absl::Status WarnOfCommonRows(const v1::TrainingSpec& resolved, const Overlap& overlap,
+                              DatasetStore* datasets, v1::Assignment* assignment) {
+  TY_ASSIGN_OR_RETURN(const Table known, datasets->LoadTable(overlap.known, /*check_cells=*/false));
+  TY_ASSIGN_OR_RETURN(const Table data, datasets->LoadTable(overlap.data, /*check_cells=*/false));
+  const std::vector<std::string> features(resolved.feature_columns().begin(),
+                                          resolved.feature_columns().end());
+  const absl::StatusOr<CommonRows> common = FindCommonRows(known, data, features);
+  if (!common.ok() || common->sealed_rows == 0) return absl::OkStatus();
+  assignment->add_warnings(absl::StrCat(common->sealed_rows, " rows of ", overlap.data.name(),
+                                        " are in the ", overlap.role, " data, too"));
+  return absl::OkStatus();
+}
+
+// The leaderboard tells of the public rows: points must be of others.
+absl::Status CheckIsNotPublic(const v1::TrainingSpec& resolved, DatasetStore* datasets,
+                              v1::PublishedAssignment* published, Violations* violations) {
+  v1::Assignment& assignment = *published->mutable_assignment();
+  if (assignment.public_dataset().empty() || assignment.sealed_dataset().empty()) {
+    return absl::OkStatus();
+  }
+  if (published->sealed_table_digest() == published->public_table_digest()) {
+    violations->push_back({"assignment.sealed_dataset",
+                           absl::StrCat(assignment.sealed_dataset(),
+                                        " is the public data, which the leaderboard tells of; give "
+                                        "rows that students see nothing of")});
+    return absl::OkStatus();
+  }
+  TY_ASSIGN_OR_RETURN(const v1::Dataset known, datasets->Get(assignment.public_dataset()));
+  TY_ASSIGN_OR_RETURN(const v1::Dataset sealed, datasets->Get(assignment.sealed_dataset()));
+  return WarnOfCommonRows(resolved, {.data = sealed, .known = known, .role = "public"}, datasets,
+                          &assignment);
+}
+
+absl::Status NotToBeRevealed(absl::string_view why, absl::string_view hint) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, why,
+                   {.reason = ErrorReason::kInvalidState, .hint = std::string(hint)});
+}
+
+// That nobody submits any more: neither to the assignment, nor to another on sealed data of any of
+// its versions, all of which a reveal tells of.
+absl::Status CheckMayReveal(const CourseState& state, const std::string& id, absl::Time now) {
+  const v1::Assignment& newest = state.Find(id)->assignment();
+  if (LastClose(state, newest, now) > now) {
+    return NotToBeRevealed(
+        absl::StrCat(newest.name(), " has not closed for everybody"),
+        NeverCloses(newest) ? "without closes it never does; publish a version that has closes, or "
+                              "one that is retired"
+                            : "wait until closes and the last extension are over, or retire it");
+  }
+  std::set<std::string> tables;
+  for (const v1::PublishedAssignment& version : state.assignments.at(id)) {
+    if (!version.sealed_table_digest().empty()) tables.insert(version.sealed_table_digest());
+  }
+  for (const std::string& other : state.assignment_order) {
+    const v1::PublishedAssignment& published = *state.Find(other);
+    const bool same = other != id && tables.contains(published.sealed_table_digest());
+    if (!same || LastClose(state, published.assignment(), now) <= now) continue;
+    return NotToBeRevealed(absl::StrCat(published.assignment().name(),
+                                        ", which has not closed, has the same sealed data"),
+                           "wait until it has closed for everybody, too, or retire it");
+  }
+  return absl::OkStatus();
+}
+
+// Typos are enrolled, too: whose user is not there yet may get one later.
+void WarnOfUnknownUsers(const Users& users,
+                        const google::protobuf::RepeatedPtrField<v1::Enrolment>& enrolments,
+                        v1::Roster* roster) {
+  if (users.open()) return;  // everyone is "local"
+  std::vector<std::string> unknown;
+  for (const v1::Enrolment& enrolment : enrolments) {
+    if (!users.Has(enrolment.user())) unknown.push_back(enrolment.user());
+  }
+  if (unknown.empty()) return;
+  const size_t named = std::min(unknown.size(), kUnknownUsersNamed);
+  const size_t more = unknown.size() - named;
+  unknown.resize(named);
+  roster->add_warnings(absl::StrCat("no such user: ", absl::StrJoin(unknown, ", "),
+                                    more == 0 ? "" : absl::StrCat(" and ", more, " more"),
+                                    "; mistyped, or an administrator must make them first"));
 }
 
 absl::Status NoAssignment(const std::string& name) {
@@ -251,6 +355,7 @@ absl::StatusOr<v1::Roster> CourseService::Update(const v1::UpdateRosterRequest& 
     roster.add_warnings(
         absl::StrCat("\"", user.substr(0, 63), "\" was to be removed, but was not in the roster"));
   }
+  if (request.validate_only()) WarnOfUnknownUsers(*users_, request.enrolments(), &roster);
   return roster;
 }
 
@@ -273,6 +378,7 @@ absl::StatusOr<v1::Roster> CourseService::ReadRoster(const std::string& course) 
     for (std::string& warning : RosterWarnings(state)) roster.add_warnings(std::move(warning));
     return absl::OkStatus();
   }));
+  WarnOfUnknownUsers(*users_, roster.enrolments(), &roster);
   return roster;
 }
 
@@ -301,6 +407,12 @@ absl::StatusOr<v1::SetPolicyResponse> CourseService::Set(const v1::SetPolicyRequ
     for (const BookWarning& warning : after.warnings) response.add_warnings(warning.text);
     *response.mutable_policy() = VersionOf(policy, 0);
     if (request.validate_only()) return CourseStore::Events{};
+    // The call may be made again after a lost answer.
+    const v1::PolicyVersion& in_force = *FindPolicy(state, 0);
+    if (in_force.digest() == response.policy().digest()) {
+      *response.mutable_policy() = in_force;
+      return CourseStore::Events{};
+    }
     const int version = static_cast<int>(state.policies.size()) + 1;
     *response.mutable_policy() = VersionOf(policy, version);
     v1::CourseEvent event;
@@ -424,7 +536,7 @@ absl::StatusOr<v1::PublishedAssignment> CourseService::Prepare(
   for (const std::string& warning : findings.warnings) {
     published.mutable_assignment()->add_warnings(warning);
   }
-  if (published.assignment().closes().empty() && HasLeakLimit(published.assignment())) {
+  if (NeverCloses(published.assignment()) && HasLeakLimit(published.assignment())) {
     published.mutable_assignment()->add_warnings(
         "points beyond leak_limits are told when the assignment closes, and this one never does");
   }
@@ -464,20 +576,14 @@ absl::Status CourseService::CheckData(const v1::TrainingSpec& resolved,
       assignment.add_warnings(absl::StrCat(name, " is the training data: a network that learns it by heart has full points"));
       return absl::OkStatus();
     }
-    TY_ASSIGN_OR_RETURN(const Table seen, datasets_->LoadTable(training, /*check_cells=*/false));
-    TY_ASSIGN_OR_RETURN(const Table unseen, datasets_->LoadTable(data, /*check_cells=*/false));
-    const std::vector<std::string> features(resolved.feature_columns().begin(),
-                                            resolved.feature_columns().end());
-    const absl::StatusOr<CommonRows> common = FindCommonRows(seen, unseen, features);
-    if (!common.ok() || common->sealed_rows == 0) return absl::OkStatus();
-    assignment.add_warnings(absl::StrCat(common->sealed_rows, " rows of ", name,
-                                         " are in the training data, too"));
-    return absl::OkStatus();
+    return WarnOfCommonRows(resolved, {.data = data, .known = training, .role = "training"},
+                            datasets_, &assignment);
   };
   TY_RETURN_IF_ERROR(look(assignment.public_dataset(), false,
                           published->mutable_public_table_digest()));
   TY_RETURN_IF_ERROR(look(assignment.sealed_dataset(), true,
                           published->mutable_sealed_table_digest()));
+  TY_RETURN_IF_ERROR(CheckIsNotPublic(resolved, datasets_, published, violations));
   if (assignment.sealed_dataset().empty()) {
     assignment.add_warnings(
         "without a sealed_dataset points are of the public data, which the leaderboard tells of");
@@ -590,13 +696,7 @@ absl::StatusOr<v1::Assignment> CourseService::Reveal(const v1::RevealCommitments
     }
   }
   const auto decide = [&](const CourseState& state) -> absl::StatusOr<CourseStore::Events> {
-    const absl::Time now = absl::Now();
-    if (LastClose(state, state.Find(name.assignment)->assignment(), now) > now) {
-      return MakeError(absl::StatusCode::kFailedPrecondition,
-                       absl::StrCat(request.name(), " has not closed for everybody"),
-                       {.reason = ErrorReason::kInvalidState,
-                        .hint = "wait for the last extension to end"});
-    }
+    TY_RETURN_IF_ERROR(CheckMayReveal(state, name.assignment, absl::Now()));
     return CourseStore::Events{event};
   };
   TY_RETURN_IF_ERROR(courses_->Append(name.course, principal.owner, decide));

@@ -16,15 +16,18 @@
 
 namespace trainyard {
 
+class Users;
+
 class CourseService final : public v1::CourseService::CallbackService {
  public:
   CourseService(const RpcContext& rpc, Database* database, CourseStore* courses,
-                DatasetStore* datasets, const SubmissionAdmission* admission)
+                DatasetStore* datasets, const SubmissionAdmission* admission, const Users* users)
       : rpc_(rpc),
         database_(database),
         courses_(courses),
         datasets_(datasets),
-        admission_(admission) {}
+        admission_(admission),
+        users_(users) {}
 
   grpc::ServerUnaryReactor* CreateCourse(grpc::CallbackServerContext* call,
                                          const v1::CreateCourseRequest* request,
@@ -95,6 +98,7 @@ class CourseService final : public v1::CourseService::CallbackService {
   CourseStore* const courses_;
   DatasetStore* const datasets_;
   const SubmissionAdmission* const admission_;
+  const Users* const users_;
 };
 
 }  // namespace trainyard

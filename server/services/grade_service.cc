@@ -11,6 +11,7 @@
 #include "core/base/error_info.h"
 #include "core/base/status_macros.h"
 #include "server/base/ids.h"
+#include "server/base/log.h"
 #include "server/grading/course_checks.h"
 #include "server/grading/course_names.h"
 #include "server/grading/delivery_document.h"
@@ -45,10 +46,28 @@ v1::Snapshot SnapshotToProto(const std::string& course, const PublishedSnapshot&
   return proto;
 }
 
-// Whether the newest snapshot is the last thing that happened in the course.
-bool IsPublished(const CourseState& state) {
+// Whether the newest snapshot is the last thing that happened in the course, and says what one of
+// now would: without an event, adjustments expire and assignments open.
+bool IsPublished(const CourseState& state, const std::string& digest_now) {
   if (state.snapshots.empty()) return false;
-  return state.snapshots.back().published.as_of_sequence() + 1 == state.course.last_sequence();
+  const v1::SnapshotPublished& newest = state.snapshots.back().published;
+  return newest.as_of_sequence() + 1 == state.course.last_sequence() &&
+         newest.digest() == digest_now;
+}
+
+// Points that students were not told yet.
+void WarnOfWithheld(const CourseState& state, v1::ExportGradebookResponse* response) {
+  size_t withheld = 0;
+  for (const auto& [id, names] : state.unreleased) {
+    const v1::PublishedAssignment* const found = state.Find(id);
+    const bool counts = found != nullptr && !found->assignment().retired();
+    if (counts) withheld += names.size();
+  }
+  if (withheld == 0) return;
+  response->add_warnings(
+      absl::StrCat("points of ", withheld,
+                   " submissions that are withheld from students are in this file; give a snapshot "
+                   "for what was published"));
 }
 
 // What keeps grades from being published, a sentence each.
@@ -90,6 +109,23 @@ absl::StatusOr<v1::PolicyVersion> PolicyOf(const CourseState& state, int version
 }
 
 }  // namespace
+
+absl::StatusOr<FrozenBook> ComputeFrozen(const CourseState& state, const v1::GradingPolicy& policy,
+                                         const PublishedSnapshot& snapshot) {
+  const std::string& digest = snapshot.published.digest();
+  FrozenBook frozen;
+  TY_ASSIGN_OR_RETURN(frozen.book,
+                      BookOf(state, policy, {.as_of = snapshot.time, .released_only = true}));
+  frozen.digest_matches = GradebookDigest(frozen.book) == digest;
+  if (frozen.digest_matches) return frozen;
+  // Snapshots used to be as of the event before them. What had expired in between counts there for
+  // ever, as it was published.
+  TY_ASSIGN_OR_RETURN(Gradebook older,
+                      BookOf(state, policy, {.as_of = state.last_time, .released_only = true}));
+  frozen.digest_matches = GradebookDigest(older) == digest;
+  if (frozen.digest_matches) frozen.book = std::move(older);
+  return frozen;
+}
 
 absl::StatusOr<GradeService::Basis> GradeService::BasisOf(const std::string& course,
                                                           int64_t sequence,
@@ -155,12 +191,30 @@ absl::StatusOr<PublishedSnapshot> GradeService::FindSnapshot(const std::string& 
   return snapshot;
 }
 
-absl::StatusOr<GradeService::Basis> GradeService::BasisOf(const std::string& course,
-                                                          const PublishedSnapshot& snapshot) const {
-  TY_ASSIGN_OR_RETURN(Basis basis, BasisOf(course, snapshot.published.as_of_sequence(),
-                                           snapshot.published.policy_version()));
-  basis.published = true;
-  return basis;
+absl::StatusOr<GradeService::Published> GradeService::Recompute(
+    const std::string& course, const PublishedSnapshot& snapshot) const {
+  Published published;
+  TY_ASSIGN_OR_RETURN(published.basis, BasisOf(course, snapshot.published.as_of_sequence(),
+                                               snapshot.published.policy_version()));
+  TY_ASSIGN_OR_RETURN(published.frozen, ComputeFrozen(published.basis.state,
+                                                      published.basis.policy.policy(), snapshot));
+  return published;
+}
+
+absl::StatusOr<GradeService::Published> GradeService::RecomputeChecked(
+    const std::string& course, const PublishedSnapshot& snapshot) const {
+  TY_ASSIGN_OR_RETURN(Published published, Recompute(course, snapshot));
+  if (published.frozen.digest_matches) return published;
+  const std::string name = SnapshotName(course, snapshot.published.number());
+  Log::Error("snapshot_differs", {{"snapshot", name},
+                                  {"published", snapshot.published.digest()},
+                                  {"computed", GradebookDigest(published.frozen.book)}});
+  return MakeError(
+      absl::StatusCode::kInternal,
+      absl::StrCat("the grades of ", name, ", computed again, are not those that were published"),
+      {.reason = ErrorReason::kInternal,
+       .hint = "have the operator restore the course's events from a backup, or "
+               "publish the grades again"});
 }
 
 absl::StatusOr<std::optional<PublishedSnapshot>> GradeService::SnapshotFor(
@@ -195,10 +249,8 @@ absl::StatusOr<std::shared_ptr<const Gradebook>> GradeService::PublishedBook(
       return books_.back().second;
     }
   }
-  TY_ASSIGN_OR_RETURN(const Basis basis, BasisOf(course, snapshot));
-  TY_ASSIGN_OR_RETURN(Gradebook computed, BookOf(basis.state, basis.policy.policy(),
-                                                 {.as_of = basis.as_of, .released_only = true}));
-  auto book = std::make_shared<const Gradebook>(std::move(computed));
+  TY_ASSIGN_OR_RETURN(Published published, RecomputeChecked(course, snapshot));
+  auto book = std::make_shared<const Gradebook>(std::move(published.frozen.book));
   absl::MutexLock lock(&books_mu_);
   std::erase_if(books_, is_wanted);
   books_.emplace_back(name, book);
@@ -431,14 +483,15 @@ absl::StatusOr<v1::Snapshot> GradeService::Publish(const v1::PublishSnapshotRequ
                                                    const Principal& principal) {
   TY_ASSIGN_OR_RETURN(const std::string course, ParseCourseName("course", request.course()));
   TY_RETURN_IF_ERROR(CheckCourse(*courses_, principal, course, CourseRight::kInstructor));
-  const auto decide = [&](const CourseState& state) -> absl::StatusOr<CourseStore::Events> {
-    // The call may be made again after a lost answer.
-    if (IsPublished(state)) return CourseStore::Events{};
+  const auto decide = [&](const CourseState& state,
+                          absl::Time time) -> absl::StatusOr<CourseStore::Events> {
     const v1::PolicyVersion& policy = *FindPolicy(state, 0);
-    // As of the last event, so that it can be computed again.
+    // As of the snapshot's own time, so that it can be computed again.
     TY_ASSIGN_OR_RETURN(const Gradebook book,
-                        BookOf(state, policy.policy(),
-                               {.as_of = state.last_time, .released_only = true}));
+                        BookOf(state, policy.policy(), {.as_of = time, .released_only = true}));
+    const std::string digest = GradebookDigest(book);
+    // The call may be made again after a lost answer.
+    if (IsPublished(state, digest)) return CourseStore::Events{};
     const std::vector<std::string> blockers = BlockersOf(book);
     if (!blockers.empty() || !book.publishable) {
       return MakeError(absl::StatusCode::kFailedPrecondition,
@@ -451,10 +504,10 @@ absl::StatusOr<v1::Snapshot> GradeService::Publish(const v1::PublishSnapshotRequ
     published.set_number(static_cast<int32_t>(state.snapshots.size()) + 1);
     published.set_as_of_sequence(state.course.last_sequence());
     published.set_policy_version(policy.version());
-    published.set_digest(GradebookDigest(book));
+    published.set_digest(digest);
     return CourseStore::Events{event};
   };
-  TY_RETURN_IF_ERROR(courses_->Append(course, principal.owner, decide));
+  TY_RETURN_IF_ERROR(courses_->AppendAsOf(course, principal.owner, decide));
   TY_ASSIGN_OR_RETURN(const PublishedSnapshot snapshot, FindSnapshot(course, ""));
   return SnapshotToProto(course, snapshot);
 }
@@ -491,16 +544,13 @@ absl::StatusOr<v1::DiffSnapshotResponse> GradeService::Diff(const v1::DiffSnapsh
   TY_ASSIGN_OR_RETURN(const std::string course, ParseCourseName("course", request.course()));
   TY_RETURN_IF_ERROR(CheckCourse(*courses_, principal, course, CourseRight::kStaff));
   TY_ASSIGN_OR_RETURN(const PublishedSnapshot snapshot, FindSnapshot(course, request.snapshot()));
-  TY_ASSIGN_OR_RETURN(const Basis then, BasisOf(course, snapshot));
+  TY_ASSIGN_OR_RETURN(const Published then, Recompute(course, snapshot));
   TY_ASSIGN_OR_RETURN(const Facts now, FactsNow(course, 0, {.as_of = {}, .released_only = true}));
-  TY_ASSIGN_OR_RETURN(const Gradebook before,
-                      BookOf(then.state, then.policy.policy(),
-                             {.as_of = then.as_of, .released_only = true}));
   TY_ASSIGN_OR_RETURN(const Gradebook after, ComputeGradebook(now.input, now.policy.policy()));
   v1::DiffSnapshotResponse response;
   *response.mutable_snapshot() = SnapshotToProto(course, snapshot);
-  *response.mutable_changes() = ChangesToProto(before, after);
-  response.set_digest_matches(GradebookDigest(before) == snapshot.published.digest());
+  *response.mutable_changes() = ChangesToProto(then.frozen.book, after);
+  response.set_digest_matches(then.frozen.digest_matches);
   return response;
 }
 
@@ -517,17 +567,18 @@ absl::StatusOr<v1::ExportGradebookResponse> GradeService::Export(
     const v1::ExportGradebookRequest& request, const Principal& principal) const {
   TY_ASSIGN_OR_RETURN(const std::string course, ParseCourseName("course", request.course()));
   TY_RETURN_IF_ERROR(CheckCourse(*courses_, principal, course, CourseRight::kStaff));
-  Basis basis;
-  if (request.snapshot().empty()) {
-    TY_ASSIGN_OR_RETURN(basis, BasisOf(course, 0, 0));
-  } else {
+  if (!request.snapshot().empty()) {
     TY_ASSIGN_OR_RETURN(const PublishedSnapshot snapshot, FindSnapshot(course, request.snapshot()));
-    TY_ASSIGN_OR_RETURN(basis, BasisOf(course, snapshot));
+    TY_ASSIGN_OR_RETURN(const Published then, RecomputeChecked(course, snapshot));
+    return WriteGradebookFile(request, then.basis.state, then.basis.policy, then.frozen.book);
   }
+  TY_ASSIGN_OR_RETURN(const Basis now, BasisOf(course, 0, 0));
   TY_ASSIGN_OR_RETURN(const Gradebook book,
-                      BookOf(basis.state, basis.policy.policy(),
-                             {.as_of = basis.as_of, .released_only = basis.published}));
-  return WriteGradebookFile(request, basis.state, basis.policy.version(), book);
+                      BookOf(now.state, now.policy.policy(), {.as_of = now.as_of}));
+  TY_ASSIGN_OR_RETURN(v1::ExportGradebookResponse response,
+                      WriteGradebookFile(request, now.state, now.policy, book));
+  WarnOfWithheld(now.state, &response);
+  return response;
 }
 
 grpc::ServerUnaryReactor* GradeService::ListCourseEvents(grpc::CallbackServerContext* call,

@@ -1,7 +1,8 @@
 // GradeService: the rpcs of trainyard.v1.GradeService. Grades are computed at each call from the
 // course's events; nothing that is kept is authoritative. Once grades were published, students see
-// the newest published ones only. Thread-safety: all methods from any thread. REQUIRES: what it is
-// given outlives it.
+// the newest published ones only; published grades that cannot be computed again as they were are
+// told to nobody (INTERNAL, and snapshot_differs in the log). Thread-safety: all methods from any
+// thread. REQUIRES: what it is given outlives it.
 #ifndef TRAINYARD_SERVER_SERVICES_GRADE_SERVICE_H_
 #define TRAINYARD_SERVER_SERVICES_GRADE_SERVICE_H_
 
@@ -22,6 +23,16 @@
 #include "trainyard/v1/grades.grpc.pb.h"
 
 namespace trainyard {
+
+// The grades that a snapshot froze, computed again.
+struct FrozenBook {
+  Gradebook book;
+  bool digest_matches = false;  // they are those that were published
+};
+// `state` is the course as of the snapshot's sequence, `policy` the snapshot's. A pure function.
+// Errors: those of BookOf.
+absl::StatusOr<FrozenBook> ComputeFrozen(const CourseState& state, const v1::GradingPolicy& policy,
+                                         const PublishedSnapshot& snapshot);
 
 class GradeService final : public v1::GradeService::CallbackService {
  public:
@@ -84,7 +95,6 @@ class GradeService final : public v1::GradeService::CallbackService {
     CourseState state;
     v1::PolicyVersion policy;
     absl::Time as_of;
-    bool published = false;  // what students were not told yet is not in it
   };
   absl::StatusOr<Basis> BasisOf(const std::string& course, int64_t sequence,
                                 int policy_version) const;
@@ -106,7 +116,16 @@ class GradeService final : public v1::GradeService::CallbackService {
   // Of `courses/{c}/snapshots/{number}`; empty: the newest.
   absl::StatusOr<PublishedSnapshot> FindSnapshot(const std::string& course,
                                                  const std::string& name) const;
-  absl::StatusOr<Basis> BasisOf(const std::string& course, const PublishedSnapshot& snapshot) const;
+  // What a snapshot published; in its state, what students were not told yet is there.
+  struct Published {
+    Basis basis;
+    FrozenBook frozen;
+  };
+  absl::StatusOr<Published> Recompute(const std::string& course,
+                                      const PublishedSnapshot& snapshot) const;
+  // INTERNAL when the digest does not match.
+  absl::StatusOr<Published> RecomputeChecked(const std::string& course,
+                                             const PublishedSnapshot& snapshot) const;
   // All rows. They never change, and students ask for them often: the last few are kept.
   absl::StatusOr<std::shared_ptr<const Gradebook>> PublishedBook(
       const std::string& course, const PublishedSnapshot& snapshot) const;
@@ -125,6 +144,8 @@ class GradeService final : public v1::GradeService::CallbackService {
                                        const Principal& principal);
   absl::StatusOr<v1::DiffSnapshotResponse> Diff(const v1::DiffSnapshotRequest& request,
                                                 const Principal& principal) const;
+  // Grades of now count points that students were not told yet, as staff see them; a warning says
+  // so.
   absl::StatusOr<v1::ExportGradebookResponse> Export(const v1::ExportGradebookRequest& request,
                                                      const Principal& principal) const;
   absl::StatusOr<v1::ListCourseEventsResponse> ListEvents(

@@ -40,28 +40,58 @@ ExportRow RowOf(const CourseState& state, const StudentGrade& grade) {
   return row;
 }
 
+v1::GradebookFormat FormatOf(v1::GradebookCsv csv) {
+  switch (csv) {
+    case v1::GRADEBOOK_CSV_HSE:
+      return v1::GRADEBOOK_FORMAT_HSE_CSV;
+    case v1::GRADEBOOK_CSV_MOODLE:
+      return v1::GRADEBOOK_FORMAT_MOODLE_CSV;
+    case v1::GRADEBOOK_CSV_CANVAS:
+      return v1::GRADEBOOK_FORMAT_CANVAS_CSV;
+    default:
+      return v1::GRADEBOOK_FORMAT_UNSPECIFIED;
+  }
+}
+
+ExportOptions OptionsOf(const v1::ExportGradebookRequest& request,
+                        const v1::GradebookExportPolicy& policy) {
+  const v1::GradebookFormat usual = FormatOf(policy.csv());
+  const bool chosen = request.format() != v1::GRADEBOOK_FORMAT_UNSPECIFIED;
+  ExportOptions options{.format = chosen ? request.format() : usual,
+                        .canvas_assignment_ids = {request.canvas_assignment_ids().begin(),
+                                                  request.canvas_assignment_ids().end()}};
+  if (!request.decimal_mark().empty()) options.decimal_mark = request.decimal_mark();
+  // The rest of the policy is of its own file. Importers go by ids: nobody is to be left out of
+  // theirs by a rule for names in HSE's table.
+  if (options.format != usual) return options;
+  if (policy.has_csv_bom()) options.csv_bom = policy.csv_bom();
+  if (policy.has_include_without_name()) {
+    options.include_without_name = policy.include_without_name();
+  }
+  return options;
+}
+
 }  // namespace
 
 absl::StatusOr<v1::ExportGradebookResponse> WriteGradebookFile(
-    const v1::ExportGradebookRequest& request, const CourseState& state, int policy_version,
-    const Gradebook& book) {
+    const v1::ExportGradebookRequest& request, const CourseState& state,
+    const v1::PolicyVersion& policy, const Gradebook& book) {
   TY_ASSIGN_OR_RETURN(const std::string course, ParseCourseName("course", request.course()));
   ExportBook exported{.course = course,
-                      .policy_version = policy_version,
+                      .policy_version = policy.version(),
                       .as_of_sequence = state.course.last_sequence(),
                       .digest = GradebookDigest(book)};
   for (const std::string& id : state.assignment_order) {
     const v1::Assignment& assignment = state.Find(id)->assignment();
+    // The book has no such lines.
+    if (assignment.retired()) continue;
     exported.assignments.push_back({.id = id,
                                     .title = assignment.title(),
                                     .max_points = assignment.max_points(),
                                     .due = DeadlinesOf(state, assignment, "", absl::Now()).due});
   }
   for (const StudentGrade& grade : book.students) exported.rows.push_back(RowOf(state, grade));
-  ExportOptions options{.format = request.format(),
-                        .canvas_assignment_ids = {request.canvas_assignment_ids().begin(),
-                                                  request.canvas_assignment_ids().end()}};
-  if (!request.decimal_mark().empty()) options.decimal_mark = request.decimal_mark();
+  const ExportOptions options = OptionsOf(request, policy.policy().export_());
   TY_ASSIGN_OR_RETURN(ExportedFile file, ExportGradebook(exported, options));
   v1::ExportGradebookResponse response;
   response.set_document(std::move(file.document));

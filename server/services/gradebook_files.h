@@ -11,10 +11,12 @@
 
 namespace trainyard {
 
-// `book` was computed from `state`, by the policy of `policy_version`.
+// `book` was computed from `state`, by `policy`, which says what a request without a format gets.
+// A file of that format starts with a byte order mark, and has students without a name, as the
+// policy says; other formats are as their importers want them.
 absl::StatusOr<v1::ExportGradebookResponse> WriteGradebookFile(
-    const v1::ExportGradebookRequest& request, const CourseState& state, int policy_version,
-    const Gradebook& book);
+    const v1::ExportGradebookRequest& request, const CourseState& state,
+    const v1::PolicyVersion& policy, const Gradebook& book);
 
 }  // namespace trainyard
 

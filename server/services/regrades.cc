@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/base/error_info.h"
@@ -14,7 +15,6 @@
 #include "server/services/course_access.h"
 #include "server/services/made_before.h"
 #include "server/services/request_checks.h"
-#include "server/submissions/addressee.h"
 #include "server/submissions/finisher.h"
 #include "server/submissions/receipts.h"
 #include "server/submissions/scoring.h"
@@ -92,15 +92,21 @@ void SetPoints(const CourseState& state, const std::string& id, const StoredSubm
   points->set_public_rank(PublicRank(VersionOf(state, id, counted).assignment(), counted.sealed));
 }
 
+bool SameLadder(const CourseState& state, const std::string& id, const StoredSubmission& a,
+                const StoredSubmission& b) {
+  return FirstComparableVersion(state, id, a.record.assignment_version()) ==
+         FirstComparableVersion(state, id, b.record.assignment_version());
+}
+
 // The original with what it came to again.
-StoredSubmission WithResult(StoredSubmission original, const StoredSubmission& again) {
-  original.sealed = again.sealed;
-  original.cache_key = again.cache_key;
-  if (original.record.assignment_version() != again.record.assignment_version()) {
-    // The Ladder is of the other version.
+StoredSubmission WithResult(const CourseState& state, const std::string& id,
+                            StoredSubmission original, const StoredSubmission& again) {
+  if (!SameLadder(state, id, original, again)) {
     original.record.clear_public_score();
     original.record.clear_public_improved();
   }
+  original.sealed = again.sealed;
+  original.cache_key = again.cache_key;
   original.record.set_state(v1::SUBMISSION_STATE_DONE);
   original.record.clear_error();
   original.record.set_assignment_version(again.record.assignment_version());
@@ -137,7 +143,7 @@ absl::Status TakeResult(const SigningKey& key, absl::Time now, const StoredSubmi
   const bool is_new = !taking->state.graded.contains(original->record.name());
   const google::protobuf::Timestamp finish_time = original->record.finish_time();
   const bool known = TellsNothingNew(taking->state, id, *original, again);
-  *original = WithResult(std::move(*original), again);
+  *original = WithResult(taking->state, id, std::move(*original), again);
   const bool tell = known || MayRelease(taking->state, id, *original, now);
   TY_RETURN_IF_ERROR(SignReceipts(taking->state, taking->previous, key, tell, original));
   taking->previous = original->sealed.receipt_digest();
@@ -158,6 +164,19 @@ absl::Status TakeResult(const SigningKey& key, absl::Time now, const StoredSubmi
   return absl::OkStatus();
 }
 
+// Else a typo is a regrade that leaves somebody out.
+absl::Status CheckStudents(const CourseState& state, const v1::CreateRegradeRequest& request) {
+  std::vector<FieldViolation> violations;
+  for (int i = 0; i < request.students_size(); ++i) {
+    const std::string& student = request.students(i);
+    if (state.RoleOf(student) == v1::COURSE_ROLE_STUDENT) continue;
+    violations.push_back({absl::StrCat("students[", i, "]"),
+                          absl::StrCat("\"", absl::CEscape(student.substr(0, 63)),
+                                       "\" is no student of the course; give ids of the roster")});
+  }
+  return InvalidRequest(std::move(violations));
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<StoredSubmission>> Regrades::Prepare(
@@ -169,7 +188,7 @@ absl::StatusOr<std::vector<StoredSubmission>> Regrades::Prepare(
       return NoSuch(name.parent.ToString(), "`trainyard assignment list` shows what there is");
     }
     published = *found;
-    return absl::OkStatus();
+    return CheckStudents(state, request);
   }));
   const std::set<std::string> students(request.students().begin(), request.students().end());
   std::vector<StoredSubmission> rows;
@@ -326,7 +345,8 @@ absl::StatusOr<Regrades::Effect> Regrades::PreviewOf(const RegradeName& name, v1
     SetPoints(effect.before, id, pair.original, pair.again, applied.add_points());
     if (effect.before.graded.contains(pair.original.record.name())) continue;
     const v1::Assignment& assignment = VersionOf(effect.before, id, pair.again).assignment();
-    trainyard::Apply(GradedEvent(assignment, id, WithResult(pair.original, pair.again)),
+    trainyard::Apply(GradedEvent(assignment, id,
+                                 WithResult(effect.before, id, pair.original, pair.again)),
                      &effect.after);
   }
   trainyard::Apply(event, &effect.after);
@@ -407,7 +427,6 @@ absl::StatusOr<v1::Regrade> Regrades::Apply(const v1::ApplyRegradeRequest& reque
                         "wait for the rest");
   }
   std::vector<Pair> pairs;
-  std::vector<Addressee> addressees;
   const auto decide = [&](const CourseState& state) -> absl::StatusOr<CourseStore::Events> {
     if (state.regrades.at(name.regrade).applied.has_value()) {
       return InvalidState(absl::StrCat(request.name(), " is in force already"),
@@ -416,23 +435,15 @@ absl::StatusOr<v1::Regrade> Regrades::Apply(const v1::ApplyRegradeRequest& reque
     // Read here, so that a release in between stays.
     TY_ASSIGN_OR_RETURN(pairs, Load(name));
     for (const auto& [original, again] : pairs) *regrade.add_changes() = ChangeOf(original, again);
-    TY_ASSIGN_OR_RETURN(CourseStore::Events events, Take(state, name, request.mode(), &pairs));
-    for (const Pair& pair : pairs) {
-      addressees.push_back(AddresseeOf(state, pair.original.record.student()));
-    }
-    return events;
+    return Take(state, name, request.mode(), &pairs);
   };
   const auto also = [&](Connection& connection) -> absl::Status {
-    for (size_t i = 0; i < pairs.size(); ++i) {
-      const StoredSubmission& original = pairs[i].original;
-      TY_RETURN_IF_ERROR(UpdateSubmission(connection, original));
-      if (!original.record.has_result()) continue;
-      TY_RETURN_IF_ERROR(Deliver(connection, addressees[i], original.record, /*is_new=*/false));
+    for (const Pair& pair : pairs) {
+      TY_RETURN_IF_ERROR(UpdateSubmission(connection, pair.original));
     }
     return absl::OkStatus();
   };
   TY_RETURN_IF_ERROR(courses_->Append(name.parent.course, principal.owner, decide, also));
-  wake_deliveries_();
   regrade.set_applied_mode(request.mode());
   TY_ASSIGN_OR_RETURN(const Effect effect, EffectOf(name));
   TY_RETURN_IF_ERROR(AddGradeChanges(effect, &regrade));

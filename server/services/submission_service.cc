@@ -19,6 +19,7 @@
 #include "server/services/request_checks.h"
 #include "server/services/wait_reactor.h"
 #include "server/storage/paging.h"
+#include "server/submissions/scoring.h"
 #include "server/wire/convert.h"
 #include "server/wire/timestamp.h"
 
@@ -33,6 +34,13 @@ constexpr size_t kLeaderboardMax = 1'000;
 absl::Status Closed(const std::string& name, absl::string_view what, absl::string_view hint) {
   return MakeError(absl::StatusCode::kFailedPrecondition, absl::StrCat(name, " ", what),
                    {.reason = ErrorReason::kAssignmentClosed, .hint = std::string(hint)});
+}
+
+absl::Status Retired(const std::string& name) {
+  return MakeError(absl::StatusCode::kFailedPrecondition,
+                   absl::StrCat(name, " is retired: it is out of the course, and takes nothing"),
+                   {.reason = ErrorReason::kInvalidState,
+                    .hint = "`trainyard assignment list` shows what there is"});
 }
 
 absl::Status CheckForm(const v1::CreateSubmissionRequest& request) {
@@ -103,6 +111,7 @@ absl::StatusOr<v1::PublishedAssignment> SubmissionService::FindOpen(const Assign
         if (found == nullptr) {
           return NoSuch(name.ToString(), "`trainyard assignment list` shows what there is");
         }
+        if (found->assignment().retired()) return Retired(name.ToString());
         const Deadlines deadlines = DeadlinesOf(state, found->assignment(), student, now);
         if (now < deadlines.opens) {
           return Closed(name.ToString(), "is not open yet",
@@ -419,7 +428,7 @@ absl::StatusOr<v1::Leaderboard> SubmissionService::Rank(const v1::GetLeaderboard
   TY_RETURN_IF_ERROR(CheckCourse(*parts_.courses, principal, name.course, CourseRight::kMember));
   v1::Leaderboard board;
   bool higher = true;
-  int version = 0;
+  int first = 0, last = 0;  // versions
   TY_RETURN_IF_ERROR(
       parts_.courses->Read(name.course, [&](const CourseState& state) -> absl::Status {
         const v1::PublishedAssignment* found = state.Find(name.assignment);
@@ -428,13 +437,15 @@ absl::StatusOr<v1::Leaderboard> SubmissionService::Rank(const v1::GetLeaderboard
         }
         board.set_metric(found->assignment().score_rule().metric());
         higher = HigherIsBetter(MetricOf(found->assignment()));
-        version = found->assignment().version();
+        last = found->assignment().version();
+        first = FirstComparableVersion(state, name.assignment, last);
         return absl::OkStatus();
       }));
   // A Ladder never gets worse: the last that made it better is the best.
   std::map<std::string, v1::Leaderboard::Entry> entries;
   const auto enter = [&](const v1::Submission& record) {
-    if (!record.public_improved() || record.assignment_version() != version) return;
+    const int version = record.assignment_version();
+    if (!record.public_improved() || version < first || version > last) return;
     v1::Leaderboard::Entry& entry = entries[record.student()];
     entry.set_pseudonym(PseudonymOf(parts_.pseudonym_secret, name.ToString(), record.student()));
     entry.set_public_score(record.public_score());

@@ -116,6 +116,17 @@ TEST(DescribeCourseTest, AnAssignmentSaysWhatDecides) {
             "warning: steps lie within the noise\n");
 }
 
+TEST(DescribeCourseTest, ARetiredAssignmentSaysSo) {
+  const auto list = Text<v1::ListAssignmentsResponse>(R"(
+      assignments { name: "courses/dl/assignments/hw1" version: 2 title: "MLP" max_points: 100
+                    due: "2027-02-10 23:59:59" closes: "2027-03-10 23:59:59" retired: true })");
+  EXPECT_EQ(DescribeAssignments(list),
+            "ASSIGNMENT  TITLE  VERSION  POINTS  BONUS  DUE                  CLOSES\n"
+            "dl/hw1      MLP          2     100         2027-02-10 23:59:59  retired\n");
+  EXPECT_THAT(DescribeAssignment(list.assignments(0)),
+              HasSubstr("retired: it takes nothing, and does not count\n"));
+}
+
 TEST(DescribeCourseTest, EveryKindOfEventHasALineOfItsOwn) {
   const google::protobuf::OneofDescriptor& kinds = *v1::CourseEvent::descriptor()->oneof_decl(0);
   std::set<std::string> lines;
@@ -128,6 +139,12 @@ TEST(DescribeCourseTest, EveryKindOfEventHasALineOfItsOwn) {
     EXPECT_THAT(line, Not(HasSubstr("newer server"))) << kinds.field(i)->name();
     EXPECT_TRUE(lines.insert(line).second) << line;
   }
+}
+
+TEST(DescribeCourseTest, MarksThatWereRemovedAreCounted) {
+  EXPECT_THAT(DescribeCourseEvents(Text<v1::ListCourseEventsResponse>(R"(
+                  events { marks_recorded { exams { exam: "e" } exams { removed: true } } })")),
+              HasSubstr("2 marks of exams (1 removed), 0 results of quizzes\n"));
 }
 
 TEST(DescribeCourseTest, Events) {

@@ -33,6 +33,8 @@ TEST(SubmissionLineTest, SaysWhatOneWaitsFor) {
   EXPECT_EQ(SubmissionLine(Text<v1::Submission>(
                 "state: SUBMISSION_STATE_QUEUED queue_position: 4 eta { seconds: 90 }")),
             "QUEUED  position 4  ETA 1m 30s");
+  EXPECT_EQ(SubmissionLine(Text<v1::Submission>("state: SUBMISSION_STATE_QUEUED")),
+            "QUEUED  waits for its turn");
   EXPECT_EQ(SubmissionLine(Text<v1::Submission>(
                 "state: SUBMISSION_STATE_RUNNING epochs_done: 2 epochs_total: 9 eta {}")),
             "RUNNING  epoch 2/9  ETA 0ms");

@@ -14,6 +14,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/client/scripted_server.h"
+#include "tests/client/signed_receipt.h"
 
 namespace trainyard {
 namespace {
@@ -41,7 +42,8 @@ std::string File(const std::string& name, const std::string& bytes) {
 constexpr char kAccepted[] = R"(name: "courses/dl/assignments/hw1/submissions/s1"
     state: SUBMISSION_STATE_QUEUED queue_position: 1 accepted_at { seconds: 1000000 })";
 constexpr char kDone[] = R"(name: "courses/dl/assignments/hw1/submissions/s1"
-    state: SUBMISSION_STATE_DONE receipt: "ty_1"
+    state: SUBMISSION_STATE_DONE receipt: "ty_1" student: "ann"
+    spec_digest: "sha256:ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
     result { points: 86 max_points: 100 score: 0.92 metric: SCORE_METRIC_ACCURACY })";
 
 class GradingCliTest : public testing::Test {
@@ -64,9 +66,12 @@ class GradingCliTest : public testing::Test {
   void AnswerDone(const std::string& submission) {
     server_.Answer("CreateSubmission", {kAccepted});
     server_.Answer("WaitSubmission", {kAccepted, submission});
+    server_.Answer("GetSigningKey", {KeyAnswer(key_)});
+    server_.Answer("GetReceipt", {ReceiptAnswer(ReceiptOf(kDone), key_)});
   }
 
   const std::string spec_ = File("spec.yaml", "epochs: 3\n");
+  const SigningKey key_ = SigningKey::Generate();
   ScriptedServer server_;
   std::ostringstream out_, err_;
 };
@@ -140,6 +145,8 @@ constexpr Case kCommands[] = {
      R"(RevokeAdjustment course: "courses/dl" id: "a1" reason: "r")"},
     {"delivery set dl --kind check_run --url https://h/ --prefix p-",
      R"(SetDeliveryTarget course: "courses/dl" target { kind: CHECK_RUN url: "https://h/" repository_prefix: "p-" })"},
+    {"delivery set dl --kind lti_score --url https://l/ --above-max --line-item hw=https://l/7?a=b,c",
+     R"(SetDeliveryTarget course: "courses/dl" target { kind: LTI_SCORE url: "https://l/" line_items { key: "hw" value: "https://l/7?a=b,c" } above_max: true })"},
     {"delivery list dl --state given_up --limit 2",
      R"(ListDeliveries course: "courses/dl" state: GIVEN_UP page_size: 2)"},
     {"delivery retry dl 7", R"(RetryDelivery course: "courses/dl" id: "7")"},
@@ -184,8 +191,12 @@ TEST_F(GradingCliTest, FilesBecomeRequests) {
        R"(SetPolicy course: "courses/dl" policy { preset: "hse" late { percent_per_unit: 20 } } validate_only: true)"},
       {{"assignment", "publish", assignment, "--validate-only"},
        R"(PublishAssignment assignment { name: "courses/dl/assignments/hw1" max_points: 100 training_dataset: "datasets/a" base_spec { target_column: "y" layers { units: 8 activation: ACTIVATION_RELU } } score_rule { metric: SCORE_METRIC_R2 steps { threshold: 0.9 points: 100 } } } validate_only: true)"},
+      {{"assignment", "publish", File("old.yaml", "name: dl/hw1\nretired: true\n")},
+       R"(PublishAssignment assignment { name: "courses/dl/assignments/hw1" retired: true })"},
       {{"marks", "record", "dl", marks},
        R"(RecordMarks course: "courses/dl" exams { student: "ann" exam: "exam3" hundredths: 750 })"},
+      {{"marks", "record", "dl", marks, "--remove"},
+       R"(RecordMarks course: "courses/dl" exams { student: "ann" exam: "exam3" removed: true })"},
       {{"delivery", "set", "dl", "--kind", "lti_score", "--secret-file", secret},
        R"(SetDeliveryTarget course: "courses/dl" target { kind: LTI_SCORE } secret: "hunter2")"},
   };

@@ -119,6 +119,32 @@ TEST(MarksCsvTest, QuizzesByTheirColumn) {
                    quizzes { student: "bob" quiz: "q-1" module: 3 attempts: 7 })");
 }
 
+// Who removes gives the file again that was recorded by mistake, or one without points.
+TEST(MarksFileTest, OfWhatIsRemovedOnlyTheNameIsRead) {
+  const char* const exams = R"(exams { student: "ann" exam: "exam3" removed: true })";
+  const char* const quizzes = R"(quizzes { student: "bob" quiz: "q-1" removed: true })";
+  ExpectMessage(ReadRemovedMarksFile(File("m1.csv", "student,exam\nann,exam3\n")), exams);
+  ExpectMessage(ReadRemovedMarksFile(
+                    File("m2.csv", "student,exam,points,examiner\nann,exam3,7.5,eve\n")),
+                exams);
+  ExpectMessage(ReadRemovedMarksFile(File("m3.csv", "student,quiz\nbob,q-1\n")), quizzes);
+  ExpectMessage(ReadRemovedMarksFile(File("m4.csv", "student,quiz,module,attempts\nbob,q-1,3,2\n")),
+                quizzes);
+  ExpectMessage(ReadRemovedMarksFile(
+                    File("m5.yaml", "exams: [{student: ann, exam: exam3, hundredths: 750}]\n")),
+                exams);
+  EXPECT_THAT(Faults(ReadRemovedMarksFile(File("m6.csv", "student,exam\nann,\n"))),
+              ElementsAre("line 2, column \"exam\": empty"));
+}
+
+// A column like every other.
+TEST(MarksCsvTest, ARowMayBeARemoval) {
+  ExpectMessage(ParseMarksCsv("student,quiz,module,attempts,removed\n"
+                              "ann,q-1,3,2,\nbob,q-1,3,,true\n"),
+                R"(quizzes { student: "ann" quiz: "q-1" module: 3 attempts: 2 }
+                   quizzes { student: "bob" quiz: "q-1" module: 3 removed: true })");
+}
+
 TEST(MarksCsvTest, ATimeNeedsItsZone) {
   EXPECT_THAT(Faults(ParseMarksCsv("student,quiz,module,correct_at\nann,q-1,3,2027-03-29 23:59\n")),
               ElementsAre(HasSubstr("line 2, column \"correct_at\": expected a time such as")));

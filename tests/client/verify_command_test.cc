@@ -69,6 +69,14 @@ TEST_F(VerifyCommandTest, SaysWhatAReceiptSays) {
   EXPECT_THAT(out_.str(), HasSubstr("withheld"));
 }
 
+TEST_F(VerifyCommandTest, SaysForWhichRepositoryItIs) {
+  EXPECT_EQ(Run({Golden("sourced.json"), key_file_}), ExitCode::kOk) << err_.str();
+  EXPECT_THAT(out_.str(),
+              HasSubstr("repository 42, commit c0ffee, run 987654, proven by an identity token\n"));
+  EXPECT_EQ(Run({Golden("released.json"), key_file_}), ExitCode::kOk) << err_.str();
+  EXPECT_THAT(out_.str(), Not(HasSubstr("source")));
+}
+
 TEST_F(VerifyCommandTest, JsonIsTheReceipt) {
   EXPECT_EQ(Run({Golden("staff.json"), key_file_, "-o", "json"}), ExitCode::kOk) << err_.str();
   EXPECT_EQ(out_.str(), ReadFile(Golden("staff.json")) + "\n");

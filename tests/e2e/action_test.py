@@ -1,5 +1,6 @@
 """The composite action, step by step as a runner runs it, with a GitHub and a server of our own."""
 
+import json
 import os
 import re
 import subprocess
@@ -93,6 +94,18 @@ class ActionTest(Case):
         self.assertNotIn(masked[0], text.replace(f"::add-mask::{masked[0]}\n", ""))
         codes, text = self.run_action(at_least="1.1")
         self.assertEqual(codes, [REFUSED])
+
+    def test_another_repositorys_receipt_gives_no_points(self):
+        codes, text = self.run_action()
+        self.assertEqual(codes, [0], text + self.stderr)
+        receipt = json.loads(self.room.clients["ann"].submissions.GetReceipt(
+            c.submission.GetReceiptRequest(name=self.newest().name)).document)
+        self.assertEqual((receipt["source"]["repository_id"], receipt["source"]["verified"]), (ANNS, True))
+        self.github.repository_id = "43"
+        codes, text = self.run_action()
+        self.assertEqual(codes, [REFUSED], text + self.stderr)
+        self.assertIn('repository "42", not "43"', self.stderr)
+        self.assertNotIn("Points", text)
 
     def test_a_token_needs_no_identity(self):
         codes, text = self.run_action(identity=False, token=self.room.tokens["ann"], audience="")

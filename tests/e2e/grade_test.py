@@ -64,6 +64,15 @@ class GradeTest(Case):
         self.assertEqual(run.stdout.count("Points "), 1)
         self.assertGreater(submission.result.points, 50)
 
+    def test_points_are_signed_by_the_key_that_is_given(self):
+        run = self.grade()
+        key = self.room.clients["ann"].submissions.GetSigningKey(c.submission.GetSigningKeyRequest()).public_key
+        again = self.grade("--public-key-file", self.file("key.txt", key + "\n"))
+        self.assertEqual(again.stdout.splitlines()[-1], run.stdout.splitlines()[-1])
+        another = self.grade("--public-key", "0" * 64, expect=REFUSED)
+        self.assertNotIn("Points", another.stdout)
+        self.assertIn("signed with key", another.stderr)
+
     def test_below_the_threshold_is_1_with_the_points_all_the_same(self):
         # As an exact match, too, it is reached; the next number is not.
         self.grade()

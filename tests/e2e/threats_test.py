@@ -7,6 +7,7 @@ import hmac
 import io
 import json
 import math
+import os
 import pathlib
 import re
 import shutil
@@ -446,31 +447,33 @@ class ThreatsTest(unittest.TestCase):
         self.forbidden(lambda: self.ann.submissions.GetIntegrityReport(assignment=a("hw-copy")))
 
     def test_17_staff_change_nothing_in_silence(self):
-        promised = self.course.publish("hw-promise", closes=moscow(3600), due=moscow(1800))
+        # Of its own: what other assignments still grade by is not revealed.
+        table = tables(300)["sealed"]
+        copy, sealed = self.course.upload(self.root, table, "open copy"), self.course.upload(self.teacher, table, "promised").name
+        self.teacher.datasets.SealDataset(name=sealed)
+        promised = self.course.publish("hw-promise", sealed_dataset=sealed, closes=moscow(3600), due=moscow(1800))
         seen = self.ann.courses.GetAssignment(name=a("hw-promise"))
         self.assertEqual([each.commitment for each in seen.commitments], [each.commitment for each in promised.commitments])
         self.assertFalse(any(each.salt or each.table_digest or each.row_count for each in seen.commitments))
         self.refused(lambda: self.teacher.courses.RevealCommitments(name=a("hw-promise")), "FAILED_PRECONDITION")
         # The data cannot be exchanged under its name, and another version is another promise.
-        sealed = self.course.data["sealed"]
         for call in (lambda: write(self.teacher, sealed, b"x"), lambda: self.teacher.datasets.DeleteDataset(name=sealed),
                      lambda: self.teacher.datasets.FinalizeDataset(name=sealed, csv=c.dataset.CsvOptions(bad_rows_max=7))):
             self.refused(call, "FAILED_PRECONDITION", reason="INVALID_STATE")
-        self.course.publish("hw-promise", closes=moscow(-60), due=moscow(-120))
+        self.course.publish("hw-promise", sealed_dataset=sealed, closes=moscow(-60), due=moscow(-120))
         first = self.ann.courses.GetAssignment(name=a("hw-promise"), version=1)
         self.assertEqual([each.commitment for each in first.commitments], [each.commitment for each in promised.commitments])
         self.teacher.courses.RevealCommitments(name=a("hw-promise"))
         for version in (1, 2):
-            self.check_commitments(self.ann.courses.GetAssignment(name=a("hw-promise"), version=version))
+            self.check_commitments(self.ann.courses.GetAssignment(name=a("hw-promise"), version=version), copy)
         self.forbidden(lambda: self.tutor.grades.CreateAdjustment(course=COURSE, adjustment=c.course_event.Adjustment(
             student="ann", kind=c.course_event.Adjustment.FINAL, final_hundredths=1000, reason="a favour")))
         self.tutor.grades.CreateAdjustment(course=COURSE, adjustment=c.course_event.Adjustment(
             student="bob", assignment="hw", kind=c.course_event.Adjustment.ADD, points=1, reason="a correction"))
         self.check_audit()
 
-    def check_commitments(self, assignment):
-        """As a student who kept the promise checks it."""
-        copy = self.course.open_copy
+    def check_commitments(self, assignment, copy):
+        """As a student who kept the promise checks it; `copy` has the sealed rows."""
         for each in assignment.commitments:
             text = f"trainyard-dataset-commitment-v1\n{each.table_digest}\n{each.row_count}\n"
             self.assertEqual(hmac.new(bytes.fromhex(each.salt), text.encode(), hashlib.sha256).hexdigest(), each.commitment, each)
@@ -535,23 +538,30 @@ class ThreatsTest(unittest.TestCase):
 
     def test_20_what_was_delivered_is_not_delivered_again(self):
         """The hook's answer is lost, so it is told once more: the same id, the same bytes, and its page counts it once."""
-        hook = self.hook("lost")
-        # An assignment that the course's page knows by its name.
+        # A target that is set anew is told what was told before, too.
+        known = [each.name.rsplit("/", 1)[1] for each in self.teacher.courses.ListAssignments(course=COURSE).assignments]
+        hook = self.hook("lost", homeworks=[*known, "hw-a"])
         self.teacher.grades.SetDeliveryTarget(course=COURSE, secret="a secret", target=c.course_event.DeliveryTarget(
             kind=c.course_event.DeliveryTarget.CHECK_RUN, url=f"{hook}/hook", repository_prefix="fintech-dl-hse-"))
         self.addCleanup(lambda: self.teacher.grades.SetDeliveryTarget(course=COURSE, target=c.course_event.DeliveryTarget(
             kind=c.course_event.DeliveryTarget.CHECK_RUN)))
         self.course.publish("hw-a", seed_count=1)
         graded = self.course.graded(self.ann, "hw-a")
-        delivered = eventually(lambda: [each for each in self.teacher.grades.ListDeliveries(course=COURSE).deliveries
-                                        if each.state == c.grades.Delivery.DELIVERED], "a delivery")
+        def deliveries():
+            return self.teacher.grades.ListDeliveries(course=COURSE).deliveries
+
+        eventually(lambda: all(each.state != c.grades.Delivery.WAITING for each in deliveries()), "the end of all deliveries", 60)
+        delivered = [each for each in deliveries() if each.submission == graded.name]
         rows = [json.loads(line) for line in self.get(f"{hook}/log").splitlines()]
-        self.assertEqual(len(rows), 2)
-        self.assertEqual((rows[0]["delivery"], rows[0]["body"]), (rows[1]["delivery"], rows[1]["body"]))
-        self.assertEqual(self.get(f"{hook}/page").split(), ["ann", "hw-a", str(graded.result.points)])
+        bodies, twice = {}, []
+        for row in rows:
+            twice += [row["delivery"]] * (row["delivery"] in bodies)
+            self.assertEqual(bodies.setdefault(row["delivery"], row["body"]), row["body"])
+        self.assertEqual(twice, [rows[0]["delivery"]])
+        self.assertIn(f"ann hw-a {graded.result.points}", self.get(f"{hook}/page").splitlines())
         self.refused(lambda: self.teacher.grades.RetryDelivery(course=COURSE, id=delivered[0].id), "FAILED_PRECONDITION")
         # Who replays it with other points has no signature for them.
-        forged = rows[0]["body"].replace(str(graded.result.points), "1000000", 1).encode()
+        forged = bodies[delivered[0].id].replace(str(graded.result.points), "1000000", 1).encode()
         signature = "sha256=" + hmac.new(b"guessed", forged, hashlib.sha256).hexdigest()
         request = urllib.request.Request(f"{hook}/hook", forged, {"X-Hub-Signature-256": signature, "X-GitHub-Delivery": "x"})
         with self.assertRaises(urllib.error.HTTPError) as answer:
@@ -559,9 +569,10 @@ class ThreatsTest(unittest.TestCase):
         self.assertEqual(answer.exception.code, 404)
         self.assertNotIn("a secret", str(self.teacher.grades.ListCourseEvents(course=COURSE)) + self.course.server.log())
 
-    def hook(self, *behaviours):
+    def hook(self, *behaviours, homeworks):
         port = self.folder / "hook.port"
-        process = subprocess.Popen([sys.executable, HOOK, port, "a secret", *behaviours], stdin=subprocess.PIPE)
+        process = subprocess.Popen([sys.executable, HOOK, port, "a secret", *behaviours], stdin=subprocess.PIPE,
+                                   env={**os.environ, "HOOK_HOMEWORKS": ",".join(homeworks)})
         self.addCleanup(process.wait)
         self.addCleanup(process.stdin.close)
         eventually(port.exists, "the hook")

@@ -6,7 +6,8 @@ Run with Debian's python3-cryptography: /usr/bin/python3 tests/golden/make_recei
 `canonical.txt`: random documents, two lines each: JSON with arbitrary white space, escapes and order, then its canonical form by
 Python's json (whose escapes without ensure_ascii are those of RFC 8785) with keys sorted as UTF-16.
 `student.json`, `released.json`, `staff.json`: the receipt of receipt_test.cc in its three forms, signed by `cryptography` with the
-seed 00 01 02 ... 1f; `public_key.txt` is the key's public half. Without a line end, as GetReceipt gives them.
+seed 00 01 02 ... 1f; they have no source, as those from before there was one. `sourced.json` is `released.json` with a source.
+`public_key.txt` is the key's public half. Without a line end, as GetReceipt gives them.
 """
 import hashlib
 import json
@@ -79,7 +80,7 @@ def digest(letter):
     return "sha256:" + letter * 64
 
 
-def receipt(copy, released):
+def receipt(copy, released, source=None):
     staff = copy == "staff"
     runs = []
     for seed, public, sealed in ((18446744073709551615, 0.93, 0.921), (7, 0.925, 0.1)):
@@ -106,6 +107,8 @@ def receipt(copy, released):
         "work": {"parameters": "18410", "train_flops": "9007199254740993", "epochs": 20},
         "public_score": number(0.9275), "released": released, "result": result if staff or released else "withheld",
         "previous": "", "key_id": hashlib.sha256(PUBLIC).hexdigest()[:16]}
+    if source is not None:
+        document["source"] = source
     document["signature"] = KEY.sign(canonical(document).encode()).hex()
     return canonical(document)
 
@@ -120,6 +123,8 @@ def main():
     (FOLDER / "canonical.txt").write_bytes(("\n".join(lines) + "\n").encode())
     (FOLDER / "student.json").write_bytes(receipt("student", False).encode())
     (FOLDER / "released.json").write_bytes(receipt("student", True).encode())
+    source = {"repository_id": "42", "commit": "c0ffee", "run_id": "987654", "verified": True}
+    (FOLDER / "sourced.json").write_bytes(receipt("student", True, source).encode())
     (FOLDER / "staff.json").write_bytes(receipt("staff", False).encode())
     (FOLDER / "public_key.txt").write_text(PUBLIC.hex() + "\n")
 

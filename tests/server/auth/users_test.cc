@@ -79,6 +79,19 @@ TEST_F(UsersTest, TheFirstUserIsAnAdminAndGetsTheOnlyTokenOfAnAnswer) {
   EXPECT_EQ(second.bearer(), "");
 }
 
+TEST_F(UsersTest, HasIsOfIdsAlsoOfThoseWhoMayNotCall) {
+  EXPECT_FALSE(users_->Has("ann"));
+  ASSERT_THAT(Create("ann", v1::USER_ROLE_ADMIN, /*by_local=*/true), IsOk());
+  v1::CreateUserRequest request;
+  request.set_user_id("bob");
+  request.mutable_user()->set_role(v1::USER_ROLE_STUDENT);
+  request.mutable_user()->set_disabled(true);
+  ASSERT_THAT(users_->Create(request, /*by_local=*/false), IsOk());
+  EXPECT_TRUE(users_->Has("ann"));
+  EXPECT_TRUE(users_->Has("bob"));
+  EXPECT_FALSE(users_->Has("users/ann"));
+}
+
 TEST_F(UsersTest, WhoWasLocalCannotMakeASecondUser) {
   ASSERT_THAT(Create("ann", v1::USER_ROLE_ADMIN, /*by_local=*/true), IsOk());
   EXPECT_THAT(Create("eve", v1::USER_ROLE_ADMIN, /*by_local=*/true),

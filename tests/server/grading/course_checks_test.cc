@@ -170,11 +170,33 @@ TEST(CheckAdjustmentTest, TakesTheBoundsOfEveryKind) {
     EXPECT_THAT(AdjustmentFaults(who + hw + value), IsEmpty()) << value;
     EXPECT_THAT(AdjustmentFaults(who + value), ElementsAre("adjustment.assignment")) << value;
   }
-  for (const char* value :
-       {"kind: FINAL", "kind: FINAL final_hundredths: 100000", "kind: SANCTION_PLAGIARISM"}) {
+  for (const char* value : {"kind: FINAL", "kind: FINAL final_hundredths: 100000"}) {
     EXPECT_THAT(AdjustmentFaults(who + value), IsEmpty()) << value;
     EXPECT_THAT(AdjustmentFaults(who + hw + value), ElementsAre("adjustment.assignment")) << value;
   }
+}
+
+TEST(CheckAdjustmentTest, PlagiarismNamesAnAssignmentWhereThePolicyZeroesOne) {
+  CourseState state = Course();
+  v1::Adjustment sanction =
+      FromText<v1::Adjustment>(R"(student: "bob" reason: "r" kind: SANCTION_PLAGIARISM)");
+  const auto faults = [&](v1::SanctionEffect effect, const char* assignment) {
+    state.policies.back().mutable_policy()->mutable_sanctions()->set_plagiarism(effect);
+    sanction.set_assignment(assignment);
+    Violations violations;
+    CheckAdjustment(state, sanction, &violations);
+    return FieldsOf(violations);
+  };
+  for (const v1::SanctionEffect effect :
+       {v1::SANCTION_EFFECT_ZERO_ALL_HOMEWORK, v1::SANCTION_EFFECT_FLAG}) {
+    EXPECT_THAT(faults(effect, ""), IsEmpty());
+    EXPECT_THAT(faults(effect, "hw1"), IsEmpty());
+    EXPECT_THAT(faults(effect, "hw9"), ElementsAre("adjustment.assignment"));
+  }
+  EXPECT_THAT(faults(v1::SANCTION_EFFECT_ZERO_HOMEWORK, ""), ElementsAre("adjustment.assignment"));
+  EXPECT_THAT(faults(v1::SANCTION_EFFECT_ZERO_HOMEWORK, "hw1"), IsEmpty());
+  EXPECT_THAT(faults(v1::SANCTION_EFFECT_ZERO_HOMEWORK, "hw9"),
+              ElementsAre("adjustment.assignment"));
 }
 
 TEST(CheckAdjustmentTest, RefusesWhatIsBeyondThem) {
@@ -262,6 +284,42 @@ TEST(CheckMarksTest, NamesEveryFaultOfEveryRow) {
   EXPECT_THAT(violations[1].description, HasSubstr("\"zed\""));
 }
 
+// Ann has a mark of exam3, Bob a result of q1.
+TEST(CheckMarksTest, WhatIsThereIsRemoved) {
+  EXPECT_THAT(MarkFaults(R"(exams { student: "ann" exam: "exam3" removed: true }
+                            exams { student: "bob" exam: "exam3" hundredths: 500 }
+                            quizzes { student: "bob" quiz: "q1" removed: true }
+                            quizzes { student: "ann" quiz: "q1" })"),
+              IsEmpty());
+}
+
+TEST(CheckMarksTest, MarksOfWhoHasLeftAndOfExamsOfBeforeAreRemoved) {
+  CourseState state = Course();
+  state.roster.erase("ann");
+  state.roster.erase("bob");
+  state.policies.back().mutable_policy()->clear_exams();
+  Violations violations;
+  CheckMarks(state, FromText<v1::RecordMarksRequest>(R"(
+                 exams { student: "ann" exam: "exam3" removed: true }
+                 quizzes { student: "bob" quiz: "q1" removed: true })"),
+             &violations);
+  EXPECT_THAT(violations, IsEmpty());
+}
+
+TEST(CheckMarksTest, ARemovalOfNothingOrWithAMarkIsRefusedWithEveryFault) {
+  const Violations violations = MarkFaults(R"(
+      exams { student: "bob" exam: "exam3" removed: true }
+      exams { student: "ann" exam: "exam3" removed: true hundredths: 700 examiner: "e" }
+      exams { student: "ann" exam: "exam3" }
+      quizzes { student: "ann" quiz: "q9" removed: true }
+      quizzes { student: "bob" quiz: "q1" removed: true attempts: 2 correct_at { seconds: 1 } })");
+  EXPECT_THAT(FieldsOf(violations),
+              ElementsAre("exams[0]", "exams[1].hundredths", "exams[1].examiner", "exams[2]",
+                          "quizzes[0]", "quizzes[1].correct_at", "quizzes[1].attempts"));
+  EXPECT_THAT(violations[0].description, HasSubstr("\"bob\" has no mark of exam \"exam3\""));
+  EXPECT_THAT(violations[4].description, HasSubstr("\"ann\" has no result of quiz \"q9\""));
+}
+
 TEST(CheckMarksTest, ACallHasALimitAndIsNotEmpty) {
   EXPECT_THAT(FieldsOf(MarkFaults("")), ElementsAre("exams"));
   v1::RecordMarksRequest request;
@@ -300,6 +358,23 @@ TEST(CheckTargetTest, NamesEveryFault) {
   EXPECT_THAT(TargetFaults(
                   absl::StrCat("kind: CHECK_RUN repository_prefix: '", std::string(101, 'x'), "'")),
               ElementsAre("target.repository_prefix"));
+}
+
+TEST(CheckTargetTest, LineItemsAreOfScoresAndOfOneOrigin) {
+  const std::string lti = "kind: LTI_SCORE url: 'https://lms.example/item' above_max: true ";
+  EXPECT_THAT(TargetFaults(lti + "line_items { key: 'hw-a' value: 'https://lms.example/7' }"),
+              IsEmpty());
+  EXPECT_THAT(TargetFaults(lti + "line_items { key: 'hw-a' value: 'https://evil.example/7' }"),
+              ElementsAre("target.line_items[\"hw-a\"]"));
+  EXPECT_THAT(TargetFaults(lti + "line_items { key: 'A/B' value: 'https://lms.example/7' }"),
+              ElementsAre("target.line_items[\"A/B\"]"));
+  EXPECT_THAT(TargetFaults("kind: CHECK_RUN url: 'https://lms.example/item' above_max: true"),
+              ElementsAre("target.line_items"));
+  std::string many = lti;
+  for (int i = 0; i < 201; ++i) {
+    absl::StrAppend(&many, "line_items { key: 'a", i, "' value: 'https://lms.example/7' }");
+  }
+  EXPECT_THAT(TargetFaults(many), ElementsAre("target.line_items"));
 }
 
 TEST(CheckTargetTest, AccessTokensAreOfScoresAndNeedAClient) {

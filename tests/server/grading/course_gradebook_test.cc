@@ -237,6 +237,84 @@ TEST_F(CourseGradebookTest, MarksAndQuizzesAreOfTheirStudent) {
   EXPECT_EQ(input.exam_results[0].points_hundredths, 400);
 }
 
+TEST_F(CourseGradebookTest, AQuizIsAskedForWhileAStudentHasAResultOfIt) {
+  const auto quizzes = [&] {
+    std::vector<std::string> ids;
+    for (const QuizInput& quiz : InputOf(state_, {.as_of = kAsOf}).quizzes) ids.push_back(quiz.id);
+    return ids;
+  };
+  Add(R"(marks_recorded { quizzes { student: "ann" quiz: "q1" module: 3 }
+                          quizzes { student: "bob" quiz: "q1" module: 3 }
+                          quizzes { student: "ann" quiz: "slip" module: 3 }
+                          quizzes { student: "ivan" quiz: "tried" module: 3 } })");
+  EXPECT_THAT(quizzes(), ElementsAre("q1", "slip"));
+  Add(R"(marks_recorded { quizzes { student: "ann" quiz: "slip" removed: true }
+                          quizzes { student: "ann" quiz: "q1" removed: true } })");
+  EXPECT_THAT(quizzes(), ElementsAre("q1"));
+  Add(R"(roster_changed { removed_users: "bob" })");
+  EXPECT_THAT(quizzes(), ElementsAre());
+  Add(R"(roster_changed { enrolments { user: "bob" role: COURSE_ROLE_STUDENT } })");
+  EXPECT_THAT(quizzes(), ElementsAre("q1"));
+}
+
+TEST_F(CourseGradebookTest, AMarkThatWasRemovedDoesNotCount) {
+  Add(R"(marks_recorded { exams { student: "ann" exam: "exam3" hundredths: 850 } })");
+  EXPECT_EQ(GradeOf("ann").exam_hundredths, 85);
+  Add(R"(marks_recorded { exams { student: "ann" exam: "exam3" removed: true } })");
+  EXPECT_EQ(GradeOf("ann").exams[0].points_hundredths, std::nullopt);
+}
+
+// H is 100 of "open" and 300 of "more"; "sealed" is a bonus. Zed is in no roster.
+TEST_F(CourseGradebookTest, ARetiredAssignmentCountsNowhereUntilAVersionBringsItBack) {
+  const auto publish = [&](int version, bool retired) {
+    Add(absl::StrCat(R"(assignment_published { assignment { name: "courses/dl/assignments/more"
+                          max_points: 300 due: "2027-02-10 23:59:59" version: )",
+                     version, " retired: ", retired ? "true" : "false", " } }"));
+  };
+  publish(1, /*retired=*/false);
+  Graded("ann", "open", "s1", 80, 1, true);
+  Graded("ann", "more", "s2", 150, 1, true);
+  Graded("zed", "more", "s3", 150, 1, true);
+  Add(R"(adjustment_made { id: "a1" student: "ann" assignment: "more" kind: ADD points: 20 reason: "r" })");
+  Add(R"(adjustment_made { id: "a2" student: "zed" assignment: "more" kind: EXEMPT reason: "r" })");
+  EXPECT_EQ(GradeOf("ann").denominator_points, 400);
+  EXPECT_EQ(GradeOf("ann").total_centipoints, 8'000 + 17'000);
+  EXPECT_FALSE(BookOf(state_, Policy(), {.as_of = kAsOf})->publishable);
+
+  publish(2, /*retired=*/true);
+  const Gradebook book = *BookOf(state_, Policy(), {.as_of = kAsOf});
+  ASSERT_EQ(book.students[0].homework.size(), 2u);
+  EXPECT_EQ(book.students[0].homework[1].assignment, "sealed");
+  EXPECT_EQ(book.students[0].denominator_points, 100);
+  EXPECT_EQ(book.students[0].total_centipoints, 8'000);
+  EXPECT_TRUE(book.publishable);
+  for (const BookWarning& warning : book.warnings) {
+    EXPECT_EQ(warning.kind, BookWarning::Kind::kAdmission) << warning.text;
+  }
+
+  publish(3, /*retired=*/false);
+  EXPECT_EQ(GradeOf("ann").denominator_points, 400);
+  EXPECT_EQ(GradeOf("ann").total_centipoints, 8'000 + 17'000);
+}
+
+TEST_F(CourseGradebookTest, ASanctionOutlivesTheAssignmentItNames) {
+  const v1::GradingPolicy all =
+      Policy("sanctions { plagiarism: SANCTION_EFFECT_ZERO_ALL_HOMEWORK }");
+  const v1::GradingPolicy one = Policy("sanctions { plagiarism: SANCTION_EFFECT_ZERO_HOMEWORK }");
+  Graded("ann", "open", "s1", 80, 1, true);
+  Graded("ann", "sealed", "s2", 40, 1, true);
+  Add(R"(adjustment_made { id: "a1" student: "ann" assignment: "sealed" kind: SANCTION_PLAGIARISM reason: "r" })");
+  EXPECT_EQ(BookOf(state_, all, {.as_of = kAsOf})->students[0].total_centipoints, 0);
+  EXPECT_EQ(BookOf(state_, one, {.as_of = kAsOf})->students[0].total_centipoints, 8'000);
+  Add(R"(assignment_published { assignment { name: "courses/dl/assignments/sealed" version: 2
+           max_points: 50 sealed_dataset: "datasets/s" bonus: true retired: true } })");
+  EXPECT_EQ(BookOf(state_, all, {.as_of = kAsOf})->students[0].total_centipoints, 0);
+  const Gradebook book = *BookOf(state_, one, {.as_of = kAsOf});
+  EXPECT_EQ(book.students[0].total_centipoints, 8'000);
+  EXPECT_THAT(book.students[0].flags, Contains(GradeFlag::kSanctioned));
+  EXPECT_TRUE(book.publishable);
+}
+
 TEST_F(CourseGradebookTest, ABookOfOneHasTheRowOfTheBookOfAll) {
   Graded("ann", "open", "s1", 80, 1, true);
   Graded("bob", "open", "s2", 70, 1, true);

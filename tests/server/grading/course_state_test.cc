@@ -148,6 +148,23 @@ TEST(CourseStateTest, TheLastMarkCounts) {
   EXPECT_EQ(state.snapshots.at(0).published.as_of_sequence(), 11);
 }
 
+TEST(CourseStateTest, WhatWasRecordedByMistakeIsRemoved) {
+  CourseState state = StateOf(EveryKindOfEvent());
+  const v1::CourseEvent removed =
+      EventOf(R"(marks_recorded { exams { student: "ann" exam: "exam3" removed: true }
+                                  exams { student: "bob" exam: "exam3" hundredths: 300 }
+                                  quizzes { student: "bob" quiz: "q1" removed: true } })");
+  Apply(removed, &state);
+  EXPECT_FALSE(state.exams.contains({"ann", "exam3"}));
+  EXPECT_EQ(state.exams.at({"bob", "exam3"}).hundredths(), 300);
+  EXPECT_TRUE(state.quizzes.empty());
+  Apply(removed, &state);
+  EXPECT_EQ(state.exams.size(), 1u);
+  Apply(EventOf(R"(marks_recorded { exams { student: "ann" exam: "exam3" hundredths: 0 } })"),
+        &state);
+  EXPECT_TRUE(state.exams.contains({"ann", "exam3"}));
+}
+
 absl::Time Utc(int month, int day, int hour, int minute, int second) {
   return absl::FromCivil(absl::CivilSecond(2027, month, day, hour, minute, second),
                          absl::UTCTimeZone());
@@ -239,6 +256,14 @@ TEST_F(DeadlinesTest, ExtensionsOfTheStudentAndTheAssignmentAddUp) {
   EXPECT_EQ(Of("bob").closes, Utc(2, 20, 21, 59, 59));
   EXPECT_EQ(Of("greta").closes, Utc(2, 20, 20, 59, 59));
   EXPECT_EQ(Last(), Of("ann").closes);
+}
+
+TEST_F(DeadlinesTest, ARetiredOneHasClosedForEverybody) {
+  Adjust(R"(student: "ann" assignment: "hw1" kind: EXTEND extension { seconds: 3600 })");
+  assignment_.set_retired(true);
+  EXPECT_EQ(Last(), absl::InfinitePast());
+  assignment_.clear_closes();
+  EXPECT_EQ(Last(), absl::InfinitePast());
 }
 
 TEST_F(DeadlinesTest, AnExemptionIsOfOneStudentAndExpires) {

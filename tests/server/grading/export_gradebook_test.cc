@@ -16,6 +16,8 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
 
 absl::Time Time(const std::string& text) {
   absl::Time time;
@@ -156,6 +158,50 @@ TEST(ExportGradebookTest, JsonHasEverything) {
   ASSERT_OK_AND_ASSIGN(const ExportedFile file,
                        ExportGradebook(Book(), {.format = v1::GRADEBOOK_FORMAT_JSON}));
   EXPECT_EQ(file.document, Golden("gradebook.json"));
+}
+
+constexpr char kMark[] = "\xEF\xBB\xBF";
+
+TEST(ExportGradebookTest, AByteOrderMarkIsNoneOrOneWhereItIsAskedFor) {
+  for (const v1::GradebookFormat format :
+       {v1::GRADEBOOK_FORMAT_HSE_CSV, v1::GRADEBOOK_FORMAT_MOODLE_CSV,
+        v1::GRADEBOOK_FORMAT_CANVAS_CSV}) {
+    SCOPED_TRACE(format);
+    ASSERT_OK_AND_ASSIGN(const ExportedFile with,
+                         ExportGradebook(Book(), {.format = format, .csv_bom = true}));
+    ASSERT_OK_AND_ASSIGN(const ExportedFile without,
+                         ExportGradebook(Book(), {.format = format, .csv_bom = false}));
+    EXPECT_THAT(without.document, Not(StartsWith(kMark)));
+    EXPECT_EQ(with.document, kMark + without.document);
+  }
+  // What programs read has none.
+  for (const v1::GradebookFormat format :
+       {v1::GRADEBOOK_FORMAT_NBGRADER_CSV, v1::GRADEBOOK_FORMAT_JSON}) {
+    SCOPED_TRACE(format);
+    EXPECT_THAT(ExportGradebook(Book(), {.format = format, .csv_bom = true})->document,
+                Not(StartsWith(kMark)));
+  }
+}
+
+TEST(ExportGradebookTest, StudentsWithoutANameHaveARowWhereItIsAskedFor) {
+  ASSERT_OK_AND_ASSIGN(const ExportedFile hse,
+                       ExportGradebook(Book(), {.format = v1::GRADEBOOK_FORMAT_HSE_CSV,
+                                                .include_without_name = true}));
+  EXPECT_THAT(hse.document, HasSubstr("\r\nu5,-,7.5,0.05,7.55\r\n"));
+  EXPECT_THAT(hse.document, HasSubstr("\r\nu4,X,0,0.00,0.00"));
+  EXPECT_THAT(hse.warnings, IsEmpty());
+  ASSERT_OK_AND_ASSIGN(const ExportedFile moodle,
+                       ExportGradebook(Book(), {.format = v1::GRADEBOOK_FORMAT_MOODLE_CSV,
+                                                .include_without_name = false}));
+  EXPECT_THAT(moodle.document, Not(HasSubstr("z@edu.example")));
+  EXPECT_THAT(moodle.warnings, ElementsAre(HasSubstr("u4 has no name"), HasSubstr("u5 has no name"),
+                                           HasSubstr("u3")));
+  ASSERT_OK_AND_ASSIGN(
+      const ExportedFile canvas,
+      ExportGradebook(Book(), {.format = v1::GRADEBOOK_FORMAT_CANVAS_CSV,
+                               .canvas_assignment_ids = {{"hw-mlp", 1}, {"hw-opt", 2}},
+                               .include_without_name = false}));
+  EXPECT_THAT(canvas.document, Not(HasSubstr("st5")));
 }
 
 TEST(ExportGradebookTest, EveryFaultIsNamed) {

@@ -422,10 +422,43 @@ TEST(GradebookTest, WrongAnswersAndOtherModulesDoNotAdmit) {
 TEST(GradebookTest, AConditionThatCannotBeJudgedHoldsNobodyBack) {
   CourseBuilder course = OneHomework();
   course.Exam("ann", "exam3", 1'000);
-  const Gradebook book = course.Compute(AdmissionPolicy("ZERO"));
-  EXPECT_EQ(book.students[0].final_hundredths, 100);
-  ASSERT_EQ(book.warnings.size(), 1);
-  EXPECT_EQ(book.warnings[0].kind, Kind::kAdmission);
+  for (const char* on_fail : {"FLAG", "BLOCK", "ZERO"}) {
+    const Gradebook book = course.Compute(AdmissionPolicy(on_fail));
+    EXPECT_EQ(book.students[0].final_hundredths, 100) << on_fail;
+    EXPECT_THAT(book.students[0].flags, Not(Contains(GradeFlag::kNotAdmitted))) << on_fail;
+    ASSERT_EQ(book.warnings.size(), 1) << on_fail;
+    EXPECT_EQ(book.warnings[0].kind, Kind::kAdmission) << on_fail;
+  }
+}
+
+// What the policy was to do, it must not silently leave undone.
+TEST(GradebookTest, ABlockOrZeroThatCannotBeJudgedBlocksPublicationOnceThereAreResults) {
+  CourseBuilder course = OneHomework();
+  course.Exam("ann", "exam4", 1'000);
+  for (const char* on_fail : {"FLAG", "BLOCK", "ZERO"}) {
+    EXPECT_TRUE(course.Compute(AdmissionPolicy(on_fail)).publishable) << on_fail;
+  }
+  course.Exam("ann", "exam3", 0);
+  EXPECT_TRUE(course.Compute(AdmissionPolicy("FLAG")).publishable);
+  for (const char* on_fail : {"BLOCK", "ZERO"}) {
+    const Gradebook book = course.Compute(AdmissionPolicy(on_fail));
+    EXPECT_FALSE(book.publishable) << on_fail;
+    ASSERT_EQ(book.warnings.size(), 1) << on_fail;
+    EXPECT_TRUE(book.warnings[0].blocks_publication) << on_fail;
+    EXPECT_THAT(book.warnings[0].text, HasSubstr("record their results, or set")) << on_fail;
+  }
+  // Too few for quizzes_min.
+  course.Quiz("q1", "3");
+  v1::GradingPolicy two = AdmissionPolicy("ZERO");
+  two.mutable_admission(0)->set_quizzes_min(2);
+  EXPECT_FALSE(course.Compute(two).publishable);
+  course.Quiz("q2", "3");
+  EXPECT_TRUE(course.Compute(two).publishable);
+  // No year, and no deadline to tell it.
+  course.input.assignments[0].due.reset();
+  EXPECT_FALSE(course.Compute(two).publishable);
+  two.mutable_admission(0)->set_by("2027-03-29 23:59");
+  EXPECT_TRUE(course.Compute(two).publishable);
 }
 
 // ---- Rows that make no sense ----

@@ -69,7 +69,7 @@ TEST(PolicyTest, ZeroAndFalseAreGiven) {
 TEST(PolicyTest, AListThatIsGivenReplacesThePresets) {
   const v1::GradingPolicy policy = Policy(
       "exams { items { id: \"exam3\" max: 20 weight_percent: 5 } }"
-      "admission { exam: \"exam3\" module: \"m\" by: \"2027-01-01 00:00\" "
+      "admission { exam: \"exam3\" module: \"1\" by: \"2027-01-01 00:00\" "
       "on_fail: ADMISSION_FAILURE_ZERO }");
   ASSERT_EQ(policy.exams().items_size(), 1);
   EXPECT_EQ(policy.exams().items(0).max(), 20);
@@ -107,6 +107,43 @@ TEST(PolicyTest, WithoutAPresetEveryFieldIsAskedFor) {
 TEST(PolicyTest, AnUnknownPresetIsNamedWithTheNearest) {
   EXPECT_THAT(ResolvePolicy(Given("preset: \"hse-2026-exakt\"")),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("did you mean")));
+}
+
+TEST(PolicyTest, AnUnknownPresetDoesNotHideTheOtherFaults) {
+  for (const char* preset : {"hse-2026-exakt", "something else"}) {
+    SCOPED_TRACE(preset);
+    v1::GradingPolicy given = Given("time { tz: \"x\" } late { max_percent: 101 }");
+    given.set_preset(preset);
+    // Nothing is missing that a preset gives.
+    EXPECT_THAT(ViolatedFields(ResolvePolicy(given).status()),
+                ElementsAre("policy.preset", "policy.time.tz", "policy.late.max_percent"));
+  }
+}
+
+TEST(PolicyTest, AModuleIsWrittenAsQuizzesHaveIt) {
+  v1::GradingPolicy given = Given(
+      "preset: \"hse\" admission { exam: \"exam3\" by: \"03-29 23:59\" "
+      "on_fail: ADMISSION_FAILURE_FLAG }");
+  for (const char* module : {"1", "3", "10", "100"}) {
+    given.mutable_admission(0)->set_module(module);
+    EXPECT_THAT(ResolvePolicy(given), IsOk()) << module;
+  }
+  for (const char* module : {"three", "module 3", "03", "0", "-3", "+3", "3.0", " 3", "101"}) {
+    SCOPED_TRACE(module);
+    given.mutable_admission(0)->set_module(module);
+    const absl::Status status = ResolvePolicy(given).status();
+    EXPECT_THAT(ViolatedFields(status), ElementsAre("policy.admission[0].module"));
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(module)));
+  }
+}
+
+TEST(PolicyTest, APolicyOfBeforeModulesWereCheckedStillComputesGrades) {
+  v1::GradingPolicy policy = Policy();
+  policy.mutable_admission(0)->set_module("module 3");
+  EXPECT_THAT(ValidatePolicy(policy), IsOk());
+  EXPECT_THAT(ComputeGradebook(OneHomework().input, policy), IsOk());
+  policy.mutable_admission(0)->set_module(std::string(201, '3'));
+  EXPECT_THAT(ViolatedFields(ValidatePolicy(policy)), ElementsAre("policy.admission[0].module"));
 }
 
 struct Fault {

@@ -2,6 +2,9 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "server/grading/commitment.h"
 #include "tests/server/services/classroom.h"
 
@@ -10,6 +13,7 @@ namespace {
 
 using testing::AllOf;
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -18,6 +22,13 @@ using testing::SizeIs;
 class CourseServiceTest : public Classroom {
  protected:
   CourseServiceTest() : Classroom(/*workers=*/1) {}
+
+  absl::StatusOr<v1::Assignment> Reveal() {
+    v1::RevealCommitmentsRequest request;
+    request.set_name(kAssignment);
+    Use("teacher");
+    return CallWith(*courses_, &Courses::RevealCommitments, request);
+  }
 };
 
 TEST_F(CourseServiceTest, ACourseIsMadeOnceAndHasTheHsePolicy) {
@@ -64,6 +75,34 @@ TEST_F(CourseServiceTest, ARosterIsTakenWholeOrRefusedWithEveryFault) {
   EXPECT_THAT(CallWith(*courses_, &Courses::UpdateRoster, request)->enrolments(), SizeIs(4));
 }
 
+TEST_F(CourseServiceTest, WhoHasNoUserIsWarnedOf) {
+  v1::GetRosterRequest get;
+  get.set_course(kCourse);
+  EXPECT_THAT(CallWith(*courses_, &Courses::GetRoster, get)->warnings(), IsEmpty());
+  v1::UpdateRosterRequest request;
+  request.set_course(kCourse);
+  const auto enrol = [&](const std::string& user) {
+    v1::Enrolment& enrolment = *request.add_enrolments();
+    enrolment.set_user(user);
+    enrolment.set_role(v1::COURSE_ROLE_STUDENT);
+    enrolment.set_full_name(user);
+  };
+  enrol("anm");
+  enrol("eve");
+  request.set_validate_only(true);
+  EXPECT_THAT(CallWith(*courses_, &Courses::UpdateRoster, request)->warnings(),
+              ElementsAre(HasSubstr("no such user: anm;")));
+  EXPECT_THAT(CallWith(*courses_, &Courses::GetRoster, get)->warnings(), IsEmpty());
+  request.set_validate_only(false);
+  EXPECT_THAT(CallWith(*courses_, &Courses::UpdateRoster, request)->warnings(),
+              ElementsAre(HasSubstr("no such user: anm;")));
+  for (int i = 1; i <= 11; ++i) enrol(absl::StrCat("typo-", i));
+  ASSERT_THAT(CallWith(*courses_, &Courses::UpdateRoster, request), IsOk());
+  EXPECT_THAT(CallWith(*courses_, &Courses::GetRoster, get)->warnings(),
+              ElementsAre(AllOf(HasSubstr("no such user: anm, typo-1, "),
+                                HasSubstr(" and 2 more;"))));
+}
+
 TEST_F(CourseServiceTest, WhoIsGoneCanBeRemovedAgain) {
   v1::UpdateRosterRequest request;
   request.set_course(kCourse);
@@ -88,6 +127,13 @@ TEST_F(CourseServiceTest, AContradictoryPolicyIsRefusedAndAPreviewChangesNothing
   EXPECT_THAT(FaultsOf(refused.status()), AllOf(HasSubstr("percent"), HasSubstr("scale")));
   request.mutable_policy()->Clear();
   request.mutable_policy()->mutable_time()->set_tz("Europe/Berlin");
+  request.mutable_policy()->set_preset("hse-2026-exakt");
+  request.mutable_policy()->mutable_homework()->set_scale(-1);
+  EXPECT_THAT(FaultsOf(CallWith(*courses_, &Courses::SetPolicy, request).status()),
+              AllOf(HasSubstr("policy.time.tz: is \"Europe/Berlin\""),
+                    HasSubstr("policy.preset: no preset"), HasSubstr("policy.homework.scale")));
+  request.mutable_policy()->Clear();
+  request.mutable_policy()->mutable_time()->set_tz("Europe/Berlin");
   EXPECT_THAT(CallWith(*courses_, &Courses::SetPolicy, request),
               HasReason(ErrorReason::kInvalidRequest));
   request.mutable_policy()->Clear();
@@ -103,6 +149,28 @@ TEST_F(CourseServiceTest, AContradictoryPolicyIsRefusedAndAPreviewChangesNothing
   get.set_course(kCourse);
   get.set_version(1);
   EXPECT_EQ(CallWith(*courses_, &Courses::GetPolicy, get)->policy().late().percent_per_unit(), 10);
+}
+
+TEST_F(CourseServiceTest, SettingThePolicyInForceAgainIsTheSameVersion) {
+  v1::SetPolicyRequest request;
+  request.set_course(kCourse);
+  request.mutable_policy()->mutable_late()->set_percent_per_unit(20);
+  ASSERT_OK_AND_ASSIGN(const v1::SetPolicyResponse first,
+                       CallWith(*courses_, &Courses::SetPolicy, request));
+  EXPECT_EQ(first.policy().version(), 2);
+  v1::GetCourseRequest get;
+  get.set_name(kCourse);
+  const int64_t events = CallWith(*courses_, &Courses::GetCourse, get)->last_sequence();
+  ASSERT_OK_AND_ASSIGN(const v1::SetPolicyResponse again,
+                       CallWith(*courses_, &Courses::SetPolicy, request));
+  EXPECT_EQ(again.policy().version(), 2);
+  EXPECT_EQ(again.policy().digest(), first.policy().digest());
+  EXPECT_EQ(again.policy().author(), "teacher");
+  EXPECT_THAT(again.changes(), IsEmpty());
+  EXPECT_EQ(CallWith(*courses_, &Courses::GetCourse, get)->last_sequence(), events);
+  // What counts is the one in force, not that there was one.
+  request.mutable_policy()->mutable_late()->set_percent_per_unit(10);
+  EXPECT_EQ(CallWith(*courses_, &Courses::SetPolicy, request)->policy().version(), 3);
 }
 
 TEST_F(CourseServiceTest, AnAssignmentIsRefusedWithEveryFault) {
@@ -148,6 +216,30 @@ TEST_F(CourseServiceTest, ThresholdsWithinTheNoiseAndCommonRowsAreWarnedOf) {
   EXPECT_EQ(seen.version(), 1);
 }
 
+TEST_F(CourseServiceTest, WhatIsPublicCannotBeSealed) {
+  v1::Assignment assignment = NewAssignment();
+  assignment.set_public_dataset(open_copy_);
+  assignment.mutable_base_spec()->set_target_column("no_such_column");
+  const auto refused = Publish(assignment);
+  EXPECT_THAT(refused, HasReason(ErrorReason::kInvalidSpec));
+  EXPECT_THAT(FaultsOf(refused.status()),
+              AllOf(HasSubstr(absl::StrCat("assignment.sealed_dataset: ", sealed_,
+                                           " is the public data")),
+                    HasSubstr("no_such_column")));
+  EXPECT_THAT(Publish(NewAssignment())->warnings(), Not(Contains(HasSubstr("public data, too"))));
+}
+
+TEST_F(CourseServiceTest, SealedRowsThatArePublicAreWarnedOf) {
+  const std::vector<std::string> parts = Thirds(ReadTestData("wdbc.csv"));
+  const std::vector<std::string> rows = absl::StrSplit(parts[2], '\n');
+  v1::Assignment assignment = NewAssignment();
+  assignment.set_public_dataset(
+      server_.Upload(absl::StrCat(parts[1], rows[1], "\n", rows[2], "\n")));
+  ASSERT_OK_AND_ASSIGN(const v1::Assignment published, Publish(assignment));
+  EXPECT_THAT(published.warnings(),
+              Contains(absl::StrCat("2 rows of ", sealed_, " are in the public data, too")));
+}
+
 TEST_F(CourseServiceTest, PublishingTheSameAgainIsTheSameVersion) {
   const v1::Assignment assignment = NewAssignment();
   ASSERT_OK_AND_ASSIGN(const v1::Assignment first, Publish(assignment));
@@ -161,6 +253,30 @@ TEST_F(CourseServiceTest, PublishingTheSameAgainIsTheSameVersion) {
   other.set_title("another");
   EXPECT_EQ(Publish(other)->version(), 2);
   EXPECT_EQ(Publish(assignment)->version(), 3);  // what counts is the newest
+}
+
+TEST_F(CourseServiceTest, ARetiredAssignmentIsStillShownAndComesBackWithItsNextVersion) {
+  v1::Assignment assignment = NewAssignment();
+  ASSERT_THAT(Publish(assignment), IsOk());
+  v1::ListAssignmentsRequest list;
+  list.set_course(kCourse);
+  v1::GetGradebookRequest book;
+  book.set_course(kCourse);
+  const auto seen_by_ann = [&] {
+    Use("ann");
+    return CallWith(*courses_, &Courses::ListAssignments, list)->assignments(0);
+  };
+  EXPECT_FALSE(seen_by_ann().retired());
+  EXPECT_EQ(CallWith(*grades_, &Grades::GetGradebook, book)->rows(0).denominator_points(), 100);
+  assignment.set_retired(true);
+  EXPECT_EQ(Publish(assignment)->version(), 2);
+  EXPECT_EQ(Publish(assignment)->version(), 2);
+  EXPECT_TRUE(seen_by_ann().retired());
+  EXPECT_EQ(CallWith(*grades_, &Grades::GetGradebook, book)->rows(0).denominator_points(), 0);
+  assignment.set_retired(false);
+  EXPECT_EQ(Publish(assignment)->version(), 3);
+  EXPECT_FALSE(seen_by_ann().retired());
+  EXPECT_EQ(CallWith(*grades_, &Grades::GetGradebook, book)->rows(0).denominator_points(), 100);
 }
 
 TEST_F(CourseServiceTest, WhoTeachesWithOthersKeepsTheirData) {
@@ -229,6 +345,66 @@ TEST_F(CourseServiceTest, CommitmentsAreRevealedAfterTheCloseAndHold) {
                                   {dataset.digest, dataset.rows + 1})
                      .ok());
   }
+}
+
+TEST_F(CourseServiceTest, WhatNeverClosesIsRevealedAndToldOnceItIsRetired) {
+  v1::Assignment assignment = NewAssignment();
+  assignment.set_release(v1::POINTS_RELEASE_AFTER_CLOSE);
+  assignment.set_closes("2099-01-01 00:00:00");
+  ASSERT_THAT(Publish(assignment), IsOk());
+  Use("ann");
+  const v1::Submission withheld = Graded(NewRequest());
+  ASSERT_TRUE(withheld.withheld());
+  assignment.clear_closes();
+  assignment.set_release(v1::POINTS_RELEASE_IMMEDIATE);
+  ASSERT_THAT(Publish(assignment), IsOk());
+  EXPECT_THAT(Reveal(), HasReason(ErrorReason::kInvalidState));
+  EXPECT_THAT(GetErrorInfo(Reveal().status())->hint, HasSubstr("without closes it never does"));
+  assignment.set_retired(true);
+  ASSERT_OK_AND_ASSIGN(const v1::Assignment retired, Publish(assignment));
+  EXPECT_THAT(retired.warnings(), Not(Contains(HasSubstr("never does"))));
+  ASSERT_OK_AND_ASSIGN(const v1::Assignment revealed, Reveal());
+  EXPECT_NE(revealed.commitments(0).salt(), "");
+  Use("ann");
+  v1::GetSubmissionRequest get;
+  get.set_name(withheld.name());
+  const auto is_told = [&] {
+    const auto seen = CallWith(*submissions_, &Submissions::GetSubmission, get);
+    return seen.ok() && seen->has_result();
+  };
+  for (int i = 0; i < 200 && !is_told(); ++i) absl::SleepFor(absl::Milliseconds(100));
+  EXPECT_TRUE(is_told());
+}
+
+TEST_F(CourseServiceTest, SealedDataThatAnotherAssignmentGoesOnWithAreNotRevealed) {
+  v1::Assignment closed = NewAssignment();
+  ASSERT_THAT(Publish(closed), IsOk());
+  closed.clear_sealed_dataset();  // what the first version promised is revealed as well
+  closed.set_closes("2020-01-01 00:00:00");
+  ASSERT_THAT(Publish(closed), IsOk());
+  v1::Assignment other = NewAssignment();
+  other.set_name("courses/dl/assignments/hw-other");
+  ASSERT_THAT(Publish(other), IsOk());
+  EXPECT_THAT(Reveal(), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                 HasSubstr("courses/dl/assignments/hw-other")));
+  EXPECT_THAT(Reveal(), HasReason(ErrorReason::kInvalidState));
+  other.set_retired(true);
+  ASSERT_THAT(Publish(other), IsOk());
+  EXPECT_THAT(Reveal(), IsOk());
+}
+
+TEST(RosterOfAnOpenServerTest, HasNoUnknownUsers) {
+  TestServer server({.workers = 0});
+  const auto courses = v1::CourseService::NewStub(server.channel());
+  v1::CreateCourseRequest create;
+  create.mutable_course()->set_name("courses/dl");
+  ASSERT_THAT(CallWith(*courses, &v1::CourseService::Stub::CreateCourse, create), IsOk());
+  v1::GetRosterRequest get;
+  get.set_course("courses/dl");
+  ASSERT_OK_AND_ASSIGN(const v1::Roster roster,
+                       CallWith(*courses, &v1::CourseService::Stub::GetRoster, get));
+  EXPECT_THAT(roster.enrolments(), SizeIs(1));
+  EXPECT_THAT(roster.warnings(), IsEmpty());
 }
 
 }  // namespace

@@ -33,6 +33,12 @@ TEST(OptionsTest, VersionIsPrintedAndNothingStarts) {
   EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("0.1.0"));
 }
 
+TEST(OptionsTest, HelpSaysThatMetricsAreForEveryone) {
+  testing::internal::CaptureStdout();
+  EXPECT_THAT(Parse({"--help"}), StatusIs(absl::StatusCode::kCancelled, testing::_));
+  EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("Whoever reaches it"));
+}
+
 TEST(OptionsTest, FlagsAreRead) {
   ASSERT_OK_AND_ASSIGN(const auto options,
                        Parse({"--listen", "127.0.0.1:0", "--listen", "[::1]:0", "--metrics-listen",

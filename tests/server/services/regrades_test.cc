@@ -11,6 +11,9 @@
 namespace trainyard {
 namespace {
 
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
@@ -80,6 +83,14 @@ class RegradesTest : public Classroom {
     const auto applied = CallWith(*submissions_, &Submissions::ApplyRegrade, request);
     EXPECT_THAT(applied, IsOk());
     return applied.value_or(v1::Regrade());
+  }
+
+  google::protobuf::RepeatedPtrField<v1::Leaderboard::Entry> Board() {
+    v1::GetLeaderboardRequest request;
+    request.set_assignment(kAssignment);
+    const auto board = CallWith(*submissions_, &Submissions::GetLeaderboard, request);
+    EXPECT_THAT(board, IsOk());
+    return board.value_or(v1::Leaderboard()).entries();
   }
 
   // Fewer points for the same score.
@@ -155,14 +166,34 @@ TEST_F(RegradesTest, NothingOfTheOldVersionStaysButTheTimes) {
   EXPECT_EQ(after.assignment_version(), 2);
   EXPECT_EQ(after.accepted_at().ShortDebugString(), graded.accepted_at().ShortDebugString());
   EXPECT_EQ(after.finish_time().ShortDebugString(), graded.finish_time().ShortDebugString());
-  // The new version's Ladder has nobody yet.
-  EXPECT_FALSE(after.has_public_score());
-  v1::GetLeaderboardRequest leaderboard;
-  leaderboard.set_assignment(kAssignment);
-  EXPECT_THAT(CallWith(*submissions_, &Submissions::GetLeaderboard, leaderboard)->entries(),
-              IsEmpty());
+  // The same public rows, measured alike: the Ladder and the board go on.
+  EXPECT_EQ(after.public_score(), graded.public_score());
+  EXPECT_THAT(Board(), SizeIs(1));
   // The same spec is the same submission, under the new version, too.
   EXPECT_EQ(Submit(NewRequest())->name(), graded.name());
+
+  v1::Assignment without_public = Strict();
+  without_public.clear_public_dataset();
+  ASSERT_THAT(Publish(without_public), IsOk());
+  EXPECT_THAT(Board(), IsEmpty());
+  Apply(Finished().name());
+  Use("ann");
+  EXPECT_FALSE(Get(graded.name()).has_public_score());
+}
+
+TEST_F(RegradesTest, AnotherDeadlineWipesNoBoardAndMakesNoFreshLadder) {
+  ASSERT_THAT(Publish(NewAssignment()), IsOk());
+  const v1::Submission best = GradedOf("ann", 4);
+  v1::Assignment later = NewAssignment();
+  later.set_due("2099-01-01 00:00:00");
+  ASSERT_THAT(Publish(later), IsOk());
+  EXPECT_THAT(Board(), SizeIs(1));
+  // One epoch on one unit is no better: what is told stays what was reported before.
+  Use("ann");
+  const v1::Submission worse = Graded(NewRequest(1, 1));
+  EXPECT_EQ(worse.assignment_version(), 2);
+  EXPECT_FALSE(worse.public_improved());
+  EXPECT_EQ(worse.public_score(), best.public_score());
 }
 
 TEST_F(RegradesTest, NewPointsAreToldWhenTheNewVersionTellsAnything) {
@@ -223,6 +254,23 @@ TEST_F(RegradesTest, WhatIsToldOnTheWayCountsForTheRest) {
   EXPECT_EQ(std::count_if(graded.begin(), graded.end(),
                           [&](const v1::Submission& one) { return Get(one.name()).has_result(); }),
             1);
+}
+
+TEST_F(RegradesTest, WhoIsNoStudentIsNamedAndNothingIsTrainedAgain) {
+  ASSERT_THAT(Publish(NewAssignment()), IsOk());
+  GradedOf("ann");
+  v1::CreateRegradeRequest request;
+  request.set_assignment(kAssignment);
+  for (const char* student : {"ann", "anm", "teacher", "eve"}) request.add_students(student);
+  Use("teacher");
+  const auto refused = CallWith(*submissions_, &Submissions::CreateRegrade, request);
+  EXPECT_THAT(refused, HasReason(ErrorReason::kInvalidRequest));
+  EXPECT_THAT(ViolatedFields(refused.status()),
+              ElementsAre("students[1]", "students[2]", "students[3]"));
+  EXPECT_THAT(FaultsOf(refused.status()),
+              AllOf(HasSubstr("\"anm\""), HasSubstr("\"teacher\""), HasSubstr("\"eve\"")));
+  request.mutable_students()->DeleteSubrange(1, 3);
+  EXPECT_THAT(CallWith(*submissions_, &Submissions::CreateRegrade, request), IsOk());
 }
 
 TEST_F(RegradesTest, OneRunsAtATimeAndTellsHowFarItIs) {

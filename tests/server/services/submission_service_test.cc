@@ -226,6 +226,32 @@ TEST_F(SubmissionServiceTest, NothingIsTakenBeforeItOpensOrAfterItClosesButWithA
   EXPECT_EQ(Graded(NewRequest()).state(), v1::SUBMISSION_STATE_DONE);
 }
 
+TEST_F(SubmissionServiceTest, ARetiredAssignmentTakesNothingUntilAVersionBringsItBack) {
+  v1::Assignment assignment = NewAssignment();
+  ASSERT_THAT(Publish(assignment), IsOk());
+  Use("ann");
+  v1::CreateSubmissionRequest before = NewRequest();
+  before.set_request_id("123e4567-e89b-12d3-a456-426614174000");
+  const v1::Submission taken = Graded(before);
+  assignment.set_retired(true);
+  ASSERT_THAT(Publish(assignment), IsOk());
+  v1::CreateSubmissionRequest check = NewRequest(5);
+  check.set_validate_only(true);
+  Use("ann");
+  for (const v1::CreateSubmissionRequest& request : {NewRequest(5), check}) {
+    const absl::StatusOr<v1::Submission> refused = Submit(request);
+    EXPECT_THAT(refused, StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("is retired")));
+    EXPECT_THAT(refused, HasReason(ErrorReason::kInvalidState));
+  }
+  // What was taken before is, also for who asks again after a lost answer.
+  EXPECT_EQ(Submit(before)->name(), taken.name());
+  EXPECT_EQ(Get(taken.name()).result().points(), taken.result().points());
+  assignment.set_retired(false);
+  ASSERT_THAT(Publish(assignment), IsOk());
+  Use("ann");
+  EXPECT_EQ(Graded(NewRequest(5)).state(), v1::SUBMISSION_STATE_DONE);
+}
+
 TEST_F(SubmissionServiceTest, PointsThatWaitForTheCloseAreToldThenAndToNobodyBefore) {
   v1::Assignment assignment = NewAssignment();
   assignment.set_release(v1::POINTS_RELEASE_AFTER_CLOSE);

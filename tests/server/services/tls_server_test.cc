@@ -8,7 +8,9 @@
 namespace trainyard {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 class TlsServerTest : public testing::Test {
  protected:
@@ -102,6 +104,27 @@ TEST_F(TlsServerTest, InsecureIsTakenAtItsWordAndWarnedOf) {
   EXPECT_THAT(Server::Create(options), IsOk());
   Log::SetLevel("error");
   EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("event=insecure"));
+}
+
+TEST_F(TlsServerTest, MetricsThatOtherMachinesReachAreWarnedOf) {
+  ServerOptions options = ServerOptions::ForThisMachine();
+  options.listen = {"127.0.0.1:0"};
+  options.workers = 0;
+  options.data_dir = directory_.path() + "/data";
+  const auto log_of = [&](const std::string& metrics_listen, JobSeriesLevel level) {
+    options.metrics_listen = metrics_listen;
+    options.metrics_job_level = level;
+    testing::internal::CaptureStderr();
+    Log::SetLevel("warning");
+    EXPECT_THAT(Server::Create(options), IsOk());
+    Log::SetLevel("error");
+    return testing::internal::GetCapturedStderr();
+  };
+  EXPECT_THAT(log_of("0.0.0.0:0", JobSeriesLevel::kId),
+              AllOf(HasSubstr("event=insecure"), HasSubstr("0.0.0.0:0"),
+                    HasSubstr("everyone may read the metrics"), Not(HasSubstr("who trains what"))));
+  EXPECT_THAT(log_of("0.0.0.0:0", JobSeriesLevel::kFull), HasSubstr("who trains what"));
+  EXPECT_THAT(log_of("127.0.0.1:0", JobSeriesLevel::kFull), Not(HasSubstr("event=insecure")));
 }
 
 TEST_F(TlsServerTest, AUnixSocketIsServedWithoutTls) {
