@@ -142,9 +142,8 @@ void AddExport(CLI::App* group, Command* chosen) {
       ->add_option_function<std::string>(
           "--format",
           [format = &options->format](const std::string& word) { *format = formats.at(word); },
-          "hse, moodle, canvas, nbgrader or json")
-      ->check(CLI::IsMember({"hse", "moodle", "canvas", "nbgrader", "json"}))
-      ->required();
+          "hse, moodle, canvas, nbgrader or json (default: the policy's)")
+      ->check(CLI::IsMember({"hse", "moodle", "canvas", "nbgrader", "json"}));
   command->add_option("-f,--file", options->path, "Where it goes (default stdout)")
       ->type_name("FILE");
   AddFieldFlags(*command, "Format", kExportFlags, *v1::ExportGradebookRequest::descriptor(),

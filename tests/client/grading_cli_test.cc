@@ -125,6 +125,7 @@ constexpr Case kCommands[] = {
      R"(GetGradebook course: "courses/dl" as_of_sequence: 9 policy_version: 2 student: "ann")"},
     {"gradebook explain dl ann --snapshot 3",
      R"(GetGradebook course: "courses/dl" student: "ann" explain: true snapshot: "courses/dl/snapshots/3")"},
+    {"gradebook export dl", R"(ExportGradebook course: "courses/dl")"},
     {"gradebook export dl --format moodle --decimal , --snapshot dl/3",
      R"(ExportGradebook course: "courses/dl" format: GRADEBOOK_FORMAT_MOODLE_CSV snapshot: "courses/dl/snapshots/3" decimal_mark: ",")"},
     {"gradebook export dl --format canvas --canvas-id hw1=48213",
