@@ -178,7 +178,7 @@ class GithubActionTest(unittest.TestCase):
                 called.chmod(0o755)
                 ran = subprocess.run(["bash", "-c", self.steps[0]["run"]], capture_output=True, text=True, check=True,
                                      env={"PATH": f"{folder}:/usr/bin:/bin", "ASSIGNMENT": "courses/c/assignments/a b", "TOKEN": "a token",
-                                          "AUDIENCE": "", "SPEC": "$(touch x).yaml", "AT_LEAST": at_least})
+                                          "AUDIENCE": "", "SPEC": "$(touch x).yaml", "AT_LEAST": at_least, "PUBLIC_KEY": ""})
                 self.assertEqual(ran.stdout.splitlines(),
                                  ["::add-mask::a token", "grade", "--assignment", "courses/c/assignments/a b", "--spec",
                                   "$(touch x).yaml", "--wait", "--github"] + expected)

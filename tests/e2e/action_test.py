@@ -107,6 +107,15 @@ class ActionTest(Case):
         self.assertIn('repository "42", not "43"', self.stderr)
         self.assertNotIn("Points", text)
 
+    def test_points_are_those_of_the_given_key(self):
+        key = self.room.teacher.submissions.GetSigningKey(c.submission.GetSigningKeyRequest()).public_key
+        codes, text = self.run_action(public_key=key)
+        self.assertEqual(codes, [0], text + self.stderr)
+        # The key of RFC 8032's first test.
+        codes, text = self.run_action(public_key="d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+        self.assertEqual(codes, [REFUSED], text + self.stderr)
+        self.assertNotIn("Points", text)
+
     def test_a_token_needs_no_identity(self):
         codes, text = self.run_action(identity=False, token=self.room.tokens["ann"], audience="")
         self.assertEqual(codes, [0], text + self.stderr)
@@ -127,7 +136,7 @@ class ActionTest(Case):
 
     def test_no_input_becomes_a_command(self):
         evil = f"$(touch {self.folder}/owned)`touch {self.folder}/owned`; touch {self.folder}/owned"
-        for name in ("assignment", "spec", "at_least", "audience", "token"):
+        for name in ("assignment", "spec", "at_least", "audience", "token", "public_key"):
             self.run_action(**{name: evil})
         self.assertFalse((self.folder / "owned").exists())
 
