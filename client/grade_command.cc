@@ -139,7 +139,8 @@ absl::StatusOr<v1::Submission> Grade(Session& session, const SubmitOptions& opti
       const v1::Submission submission,
       WaitForSubmission(session, accepted.name(),
                         session.remote.timeout().value_or(absl::InfiniteDuration())));
-  if (IsReleased(submission)) {
+  // Of withheld points, too: --at-least then goes by the public score, which is signed.
+  if (submission.state() == v1::SUBMISSION_STATE_DONE) {
     TY_RETURN_IF_ERROR(CheckPoints(session, key, submission,
                                    {.submission = accepted.name(),
                                     .assignment = request.assignment(),

@@ -1,5 +1,7 @@
 #include "client/graded_receipt.h"
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -7,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "client/grade_outcome.h"
 #include "core/base/error_info.h"
 #include "server/wire/receipt.h"
 #include "server/wire/signature.h"
@@ -50,6 +53,10 @@ void CompareResult(const ReceiptResult& result, const v1::SubmissionResult& told
   if (result.criteria != CriteriaOf(told)) differences->push_back("other criteria");
 }
 
+std::string PublicScoreText(const std::optional<double>& score) {
+  return score.has_value() ? absl::StrFormat("%.17g", *score) : "none";
+}
+
 Differences DifferencesOf(const ReceiptFields& fields, const v1::Submission& told,
                           const ReceiptExpectation& expected) {
   Differences differences;
@@ -66,10 +73,14 @@ Differences DifferencesOf(const ReceiptFields& fields, const v1::Submission& tol
   if (bound) {
     CompareText("repository", fields.source->repository_id, expected.repository_id, &differences);
   }
-  if (fields.result.has_value()) {
+  CompareText("public score", PublicScoreText(fields.public_score),
+              PublicScoreText(told.has_public_score() ? std::optional(told.public_score())
+                                                      : std::nullopt),
+              &differences);
+  const auto points = [](bool released) { return released ? "released" : "withheld"; };
+  CompareText("points", points(fields.result.has_value()), points(IsReleased(told)), &differences);
+  if (fields.result.has_value() && IsReleased(told)) {
     CompareResult(*fields.result, told.result(), &differences);
-  } else {
-    differences.push_back("points withheld");
   }
   return differences;
 }

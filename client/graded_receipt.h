@@ -23,11 +23,12 @@ struct ReceiptExpectation {
 };
 
 // OK when `document` is signed with `public_key`, is of what is `expected`, and has the same
-// points, score and criteria as `told`. A repository is compared only where the receipt has one
-// that was proven by an identity token: what a submitter says of itself proves nothing.
+// public score, points, score and criteria as `told`, or no points where they are withheld. A
+// repository is compared only where the receipt has one that was proven by an identity token: what
+// a submitter says of itself proves nothing.
 // FAILED_PRECONDITION/DIGEST_MISMATCH that names every difference, or what is wrong with the
 // signature.
-// REQUIRES: IsReleased(told); IsPublicKey(public_key).
+// REQUIRES: `told` is DONE; IsPublicKey(public_key).
 absl::Status CheckReceipt(const std::string& document, const std::string& public_key,
                           const v1::Submission& told, const ReceiptExpectation& expected);
 

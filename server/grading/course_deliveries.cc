@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "core/base/status_macros.h"
+#include "google/protobuf/util/message_differencer.h"
 #include "server/base/log.h"
 #include "server/grading/course_gradebook.h"
 #include "server/grading/course_names.h"
@@ -61,7 +62,7 @@ void AddTarget(const CourseState& before, v1::DeliveryTarget target, Occasion* o
   // Another secret is the same place.
   was.clear_secret_set();
   target.clear_secret_set();
-  if (was.SerializeAsString() == target.SerializeAsString()) return;
+  if (google::protobuf::util::MessageDifferencer::Equals(was, target)) return;
   occasion->targets.insert(target.kind());
   AddAllStudents(before, occasion);
 }
@@ -105,14 +106,68 @@ void AddEvent(const CourseState& before, const v1::CourseEvent& event, Occasion*
   }
 }
 
+// Whether anything was ever done of what a target is told. Of the others of a large roster there is
+// nothing to compute.
+bool HasDone(const CourseState& state, const std::string& student) {
+  const auto graded = state.graded_of.lower_bound({student, ""});
+  if (graded != state.graded_of.end() && graded->first.first == student) return true;
+  return std::any_of(state.adjustments.begin(), state.adjustments.end(), [&](const auto& each) {
+    return each.student() == student;
+  });
+}
+
+bool HasDone(const CourseStore::Events& events, const std::string& student) {
+  return std::any_of(events.begin(), events.end(), [&](const v1::CourseEvent& event) {
+    return event.submission_graded().student() == student ||
+           event.adjustment_made().student() == student;
+  });
+}
+
+// Whether an event may change the student's lines or ids: of a class that is regraded each student
+// sees his own part.
+bool IsAbout(const v1::CourseEvent& event, const std::string& student) {
+  switch (event.kind_case()) {
+    case v1::CourseEvent::kSubmissionGraded:
+      return event.submission_graded().student() == student;
+    case v1::CourseEvent::kPointsReleased:
+      return event.points_released().student() == student;
+    case v1::CourseEvent::kAdjustmentMade:
+      return event.adjustment_made().student() == student;
+    case v1::CourseEvent::kSubmissionNominated:
+      return event.submission_nominated().student() == student;
+    case v1::CourseEvent::kMarksRecorded:
+    case v1::CourseEvent::kSnapshotPublished:
+    case v1::CourseEvent::kRegradeCreated:
+      return false;
+    default:
+      return true;
+  }
+}
+
+// A change of a large roster is one student's change only.
+v1::CourseEvent Narrowed(const v1::CourseEvent& event, const std::string& student) {
+  if (!event.has_roster_changed()) return event;
+  v1::CourseEvent narrowed;
+  narrowed.set_sequence(event.sequence());
+  *narrowed.mutable_create_time() = event.create_time();
+  v1::RosterChange& change = *narrowed.mutable_roster_changed();
+  for (const v1::Enrolment& enrolment : event.roster_changed().enrolments()) {
+    if (enrolment.user() == student) *change.add_enrolments() = enrolment;
+  }
+  for (const std::string& user : event.roster_changed().removed_users()) {
+    if (user == student) change.add_removed_users(user);
+  }
+  return narrowed;
+}
+
 // As much of a course as one student's row of the gradebook takes.
 CourseState PartOf(const CourseState& state, const std::string& student) {
   CourseState part;
   part.course = state.course;
   part.last_time = state.last_time;
-  part.policies = state.policies;
+  if (!state.policies.empty()) part.policies.push_back(state.policies.back());
   part.assignment_order = state.assignment_order;
-  part.assignments = state.assignments;
+  for (const auto& [id, versions] : state.assignments) part.assignments[id] = {versions.back()};
   part.targets = state.targets;
   const auto enrolment = state.roster.find(student);
   if (enrolment != state.roster.end()) part.roster.insert(*enrolment);
@@ -184,8 +239,11 @@ class StudentTellings {
         part_(PartOf(before, student_)) {}
 
   absl::Status AddTo(std::vector<Telling>* tellings) {
-    TY_ASSIGN_OR_RETURN(lines_before_, LinesOf(part_, student_, now_));
-    for (const v1::CourseEvent& event : events_) Apply(event, &part_);
+    // As of what happened last, so that what has expired since then is news.
+    TY_ASSIGN_OR_RETURN(lines_before_, LinesOf(part_, student_, before_.last_time));
+    for (const v1::CourseEvent& event : events_) {
+      if (IsAbout(event, student_)) Apply(Narrowed(event, student_), &part_);
+    }
     TY_ASSIGN_OR_RETURN(lines_after_, LinesOf(part_, student_, now_));
     if (!part_.roster.contains(student_)) return absl::OkStatus();
     for (const auto& [kind, target] : part_.targets) {
@@ -225,13 +283,16 @@ class StudentTellings {
 
   void AddLine(const v1::DeliveryTarget& target, const HomeworkLine& line,
                std::vector<Telling>* tellings) const {
-    const auto runs = RunsOf(line.assignment);
-    const auto released = std::find_if(runs.begin(), runs.end(), [&](const auto* run) {
-      return occasion_.released.contains(run->submission());
-    });
+    const v1::SubmissionGraded* released = nullptr;  // the newest of this change
+    const v1::SubmissionGraded* is_new = nullptr;    // that the other side knows nothing of
+    for (const v1::SubmissionGraded* run : RunsOf(line.assignment)) {
+      if (!occasion_.released.contains(run->submission())) continue;
+      released = run;
+      if (!IsRegraded(run->submission())) is_new = run;
+    }
     const bool all =
         occasion_.targets.contains(target.kind()) || occasion_.renamed_lti.contains(student_);
-    const bool wanted = released != runs.end() || (all && HasPoints(line)) ||
+    const bool wanted = released != nullptr || (all && HasPoints(line)) ||
                         IsNews(LineBefore(line.assignment), line);
     if (!wanted || line.exempt) return;
     DeliveredPoints points = NewPoints(line.assignment);
@@ -239,7 +300,8 @@ class StudentTellings {
     points.centipoints = std::max<int64_t>(0, line.centipoints);
     points.max_points = line.max_points;
     points.accepted_at = line.submission.empty() ? now_ : line.time;
-    points.new_submission = released != runs.end() && !IsRegraded((*released)->submission());
+    if (is_new != nullptr) points.accepted_at = FromTimestamp(is_new->accepted_at());
+    points.new_submission = is_new != nullptr;
     points.comment = CommentOn(line);
     tellings->push_back({target, std::move(points)});
   }
@@ -264,8 +326,10 @@ class StudentTellings {
 
   void AddRuns(const v1::DeliveryTarget& target, const HomeworkLine& line,
                std::vector<Telling>* tellings) const {
-    const bool all =
-        occasion_.targets.contains(target.kind()) || occasion_.renamed_login.contains(student_);
+    // An assignment that was retired was in no line while its runs were released.
+    const bool all = occasion_.targets.contains(target.kind()) ||
+                     occasion_.renamed_login.contains(student_) ||
+                     !lines_before_.contains(line.assignment);
     const bool sealed = !part_.Find(line.assignment)->assignment().sealed_dataset().empty();
     for (const v1::SubmissionGraded* run : RunsOf(line.assignment)) {
       const bool counts = run->submission() == line.submission;
@@ -323,6 +387,7 @@ CourseStore::Also PrepareDeliveries(const CourseState& before, const CourseStore
   const auto tellings = std::make_shared<std::vector<Telling>>();
   const absl::Time now = std::max(absl::Now(), before.last_time);
   for (const std::string& student : occasion.students) {
+    if (!HasDone(before, student) && !HasDone(events, student)) continue;
     const absl::Status added =
         StudentTellings(before, events, occasion, student, now).AddTo(tellings.get());
     if (added.ok()) continue;

@@ -8,7 +8,8 @@
 // best. Of an assignment with sealed data it gets the run that counts only: the best of all would be
 // selection on the test set. LTI_SCORE gets the line of the gradebook, as students may see it: after
 // choice, penalty and adjustments. It is told whenever the line changes, by a new deadline or
-// policy, too, and at each release, so that the other side knows of the run.
+// policy, too, and at each release, so that the other side knows of the run. What merely expires is
+// no event: it is told with the next one that concerns the student.
 //
 // A target that is set anew is told everything; so is everything told of a student who gets another
 // name at the other side.

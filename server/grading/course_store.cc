@@ -177,13 +177,18 @@ absl::Status CourseStore::Commit(const std::string& course, absl::string_view ac
     if (prepared) TY_RETURN_IF_ERROR(prepared(connection));
     return also ? also(connection) : absl::OkStatus();
   });
+  Applied(course, events, written.ok());
+  // Whoever is woken finds the state that it was woken for.
   if (written.ok() && prepared) listener_.written();
+  return written;
+}
+
+void CourseStore::Applied(const std::string& course, const Events& events, bool written) {
   absl::MutexLock lock(&mu_);
   ++writes_ended_;
-  if (!written.ok() || events.empty()) return written;
+  if (!written || events.empty()) return;
   CourseState& state = states_[course];
   for (const v1::CourseEvent& event : events) Apply(event, &state);
-  return absl::OkStatus();
 }
 
 absl::Status CourseStore::Read(const std::string& course,

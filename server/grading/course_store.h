@@ -97,11 +97,14 @@ class CourseStore {
   absl::Status Commit(const std::string& course, absl::string_view actor, absl::Time time,
                       Events events, const Also& also) ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mu_);
 
-  Database* const database_;
   // What the listener adds to a change; empty: nothing.
   Also Prepared(const std::string& course, const Events& events) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mu_);
+  // The end of a write: the events are in the state, if it succeeded.
+  void Applied(const std::string& course, const Events& events, bool written)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
+  Database* const database_;
   absl::Mutex append_mu_ ABSL_ACQUIRED_BEFORE(mu_);  // one change at a time, its fsync included
   Listener listener_ ABSL_GUARDED_BY(append_mu_);
   mutable absl::Mutex mu_;

@@ -211,11 +211,12 @@ absl::StatusOr<InsertedDelivery> InsertDelivery(Connection& connection,
   InsertedDelivery inserted{.id = record.id(),
                             .impossible = impossible,
                             .warnings = std::move(document->warnings)};
-  if (has_room) return inserted;
+  if (record.state() == v1::Delivery::WAITING) return inserted;
+  TY_RETURN_IF_ERROR(ForgetOldest(connection));
+  if (!impossible.empty()) return inserted;
   inserted.warnings.push_back(absl::StrCat(
       kDeliveriesWaitingMax,
       " deliveries of the course wait already: this one is given up until RetryDelivery"));
-  TY_RETURN_IF_ERROR(ForgetOldest(connection));
   return inserted;
 }
 

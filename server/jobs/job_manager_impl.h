@@ -206,10 +206,10 @@ class JobManagerImpl final : public JobManager {
   v1::JobError LostError(const Job& job) const;
   int64_t MemoryLimit(const v1::TrainingJob& job) const;
   absl::Duration RuntimeLimit(const v1::TrainingJob& job) const;
-  // Frees the worker and the slots; a job that is PENDING again is queued. Last, after the commit
-  // was made.
   // Slot-seconds of the attempt that ends.
   double ChargeOf(const Job& job) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Frees the worker and the slots; a job that is PENDING again is queued. Last, after the commit
+  // was made.
   void EndAttempt(Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The speed of a job that has succeeded in one attempt.
   void MeasureSpeed(const Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -109,8 +109,13 @@ bool NeverCloses(const v1::Assignment& assignment) {
   return assignment.closes().empty() && !assignment.retired();
 }
 
-// What keeps the points of earlier versions back for ever.
+// What keeps the points of earlier versions back for ever, or ends that.
 void WarnOfWithheld(size_t withheld, v1::Assignment* assignment) {
+  if (withheld > 0 && assignment->retired()) {
+    assignment->add_warnings(absl::StrCat("the points of ", withheld,
+                                          " submissions that are withheld are told at once when "
+                                          "the assignment is retired"));
+  }
   if (withheld == 0 || !NeverCloses(*assignment)) return;
   assignment->add_warnings(
       absl::StrCat("the points of ", withheld,
@@ -169,6 +174,8 @@ absl::Status CheckIsNotPublic(const v1::TrainingSpec& resolved, DatasetStore* da
   if (assignment.public_dataset().empty() || assignment.sealed_dataset().empty()) {
     return absl::OkStatus();
   }
+  // Whatever it has, it may be retired.
+  if (assignment.retired()) return absl::OkStatus();
   if (published->sealed_table_digest() == published->public_table_digest()) {
     violations->push_back({"assignment.sealed_dataset",
                            absl::StrCat(assignment.sealed_dataset(),

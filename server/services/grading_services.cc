@@ -126,6 +126,7 @@ LtiAccess GradingServices::GiveLtiAccess() const {
   return {.find_client = [courses](const std::string& course,
                                    const std::string& url) -> std::optional<LtiClient> {
             std::optional<LtiClient> client;
+            courses->Settle();  // the row may be durable before its target is in the state
             const absl::Status read = courses->Read(course, [&](const CourseState& state) {
               client = LtiClientOf(state, url);
               return absl::OkStatus();

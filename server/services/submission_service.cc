@@ -441,12 +441,16 @@ absl::StatusOr<v1::Leaderboard> SubmissionService::Rank(const v1::GetLeaderboard
         first = FirstComparableVersion(state, name.assignment, last);
         return absl::OkStatus();
       }));
-  // A Ladder never gets worse: the last that made it better is the best.
+  // The best, and of equal ones the last. A Ladder never gets worse, but there may be one of each
+  // version that was published before Ladders went on from one to the next.
   std::map<std::string, v1::Leaderboard::Entry> entries;
   const auto enter = [&](const v1::Submission& record) {
     const int version = record.assignment_version();
     if (!record.public_improved() || version < first || version > last) return;
     v1::Leaderboard::Entry& entry = entries[record.student()];
+    const bool known = !entry.pseudonym().empty();
+    const double gain = record.public_score() - entry.public_score();
+    if (known && (higher ? gain < 0 : gain > 0)) return;
     entry.set_pseudonym(PseudonymOf(parts_.pseudonym_secret, name.ToString(), record.student()));
     entry.set_public_score(record.public_score());
     *entry.mutable_work() = record.work();

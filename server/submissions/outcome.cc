@@ -46,7 +46,9 @@ Outcome OutcomeOf(const std::vector<v1::TrainingJob>& jobs) {
     return {Outcome::Kind::kUngradable, job->error()};
   }
   if (find(CutOffByTheClock) != jobs.end()) {
-    return {Outcome::Kind::kInfra, InfraError("a training was cut off by its runtime limit")};
+    v1::JobError error = InfraError("a training was cut off by its runtime limit");
+    error.set_reason(v1::ERROR_REASON_RUNTIME_LIMIT);
+    return {Outcome::Kind::kInfra, error};
   }
   if (const auto job = find(FailedByUs); job != jobs.end()) {
     v1::JobError error = job->error();

@@ -860,7 +860,10 @@ void SubmissionRunner::EndWithout(const std::string& name, v1::SubmissionState s
 void SubmissionRunner::RetryOrGiveUp(const std::string& name, const v1::JobError& error,
                                      StoredSubmission stored) {
   stored.record.set_infra_failures(stored.record.infra_failures() + 1);
-  if (stored.record.infra_failures() >= kInfraFailuresMax) {
+  // What took longer than it may will again, and takes the machine from others meanwhile: staff
+  // give it more time, and regrade.
+  const bool in_vain = error.reason() == v1::ERROR_REASON_RUNTIME_LIMIT;
+  if (in_vain || stored.record.infra_failures() >= kInfraFailuresMax) {
     return EndWithout(name, v1::SUBMISSION_STATE_INFRA_ERROR, error, std::move(stored));
   }
   parts_.metrics->grading().InfraRetry();

@@ -125,7 +125,10 @@ TEST_F(GradeReceiptTest, WhatTheReceiptDoesNotSayIsNotPrinted) {
       {R"(data "public", not "sealed")",
        [](ReceiptFields* fields) { fields->result->sealed = false; }},
       {"other criteria", [](ReceiptFields* fields) { fields->result->criteria[0].passed = false; }},
-      {"points withheld", [](ReceiptFields* fields) { fields->released = false; }},
+      {R"(points "withheld", not "released")",
+       [](ReceiptFields* fields) { fields->released = false; }},
+      {R"(public score "0.5", not "none")",
+       [](ReceiptFields* fields) { fields->public_score = 0.5; }},
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.why);
@@ -206,9 +209,20 @@ TEST_F(GradeReceiptTest, ItIsOfTheRepositoryWhosePipelineThisIs) {
   EXPECT_EQ(Grade(), ExitCode::kOk) << err_.str();
 }
 
-TEST_F(GradeReceiptTest, WhatHasNoPointsNeedsNoReceipt) {
-  server_.Answer("WaitSubmission", {absl::StrCat(kTold, " withheld: true")});
-  EXPECT_EQ(Grade(), ExitCode::kOk) << err_.str();
+// --at-least goes by the public score while points are withheld.
+TEST_F(GradeReceiptTest, APublicScoreThatWasNotSignedPassesNothing) {
+  server_.Answer("WaitSubmission", {absl::StrCat(kTold, " withheld: true public_score: 1")});
+  ExpectRefused({"--at-least", "0.9"}, R"(public score "none", not "1")");
+  ReceiptFields fields = ReceiptOf(kTold);
+  fields.public_score = 1;
+  Sign(fields);
+  ExpectRefused({"--at-least", "0.9"}, R"(points "released", not "withheld")");
+  fields.released = false;
+  Sign(fields);
+  EXPECT_EQ(Grade({"--at-least", "0.9"}), ExitCode::kOk) << err_.str();
+}
+
+TEST_F(GradeReceiptTest, WhatWasNotGradedNeedsNoReceipt) {
   server_.Answer("WaitSubmission", {"state: SUBMISSION_STATE_UNGRADABLE"});
   EXPECT_EQ(Grade(), ExitCode::kRefused);
   EXPECT_EQ(Calls("GetReceipt") + Calls("GetSigningKey"), 0);

@@ -38,7 +38,8 @@ inline ReceiptFields ReceiptOf(const std::string& submission) {
   fields.spec = Json::Object();
   fields.runs = {{.result_digest = digest}};
   fields.engine = {"0.1.0 (abc)", "2.6.3", "AVX2", 1, "a CPU", true};
-  fields.released = true;
+  fields.released = !told.withheld();
+  if (told.has_public_score()) fields.public_score = told.public_score();
   const v1::SubmissionResult& result = told.result();
   fields.result = ReceiptResult{.points = result.points(),
                                 .max_points = result.max_points(),

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/base/log.h"
@@ -141,8 +142,10 @@ TEST_F(CourseDeliveriesTest, AnLmsGetsTheLineThatCountsNotTheLastRun) {
                                         HasSubstr(R"("comment":"Trainyard ty_s1, late 0 days")"),
                                         HasSubstr(R"("new_submission":true)"))));
   EXPECT_EQ(Newest().url(), "https://lms.example/items/open/scores");
-  GradeAndRelease(Graded("ann", "open", "s2", 60));
-  EXPECT_THAT(News(), ElementsAre(AllOf(HasSubstr(R"("scoreGiven":90,)"), HasSubstr("ty_s1"))));
+  // Another attempt, of now, that changes nothing.
+  GradeAndRelease(Graded("ann", "open", "s2", 60, 0, PresetDeadline() - absl::Hours(12)));
+  EXPECT_THAT(News(), ElementsAre(AllOf(HasSubstr(R"("scoreGiven":90,)"), HasSubstr("ty_s1"),
+                                        HasSubstr(R"("submitted_at":"2027-02-10T15:05:00)"))));
   // A day and an hour late: two days, 20 %.
   GradeAndRelease(Graded("ann", "open", "s3", 100, 0, PresetDeadline() + absl::Hours(25)));
   EXPECT_THAT(News(), ElementsAre(HasSubstr(R"("scoreGiven":90,)")));
@@ -204,6 +207,35 @@ TEST_F(CourseDeliveriesTest, AnotherDeadlineOrPolicyIsToldToAnLms) {
   EXPECT_THAT(News(), IsEmpty());
 }
 
+TEST_F(CourseDeliveriesTest, WhatHasExpiredIsToldWithTheNextEvent) {
+  Add(kLti);
+  GradeAndRelease(Graded("ann", "open", "s1", 90));
+  v1::CourseEvent added = EventOf(
+      R"(adjustment_made { id: "a1" student: "ann" assignment: "open" kind: ADD points: 5 reason: "r" })");
+  *added.mutable_adjustment_made()->mutable_expires() =
+      ToTimestamp(absl::Now() + absl::Milliseconds(700));
+  Add({added});
+  EXPECT_THAT(News(),
+              ElementsAre(HasSubstr(R"("scoreGiven":90,)"), HasSubstr(R"("scoreGiven":95,)")));
+  absl::SleepFor(absl::Milliseconds(800));
+  Add(absl::StrCat(R"(submission_nominated { student: "ann" assignment: "open" submission: ")",
+                   NameOf("open", "s1"), "\" }"));
+  EXPECT_THAT(News(), ElementsAre(HasSubstr(R"("scoreGiven":90,)")));
+}
+
+TEST_F(CourseDeliveriesTest, WhatWasReleasedWhileItWasRetiredIsToldWhenItIsBack) {
+  Add(kCheck);
+  const v1::CourseEvent graded = Graded("ann", "open", "s1", 90);
+  Add({graded});
+  const std::string open = R"(name: "courses/dl/assignments/open" max_points: 100
+                              due: "2027-02-10 23:59:59" public_dataset: "datasets/p" )";
+  Add(absl::StrCat("assignment_published { assignment { version: 2 retired: true ", open, "} }"));
+  Add({Released(graded)});
+  EXPECT_THAT(News(), IsEmpty());
+  Add(absl::StrCat("assignment_published { assignment { version: 3 ", open, "} }"));
+  EXPECT_THAT(News(), ElementsAre(HasSubstr("Points 90/100")));
+}
+
 TEST_F(CourseDeliveriesTest, ARunThatWasRegradedIsNoNewSubmission) {
   Add(kLti);
   const v1::CourseEvent graded = Graded("ann", "open", "s1", 60);
@@ -248,6 +280,14 @@ TEST_F(CourseDeliveriesTest, ATargetThatIsSetAnewIsToldEverything) {
          line_items { key: "open" value: "https://lms.example/courses/3/line_items/77?t=1" } })");
   EXPECT_THAT(News(), SizeIs(1));
   EXPECT_EQ(Newest().url(), "https://lms.example/courses/3/line_items/77/scores?t=1");
+  std::string many = R"(delivery_target_set { kind: LTI_SCORE url: "https://lms.example/none" )";
+  for (int i = 0; i < 9; ++i) {
+    absl::StrAppend(&many, "line_items { key: 'a", i, "' value: 'https://lms.example/", i, "' }");
+  }
+  Add(many + "}");
+  EXPECT_THAT(News(), SizeIs(1));
+  Add(many + "secret_set: true }");
+  EXPECT_THAT(News(), IsEmpty());
 }
 
 TEST_F(CourseDeliveriesTest, WhoCannotBeToldOfLeavesATraceAndIsToldOfOnceThatIsMended) {

@@ -66,7 +66,7 @@ TEST(OutcomeTest, ATrainingThatTheClockCutOffIsNotGraded) {
     const Outcome outcome = OutcomeOf({kDone, job, kRunning});
     EXPECT_EQ(outcome.kind, Kind::kInfra);
     EXPECT_EQ(outcome.error.category(), v1::FAILURE_CATEGORY_INFRA);
-    EXPECT_EQ(outcome.error.message(), "a training was cut off by its runtime limit");
+    EXPECT_EQ(outcome.error.reason(), v1::ERROR_REASON_RUNTIME_LIMIT);
   }
   EXPECT_EQ(OutcomeOf({half, kTheirs}).kind, Kind::kUngradable);
 }
