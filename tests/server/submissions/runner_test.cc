@@ -22,7 +22,8 @@ TEST_F(RunnerTest, TrainsEvaluatesAndReleases) {
   WaitForStarts(2);
   const v1::JobAssignment first = Assigned(*worker_);
   WaitForState(name, v1::SUBMISSION_STATE_RUNNING);
-  EXPECT_EQ(Get(name).training_jobs_size(), 2);
+  // A training is started before its name is known to be the submission's.
+  WaitUntil([&] { return Get(name).training_jobs_size() == 2; });
   EXPECT_EQ(runner_->CountActive().running + runner_->CountActive().queued, 1);
   SucceedWith(first, 50);  // all right of the public rows, 90 of the sealed
   TrainNext({65});         // 85, 75
