@@ -8,10 +8,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/strip.h"
 #include "client/grade_outcome.h"
 #include "core/base/error_info.h"
 #include "server/wire/receipt.h"
+#include "server/wire/receipt_result.h"
 #include "server/wire/signature.h"
 
 namespace trainyard {
@@ -25,32 +25,20 @@ void CompareText(absl::string_view what, const std::string& signed_text, const s
   differences->push_back(absl::StrCat(what, " \"", signed_text, "\", not \"", told, "\""));
 }
 
-std::vector<ReceiptCriterion> CriteriaOf(const v1::SubmissionResult& result) {
-  std::vector<ReceiptCriterion> criteria;
-  for (const v1::Criterion& criterion : result.criteria()) {
-    criteria.push_back({.name = criterion.name(),
-                        .points = criterion.points(),
-                        .max_points = criterion.max_points(),
-                        .passed = criterion.passed()});
-  }
-  return criteria;
-}
-
 // All of it, since the documents of graders and --at-least go by more than the points.
-void CompareResult(const ReceiptResult& result, const v1::SubmissionResult& told,
+void CompareResult(const ReceiptResult& result, const ReceiptResult& told,
                    Differences* differences) {
-  const auto points = [](int64_t given, int64_t max) { return absl::StrCat(given, " of ", max); };
-  CompareText("points", points(result.points, result.max_points),
-              points(told.points(), told.max_points()), differences);
+  const auto points = [](const ReceiptResult& of) {
+    return absl::StrCat(of.points, " of ", of.max_points);
+  };
+  CompareText("points", points(result), points(told), differences);
   // With all digits, in which different numbers look different.
-  CompareText("score", absl::StrFormat("%.17g", result.score),
-              absl::StrFormat("%.17g", told.score()), differences);
-  CompareText("metric", result.metric,
-              std::string(absl::StripPrefix(v1::ScoreMetric_Name(told.metric()), "SCORE_METRIC_")),
+  CompareText("score", absl::StrFormat("%.17g", result.score), absl::StrFormat("%.17g", told.score),
               differences);
+  CompareText("metric", result.metric, told.metric, differences);
   const auto data = [](bool sealed) { return sealed ? "sealed" : "public"; };
-  CompareText("data", data(result.sealed), data(told.sealed()), differences);
-  if (result.criteria != CriteriaOf(told)) differences->push_back("other criteria");
+  CompareText("data", data(result.sealed), data(told.sealed), differences);
+  if (result.criteria != told.criteria) differences->push_back("other criteria");
 }
 
 std::string PublicScoreText(const std::optional<double>& score) {
@@ -80,7 +68,7 @@ Differences DifferencesOf(const ReceiptFields& fields, const v1::Submission& tol
   const auto points = [](bool released) { return released ? "released" : "withheld"; };
   CompareText("points", points(fields.result.has_value()), points(IsReleased(told)), &differences);
   if (fields.result.has_value() && IsReleased(told)) {
-    CompareResult(*fields.result, told.result(), &differences);
+    CompareResult(*fields.result, ReceiptResultOf(told.result()), &differences);
   }
   return differences;
 }

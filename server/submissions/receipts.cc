@@ -11,7 +11,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "core/base/error_info.h"
 #include "core/base/status_macros.h"
 #include "server/base/ids.h"
@@ -19,6 +18,7 @@
 #include "server/grading/course_names.h"
 #include "server/wire/canonical_json.h"
 #include "server/wire/receipt.h"
+#include "server/wire/receipt_result.h"
 #include "server/wire/timestamp.h"
 
 namespace trainyard {
@@ -80,22 +80,6 @@ std::optional<ReceiptSource> SourceOf(const v1::SubmissionSource& proto) {
   return source;
 }
 
-ReceiptResult ResultOf(const v1::SubmissionResult& proto) {
-  ReceiptResult result{
-      .points = proto.points(),
-      .max_points = proto.max_points(),
-      .score = proto.score(),
-      .metric = std::string(absl::StripPrefix(v1::ScoreMetric_Name(proto.metric()), "SCORE_METRIC_")),
-      .sealed = proto.sealed()};
-  for (const v1::Criterion& criterion : proto.criteria()) {
-    result.criteria.push_back({.name = criterion.name(),
-                               .points = criterion.points(),
-                               .max_points = criterion.max_points(),
-                               .passed = criterion.passed()});
-  }
-  return result;
-}
-
 absl::StatusOr<ReceiptFields> FieldsOf(const CourseState& state, const std::string& previous,
                                        const StoredSubmission& submission) {
   const v1::Submission& record = submission.record;
@@ -128,7 +112,7 @@ absl::StatusOr<ReceiptFields> FieldsOf(const CourseState& state, const std::stri
                        .source = SourceOf(record.source()),
                        // The trainings show them to their student, too.
                        .seeds_revealed = true,
-                       .result = ResultOf(submission.sealed.result()),
+                       .result = ReceiptResultOf(submission.sealed.result()),
                        .previous = previous};
   TY_ASSIGN_OR_RETURN(fields.spec, SpecJson(record.canonical_spec()));
   if (record.has_public_score()) fields.public_score = record.public_score();

@@ -10,10 +10,10 @@
 
 #include <string>
 
-#include "absl/strings/strip.h"
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
 #include "server/wire/receipt.h"
+#include "server/wire/receipt_result.h"
 #include "server/wire/signature.h"
 #include "trainyard/v1/submission.pb.h"
 
@@ -40,17 +40,7 @@ inline ReceiptFields ReceiptOf(const std::string& submission) {
   fields.engine = {"0.1.0 (abc)", "2.6.3", "AVX2", 1, "a CPU", true};
   fields.released = !told.withheld();
   if (told.has_public_score()) fields.public_score = told.public_score();
-  const v1::SubmissionResult& result = told.result();
-  fields.result = ReceiptResult{.points = result.points(),
-                                .max_points = result.max_points(),
-                                .score = result.score(),
-                                .metric = std::string(absl::StripPrefix(
-                                    v1::ScoreMetric_Name(result.metric()), "SCORE_METRIC_")),
-                                .sealed = result.sealed()};
-  for (const v1::Criterion& criterion : result.criteria()) {
-    fields.result->criteria.push_back(
-        {criterion.name(), criterion.points(), criterion.max_points(), criterion.passed()});
-  }
+  fields.result = ReceiptResultOf(told.result());
   return fields;
 }
 
