@@ -91,6 +91,15 @@ class CourseDeliveriesTest : public testing::Test {
     return event;
   }
   void GradeAndRelease(const v1::CourseEvent& graded) { Add({graded, Released(graded)}); }
+  // The same; what is logged meanwhile.
+  std::string LogOfRelease(const v1::CourseEvent& graded) {
+    Log::SetLevel("warning");
+    testing::internal::CaptureStderr();
+    GradeAndRelease(graded);
+    Log::Flush();
+    Log::SetLevel("error");
+    return testing::internal::GetCapturedStderr();
+  }
 
   // Documents made since the last call, in their order; "" of one that could not be made.
   std::vector<std::string> News() {
@@ -293,12 +302,7 @@ TEST_F(CourseDeliveriesTest, ATargetThatIsSetAnewIsToldEverything) {
 TEST_F(CourseDeliveriesTest, WhoCannotBeToldOfLeavesATraceAndIsToldOfOnceThatIsMended) {
   Add(kCheck);
   Add(kLti);
-  Log::SetLevel("warning");
-  testing::internal::CaptureStderr();
-  GradeAndRelease(Graded("bob", "open", "s1", 70));
-  Log::Flush();
-  Log::SetLevel("error");
-  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+  EXPECT_THAT(LogOfRelease(Graded("bob", "open", "s1", 70)),
               AllOf(HasSubstr("delivery_impossible"), HasSubstr("submissions/s1"),
                     HasSubstr("CHECK_RUN"), HasSubstr("LTI_SCORE")));
   EXPECT_THAT(News(), ElementsAre("", ""));
@@ -321,12 +325,7 @@ TEST_F(CourseDeliveriesTest, WhatAReceiverMayMisreadIsLogged) {
   Add(kCheck);
   Add(R"(roster_changed { enrolments { user: "bob" role: COURSE_ROLE_STUDENT
          external { github_login: "ivan-2004" } } })");
-  Log::SetLevel("warning");
-  testing::internal::CaptureStderr();
-  GradeAndRelease(Graded("bob", "open", "s1", 70));
-  Log::Flush();
-  Log::SetLevel("error");
-  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+  EXPECT_THAT(LogOfRelease(Graded("bob", "open", "s1", 70)),
               AllOf(HasSubstr("delivery_doubtful"), HasSubstr("ends with a number")));
   EXPECT_THAT(News(), ElementsAre(HasSubstr("ivan-2004")));
 }

@@ -109,6 +109,34 @@ class Classroom : public testing::Test {
     return assignment;
   }
 
+  // Tells no points before it closes, which is far.
+  v1::Assignment Withholding() const {
+    v1::Assignment assignment = NewAssignment();
+    assignment.mutable_leak_limits()->set_student_bits_max(-1);
+    assignment.mutable_leak_limits()->set_class_bits_max(-1);
+    assignment.set_release(v1::POINTS_RELEASE_AFTER_CLOSE);
+    assignment.set_closes("2099-01-01 00:00:00");
+    return assignment;
+  }
+
+  // Of ann.
+  static v1::Adjustment NewAdjustment(v1::Adjustment::Kind kind,
+                                      const std::string& assignment = "hw-mlp") {
+    v1::Adjustment adjustment;
+    adjustment.set_student("ann");
+    adjustment.set_assignment(assignment);
+    adjustment.set_kind(kind);
+    adjustment.set_reason("for a test");
+    return adjustment;
+  }
+
+  absl::StatusOr<v1::Adjustment> Adjust(const v1::Adjustment& adjustment) {
+    v1::CreateAdjustmentRequest request;
+    request.set_course(kCourse);
+    *request.mutable_adjustment() = adjustment;
+    return CallWith(*grades_, &Grades::CreateAdjustment, request);
+  }
+
   absl::StatusOr<v1::Assignment> Publish(const v1::Assignment& assignment) {
     v1::PublishAssignmentRequest request;
     *request.mutable_assignment() = assignment;

@@ -305,11 +305,7 @@ TEST_F(CourseServiceTest, WhoTeachesWithOthersKeepsTheirData) {
 }
 
 TEST_F(CourseServiceTest, AVersionThatKeepsPointsBackForEverIsWarnedOf) {
-  v1::Assignment assignment = NewAssignment();
-  assignment.mutable_leak_limits()->set_student_bits_max(-1);
-  assignment.mutable_leak_limits()->set_class_bits_max(-1);
-  assignment.set_release(v1::POINTS_RELEASE_AFTER_CLOSE);
-  assignment.set_closes("2099-01-01 00:00:00");
+  v1::Assignment assignment = Withholding();
   ASSERT_THAT(Publish(assignment), IsOk());
   Use("ann");
   EXPECT_TRUE(Graded(NewRequest()).withheld());

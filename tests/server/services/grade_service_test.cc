@@ -31,22 +31,6 @@ class GradeServiceTest : public Classroom {
     return CallWith(*grades_, &Grades::GetGradebook, request);
   }
 
-  static v1::Adjustment NewAdjustment(v1::Adjustment::Kind kind) {
-    v1::Adjustment adjustment;
-    adjustment.set_student("ann");
-    adjustment.set_assignment("hw-mlp");
-    adjustment.set_kind(kind);
-    adjustment.set_reason("for a test");
-    return adjustment;
-  }
-
-  absl::StatusOr<v1::Adjustment> Adjust(const v1::Adjustment& adjustment) {
-    v1::CreateAdjustmentRequest request;
-    request.set_course(kCourse);
-    *request.mutable_adjustment() = adjustment;
-    return CallWith(*grades_, &Grades::CreateAdjustment, request);
-  }
-
   // "hw-mlp" of ann: 50 points for `lasting`; when that ends.
   absl::Time AdjustFor(absl::Duration lasting) {
     v1::Adjustment set = NewAdjustment(v1::Adjustment::SET);
@@ -500,11 +484,7 @@ TEST_F(GradeServiceTest, ARetiredAssignmentIsInNoFile) {
 }
 
 TEST_F(GradeServiceTest, WithheldPointsInAFileAreWarnedOf) {
-  v1::Assignment assignment = NewAssignment();
-  assignment.mutable_leak_limits()->set_student_bits_max(-1);
-  assignment.mutable_leak_limits()->set_class_bits_max(-1);
-  assignment.set_release(v1::POINTS_RELEASE_AFTER_CLOSE);
-  assignment.set_closes("2099-01-01 00:00:00");
+  v1::Assignment assignment = Withholding();
   ASSERT_THAT(Publish(assignment), IsOk());
   EXPECT_THAT(Export()->warnings(), IsEmpty());
   Use("ann");

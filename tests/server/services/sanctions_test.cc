@@ -24,22 +24,6 @@ class SanctionsTest : public Classroom {
     }
   }
 
-  static v1::Adjustment NewAdjustment(v1::Adjustment::Kind kind, const std::string& assignment) {
-    v1::Adjustment adjustment;
-    adjustment.set_student("ann");
-    adjustment.set_assignment(assignment);
-    adjustment.set_kind(kind);
-    adjustment.set_reason("for a test");
-    return adjustment;
-  }
-
-  absl::StatusOr<v1::Adjustment> Adjust(const v1::Adjustment& adjustment) {
-    v1::CreateAdjustmentRequest request;
-    request.set_course(kCourse);
-    *request.mutable_adjustment() = adjustment;
-    return CallWith(*grades_, &Grades::CreateAdjustment, request);
-  }
-
   absl::StatusOr<v1::Adjustment> Sanction(const std::string& assignment) {
     return Adjust(NewAdjustment(v1::Adjustment::SANCTION_PLAGIARISM, assignment));
   }
